@@ -1,0 +1,1 @@
+"""Balanced multimodal training: models, methods, data and the loop."""
