@@ -1,0 +1,85 @@
+"""Leading axes: broadcast, flattened for one vmap, cut into chunks, restored.
+
+The jitted functions given here take arrays with exactly one batch axis.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from bounds import _entry
+
+
+def call(
+    function: Callable[..., Any],
+    names: Sequence[str],
+    values: Sequence[Any],
+    event_ranks: Sequence[int],
+    dtype: Any = np.float64,
+    chunk: int | None = None,
+) -> Any:
+    """Validates distributions and evaluates a batched function on them.
+
+    Args:
+      function: a jitted function of arrays `[batch, *event]` to a pytree of
+        arrays `[batch, ...]`.
+      names: of the arguments, for messages.
+      values: distributions `[..., *event]`.
+      event_ranks: number of trailing event axes of each value.
+      dtype: of the computation.
+      chunk: tables evaluated at a time; all if None.
+
+    Returns:
+      NumPy arrays with the broadcast leading axes of `values`.
+    """
+    dtype = _entry.check_float_dtype(dtype)
+    checked = [
+        _entry.check_distribution(name, value, rank)
+        for name, value, rank in zip(names, values, event_ranks, strict=True)
+    ]
+    flat, lead = flatten(checked, event_ranks)
+    return restore(evaluate(function, *flat, dtype=dtype, chunk=chunk), lead)
+
+
+def flatten(
+    values: Sequence[np.ndarray], event_ranks: Sequence[int]
+) -> tuple[list[np.ndarray], tuple[int, ...]]:
+    """Broadcasts leading axes and folds them into one; also returns them."""
+    lead = np.broadcast_shapes(
+        *(v.shape[: v.ndim - r] for v, r in zip(values, event_ranks, strict=True))
+    )
+    flat = []
+    for value, rank in zip(values, event_ranks, strict=True):
+        event = value.shape[value.ndim - rank :]
+        full = np.broadcast_to(value, lead + event)
+        flat.append(full.reshape((-1, *event)))
+    return flat, lead
+
+
+def restore(tree: Any, lead: tuple[int, ...]) -> Any:
+    """Unfolds the batch axis of every leaf."""
+    return jax.tree.map(lambda x: x.reshape(lead + x.shape[1:]), tree)
+
+
+def evaluate(
+    function: Callable[..., Any],
+    *arrays: np.ndarray,
+    dtype: Any = np.float64,
+    chunk: int | None = None,
+) -> Any:
+    """`_entry.evaluate` in chunks of equal shape, so compiled once.
+
+    The last chunk is filled up with copies of the last table.
+    """
+    size = arrays[0].shape[0]
+    if chunk is None or size <= chunk:
+        return _entry.evaluate(function, *arrays, dtype=dtype)
+    parts = []
+    for start in range(0, size, chunk):
+        rows = np.minimum(np.arange(start, start + chunk), size - 1)
+        parts.append(
+            _entry.evaluate(function, *(a[rows] for a in arrays), dtype=dtype)
+        )
+    return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *parts)
