@@ -16,6 +16,7 @@ from arm_jax.methods import Forward, Loss
 from arm_jax.models import Model, Params
 from arm_jax.valuation import (
     Subsets,
+    at_label,
     conditional_contributions,
     joint_contribution,
     subset_log_probs,
@@ -192,5 +193,6 @@ def _measurements(forward: Forward, label: jax.Array) -> dict:
     joint = joint_contribution(log_probs, forward.log_prior, label)
     return {
         "accuracy": right.mean(),
+        "cross_entropy": -at_label(log_probs.full, label).mean(),
         "phi_mi": joint.mean() * _BITS,
     } | {f"phi_cmi_{name}": phi[m] for m, name in enumerate(forward.features)}

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+Array = jax.Array | np.ndarray
 Head = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
 
 
@@ -31,9 +32,9 @@ class Subsets(NamedTuple):
       without: all but each modality, `[modalities, ...]`.
     """
 
-    full: jax.Array
-    alone: jax.Array
-    without: jax.Array
+    full: Array
+    alone: Array
+    without: Array
 
 
 def subset_masks(modalities: int) -> Subsets:
@@ -60,7 +61,7 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     return Subsets(log_p[0], log_p[1 : 1 + count], log_p[1 + count :])
 
 
-def at_label(log_probs: jax.Array, label: jax.Array) -> jax.Array:
+def at_label(log_probs: Array, label: jax.Array) -> jax.Array:
     """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`."""
     index = jnp.broadcast_to(label, log_probs.shape[:-1])[..., None]
     return jnp.take_along_axis(log_probs, index, axis=-1)[..., 0]

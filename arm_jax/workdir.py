@@ -68,7 +68,7 @@ def open_workdir(
 
 def versions() -> dict[str, Any]:
     """Returns the versions and devices that this process runs with."""
-    packages = {}
+    packages: dict[str, str | None] = {}
     for name in _PACKAGES:
         try:
             packages[name] = importlib.metadata.version(name)
