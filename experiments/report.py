@@ -17,7 +17,7 @@ COLORS = (
 
 _STYLE = {
     "axes.grid": True,
-    "axes.prop_cycle": mpl.cycler(color=COLORS),
+    "axes.prop_cycle": plt.cycler(color=COLORS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.dpi": 130,

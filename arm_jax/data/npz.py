@@ -79,6 +79,8 @@ def load(
                 f"{name}: '{key}' has shape {arrays[key].shape}, but '{label}' "
                 f"has {rows} rows"
             )
+    if not rows:
+        raise InputError(f"{name} has no rows")
     labels = _integers(name, label, arrays[label])
     groups = {group: _integers(name, group, arrays[group])} if group else {}
     inputs = {key: _features(name, key, arrays[key]) for key in chosen}
@@ -188,8 +190,10 @@ def _draw(
     seed: int,
 ) -> np.ndarray:
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    smallest = np.bincount(labels)[np.unique(labels)].min(initial=0)
-    units = smallest if groups is None else len(np.unique(groups))
+    if groups is None:
+        units = int(np.unique(labels, return_counts=True)[1].min())
+    else:
+        units = len(np.unique(groups))
     if units < FOLDS:
         what = "rows of a class" if groups is None else "groups"
         raise InputError(
