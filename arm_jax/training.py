@@ -136,6 +136,7 @@ def make_train_step(
                 features=features,
                 head=lambda f, mask: model.head(params, f, mask),
                 log_prior=log_prior,
+                step=state.step,
                 axis_name=axis_name,
             )
             value, metrics = loss(forward, batch)

@@ -35,12 +35,14 @@ class Forward(NamedTuple):
       head: `head(features, mask) -> logits [batch, classes]`, differentiable
         in the features and in the parameters it closes over.
       log_prior: log p(y) in the training split, `[classes]`, nats.
+      step: number of steps taken before this one, for schedules.
       axis_name: of the mapped device axis, or None.
     """
 
     features: dict[str, jax.Array]
     head: Head
     log_prior: jax.Array
+    step: jax.Array
     axis_name: str | None = None
 
     def mean(self, x: jax.Array) -> jax.Array:

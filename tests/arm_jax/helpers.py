@@ -40,6 +40,7 @@ def forward(model, params, batch, axis_name=None):
         features=model.encode(params, batch["inputs"], None),
         head=lambda f, mask: model.head(params, f, mask),
         log_prior=jnp.log(jnp.full(CLASSES, 1 / CLASSES)),
+        step=jnp.zeros((), jnp.int32),
         axis_name=axis_name,
     )
 
