@@ -1,4 +1,4 @@
-"""Settings that hold for every test; see CONTRIBUTING.md."""
+"""Settings and fixtures that hold for every test; see CONTRIBUTING.md."""
 
 import os
 
@@ -7,6 +7,8 @@ import os
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
+
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -22,3 +24,26 @@ def rng() -> np.random.Generator:
 def _x64_flag_is_never_flipped():
     yield
     assert not jax.config.jax_enable_x64
+
+
+@pytest.fixture(scope="session")
+def npz_arrays() -> dict[str, np.ndarray]:
+    """A small task: `loud` and `quiet` see the class, one of them better."""
+    rng = np.random.default_rng(7)
+    label = np.tile(np.arange(3), 80)
+    prototypes = np.eye(3)[label]
+    return {
+        "loud": prototypes @ rng.normal(size=(3, 5))
+        + 0.3 * rng.normal(size=(240, 5)),
+        "quiet": prototypes @ rng.normal(size=(3, 4))
+        + 1.0 * rng.normal(size=(240, 4)),
+        "label": label,
+        "split": np.repeat([0, 1, 2], [140, 50, 50]),
+    }
+
+
+@pytest.fixture(scope="session")
+def npz_file(npz_arrays, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "small.npz"
+    np.savez(path, **npz_arrays)
+    return path

@@ -1,0 +1,95 @@
+"""ARM: adjust each modality towards a balanced contribution.
+
+Gao et al., Asymmetric Reinforcing against Multi-modal Representation Bias,
+AAAI 2025. The paper's equations are not available to this project: this is a
+reconstruction of its description (a balanced min-max loss on the modalities'
+conditional contributions), not a transcription.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from arm_jax.errors import InputError
+from arm_jax.methods import Forward, Metrics
+from arm_jax.valuation import at_label, conditional_contributions
+
+FORMS = ("loose", "strict")
+
+
+def loss(
+    forward: Forward,
+    batch: Mapping[str, Any],
+    *,
+    unimodal: float = 1.0,
+    balance: float = 0.5,
+    form: str = "loose",
+) -> tuple[jax.Array, Metrics]:
+    """CE(all) + unimodal * sum_m CE(m) + balance * contribution gap (nats).
+
+    The contribution gap is the mean over pairs of modalities of
+    stop_gradient(larger) - smaller of their batch-mean phi_CMI: it raises the
+    smaller contribution and never pushes the larger one down directly.
+
+    Args:
+      forward: the model's forward pass.
+      batch: with `label`, `[batch]`.
+      unimodal: weight of the cross-entropies of single modalities.
+      balance: weight of the contribution gap.
+      form: "loose" differentiates phi_CMI as it stands, which also rewards a
+        worse prediction from the other modalities; "strict" lets the gap of a
+        modality reach that modality's encoder and the head only.
+
+    Raises:
+      InputError: a negative weight or an unknown form.
+    """
+    for name, weight in (("unimodal", unimodal), ("balance", balance)):
+        if not weight >= 0:
+            raise InputError(f"arm: {name} must be at least 0, got {weight}")
+    if form not in FORMS:
+        raise InputError(f"arm: form must be one of {FORMS}, got '{form}'")
+    label = batch["label"]
+    log_probs = forward.log_probs()
+    cross_entropy = -at_label(log_probs.full, label).mean()
+    alone = -at_label(log_probs.alone, label).mean(axis=-1)
+    phi = conditional_contributions(log_probs, label)
+    if form == "strict":
+        phi = _reaching_own_encoder(forward, label) - jax.lax.stop_gradient(
+            at_label(log_probs.without, label)
+        )
+    gap = contribution_gap(forward.mean(phi))
+    total = cross_entropy + unimodal * alone.sum() + balance * gap
+    return total, {"contribution_gap": gap}
+
+
+def contribution_gap(phi: jax.Array) -> jax.Array:
+    """Mean over pairs of |phi_m - phi_n|, its gradient only on the smaller.
+
+    Args:
+      phi: contributions `[modalities]`, means over the whole batch.
+
+    Returns:
+      A scalar; 0 for a single modality.
+    """
+    first, second = jnp.triu_indices(phi.shape[0], k=1)
+    if not len(first):
+        return jnp.zeros((), phi.dtype)
+    a, b = phi[first], phi[second]
+    larger = jax.lax.stop_gradient(jnp.maximum(a, b))
+    return (larger - jnp.where(a <= b, a, b)).mean()
+
+
+def _reaching_own_encoder(forward: Forward, label: jax.Array) -> jax.Array:
+    """Log p_all at the label, `[modalities, batch]`.
+
+    Row m has the gradient of modality m's features and of the head alone.
+    """
+    everything = jnp.ones(len(forward.features))
+    frozen = jax.lax.stop_gradient(forward.features)
+    rows = []
+    for name, features in forward.features.items():
+        logits = forward.head(frozen | {name: features}, everything)
+        rows.append(at_label(jax.nn.log_softmax(logits), label))
+    return jnp.stack(rows)

@@ -1,0 +1,81 @@
+"""What each modality contributes to a prediction, sample by sample.
+
+A model predicts from any subset A of the modalities, p_A(y|x), by masking the
+features of the others before its head. With y_i the true label,
+
+    phi_MI(i)     = log p_all(y_i|x_i) - log p(y_i)
+    phi_CMI(i, m) = log p_all(y_i|x_i) - log p_{all but m}(y_i|x_i)
+
+are the pointwise joint contribution, whose mean is a lower bound on I(X;Y)
+(Barber and Agakov 2003), and the pointwise conditional contribution of
+modality m given the others. For exact posteriors their means are I(X;Y) and
+I(X_m;Y|X_rest).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array | np.ndarray
+Head = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
+
+
+class Subsets(NamedTuple):
+    """One value for each subset that valuation looks at.
+
+    Attributes:
+      full: all modalities, `[...]`.
+      alone: each modality alone, `[modalities, ...]`.
+      without: all but each modality, `[modalities, ...]`.
+    """
+
+    full: Array
+    alone: Array
+    without: Array
+
+
+def subset_masks(modalities: int) -> Subsets:
+    """Returns the masks of the subsets, each over `modalities` entries."""
+    alone = np.eye(modalities, dtype=np.float32)
+    return Subsets(np.ones(modalities, np.float32), alone, 1 - alone)
+
+
+def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
+    """Log-probabilities (nats) of all subsets, by vmapping the head over masks.
+
+    Args:
+      head: `head(features, mask) -> logits [batch, classes]`.
+      features: of each modality, `[batch, width]`; computed once.
+
+    Returns:
+      Arrays `[..., batch, classes]` by subset.
+    """
+    count = len(features)
+    masks = subset_masks(count)
+    stacked = jnp.concatenate([masks.full[None], masks.alone, masks.without])
+    logits = jax.vmap(head, in_axes=(None, 0))(features, stacked)
+    log_p = jax.nn.log_softmax(logits)
+    return Subsets(log_p[0], log_p[1 : 1 + count], log_p[1 + count :])
+
+
+def at_label(log_probs: Array, label: jax.Array) -> jax.Array:
+    """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`."""
+    index = jnp.broadcast_to(label, log_probs.shape[:-1])[..., None]
+    return jnp.take_along_axis(log_probs, index, axis=-1)[..., 0]
+
+
+def joint_contribution(
+    log_probs: Subsets, log_prior: jax.Array, label: jax.Array
+) -> jax.Array:
+    """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`."""
+    return at_label(log_probs.full, label) - jnp.take(log_prior, label)
+
+
+def conditional_contributions(
+    log_probs: Subsets, label: jax.Array
+) -> jax.Array:
+    """phi_CMI `[modalities, batch]` in nats."""
+    return at_label(log_probs.full, label) - at_label(log_probs.without, label)

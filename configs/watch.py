@@ -1,0 +1,20 @@
+"""Accelerometer + gyroscope: which shoulder exercise?
+
+    python -m experiments.train --config=configs/watch.py:arm \
+        --workdir=runs/watch_arm
+
+The argument is the method: joint (default) or arm.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import common
+
+
+def get_config(method: str = "joint") -> ConfigDict:
+    """Returns the config of one run on `watch`."""
+    config = common.training(method or "joint")
+    config.data = ConfigDict(
+        {"name": "watch", "batch_size": 64, "options": {"data_dir": ""}}
+    )
+    return config

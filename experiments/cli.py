@@ -1,0 +1,81 @@
+"""What all commands share: flags, configs and errors in one line."""
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import app, flags
+from absl import logging as absl_logging
+from ml_collections import config_dict, config_flags
+
+from arm_jax.errors import InputError, TrainingError
+
+
+def define_config() -> flags.FlagHolder:
+    """Defines `--config=configs/NAME.py[:ARGUMENT]` and its overrides."""
+    return config_flags.DEFINE_config_file("config", lock_config=True)
+
+
+def define_workdir() -> flags.FlagHolder:
+    """Defines `--workdir=DIR`, the folder that a command writes to."""
+    return flags.DEFINE_string(
+        "workdir", None, "Folder of the run; made if missing, resumed if not."
+    )
+
+
+def required(flag: flags.FlagHolder) -> Any:
+    """Returns the value of a flag that must be given.
+
+    Raises:
+      InputError: it was not given.
+    """
+    if flag.value is None:
+        raise InputError(f"--{flag.name}=... is required")
+    return flag.value
+
+
+def to_dict(config: config_dict.ConfigDict) -> dict[str, Any]:
+    """Returns a config as a plain dict, references resolved."""
+    return config.copy_and_resolve_references().to_dict()
+
+
+def run(main: Callable[[Sequence[str]], int | None]) -> None:
+    """Runs a command: `main(argv) -> exit status`.
+
+    What the user got wrong is printed in one line, with exit status 2, and a
+    training that cannot go on with 1. Any other exception is a defect and
+    keeps its traceback.
+    """
+
+    def guarded(argv: Sequence[str]) -> int | None:
+        # Libraries report every checkpoint; people want the project's words.
+        absl_logging.set_verbosity(absl_logging.ERROR)
+        logging.getLogger("arm_jax").setLevel(logging.INFO)
+        try:
+            if len(argv) > 1:
+                raise InputError(f"unknown argument '{argv[1]}'")
+            return main(argv)
+        except InputError as error:
+            return _fail(error, 2)
+        except TrainingError as error:
+            return _fail(error, 1)
+
+    app.run(guarded, flags_parser=_parse_flags)
+
+
+def _parse_flags(argv: Sequence[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    # ml_collections raises these for an unknown key, a value of a wrong type
+    # or a config file that is missing.
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        sys.exit(_fail(error, 2))
+    except flags.Error as error:
+        sys.exit(_fail(error, 2))
+
+
+def _fail(error: Exception, status: int) -> int:
+    message = error.args[0] if isinstance(error, KeyError) else error
+    print(f"error: {message}", file=sys.stderr)
+    return status

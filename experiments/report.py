@@ -1,0 +1,71 @@
+"""Pieces of reports: tables in Markdown, figures with one look."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot as plt
+
+# Okabe and Ito's colours, which stay apart for colour-blind readers.
+COLORS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9",
+    "#000000", "#F0E442",
+)  # fmt: skip
+
+_STYLE = {
+    "axes.grid": True,
+    "axes.prop_cycle": plt.cycler(color=COLORS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.dpi": 130,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Returns an aligned Markdown table; text to the left, numbers right."""
+    cells = [[str(c) for c in header]]
+    cells += [[str(c) for c in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    left = [
+        any(c[:1].isalpha() for c in column[1:])
+        for column in zip(*cells, strict=True)
+    ]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (
+            c.ljust(w) if at_left else c.rjust(w)
+            for c, w, at_left in zip(row, widths, left, strict=True)
+        )
+        return f"| {' | '.join(padded)} |"
+
+    rule = "|".join(
+        "-" * (w + 2) if at_left else "-" * (w + 1) + ":"
+        for w, at_left in zip(widths, left, strict=True)
+    )
+    return "\n".join([line(cells[0]), f"|{rule}|", *map(line, cells[1:])])
+
+
+def mean_and_sd(values: Sequence[float], digits: int = 1) -> str:
+    """Returns "mean +- sd" over seeds; the sd has n - 1 degrees of freedom."""
+    mean = f"{np.mean(values):.{digits}f}"
+    if len(values) < 2:
+        return mean
+    return f"{mean} +- {np.std(values, ddof=1):.{digits}f}"
+
+
+@contextmanager
+def figure(path: Path, **kwargs: Any) -> Iterator[tuple[plt.Figure, Any]]:
+    """Yields (figure, axes) of `plt.subplots(**kwargs)`; saves to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(_STYLE):
+        fig, axes = plt.subplots(layout="constrained", **kwargs)
+        try:
+            yield fig, axes
+            fig.savefig(path)
+        finally:
+            plt.close(fig)

@@ -1,0 +1,225 @@
+"""Trains one model and reports what it learned.
+
+    python -m experiments.train --config=configs/watch.py:arm \
+        --workdir=runs/watch_arm [--config.train.epochs=5 ...]
+
+The same command resumes an interrupted run. The workdir holds config.json,
+versions.json, metrics.jsonl, checkpoints/, results.json, report.md, figures/.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from arm_jax import config as config_lib
+from arm_jax import loop
+from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
+from experiments import cli, interactions
+from experiments.report import figure, markdown_table
+
+_CONFIG = cli.define_config()
+_WORKDIR = cli.define_workdir()
+
+
+def train(
+    config: Mapping[str, Any], workdir: str | Path, *, progress: bool = True
+) -> dict[str, Any] | None:
+    """Trains one model into `workdir`, or returns to a run that is there.
+
+    Args:
+      config: a mapping for `arm_jax.config.Config`.
+      workdir: folder of the run.
+      progress: show a progress bar.
+
+    Returns:
+      The results (as in results.json), or None if the run was interrupted.
+
+    Raises:
+      InputError: wrong configuration, data or workdir.
+      TrainingError: the loss stopped being finite.
+    """
+    run_config = config_lib.from_mapping(config_lib.Config, config)
+    run = loop.prepare(run_config)
+    folder = open_workdir(workdir, config)
+    results_file = folder / "results.json"
+    if results_file.exists():
+        return read_json(results_file)
+    start = time.monotonic()
+    outcome = loop.train(run, folder, progress=progress)
+    timings = JsonLines(folder / "timings.jsonl")
+    timings.append({"seconds": time.monotonic() - start})
+    if outcome is None:
+        return None
+    results = {
+        "method": run_config.method.name,
+        "seed": run_config.train.seed,
+        "dataset": run.dataset.name,
+        "modalities": list(run.model.modalities),
+        "examples": {k: len(v) for k, v in run.dataset.splits.items()},
+        "steps": int(outcome.last.step),
+        "selected_step": int(outcome.best.step),
+        "training_seconds": sum(r["seconds"] for r in timings.read()),
+        "test": {
+            "last": run.score(outcome.last.params, "test"),
+            "selected": run.score(outcome.best.params, "test"),
+        },
+        "interactions": interactions.of_split(run.dataset, "test"),
+    }
+    write_report(folder, results)
+    # Written last: its presence says that the run is finished.
+    write_json(results_file, results)
+    return results
+
+
+def results_table(results: Mapping[str, Any]) -> str:
+    """Test accuracy in %, fused and alone: last epoch and selected."""
+    modalities = results["modalities"]
+    rows = []
+    for which in ("last", "selected"):
+        scores = results["test"][which]
+        keys = ["accuracy", *(f"accuracy_{name}" for name in modalities)]
+        rows.append([which, *(f"{100 * scores[key]:.1f}" for key in keys)])
+    return markdown_table(
+        ["epoch", "fused", *(f"{name} alone" for name in modalities)], rows
+    )
+
+
+def interactions_table(results: Mapping[str, Any]) -> str:
+    """PID of each pair of modalities with the label, in bits."""
+    rows = []
+    for pair, pid in results["interactions"].items():
+        numbers = (
+            pid[k] for k in ("redundancy", "unique1", "unique2", "synergy")
+        )
+        rows.append([pair, *(f"{x:.3f}" for x in numbers)])
+    return markdown_table(["modalities", "R", "U1", "U2", "S"], rows)
+
+
+def write_report(workdir: Path, results: Mapping[str, Any]) -> None:
+    """Writes report.md and its figures."""
+    records = JsonLines(workdir / "metrics.jsonl").read()
+    _learning_curves(workdir, records, results)
+    _interactions_figure(workdir, results)
+    pid = next(iter(results["interactions"].values()), None)
+    lines = [
+        f"# {results['method']} on {results['dataset']}, "
+        f"seed {results['seed']}",
+        "",
+        f"Test accuracy in % ({results['examples']['test']} examples), fused "
+        "and of each modality alone (the others masked), after the last epoch "
+        f"(step {results['steps']}) and at the best epoch on validation (step "
+        f"{results['selected_step']}).",
+        "",
+        results_table(results),
+        "",
+        f"Training took {results['training_seconds']:.0f} s.",
+        "",
+        "![Learning curves](figures/learning_curves.png)",
+    ]
+    if pid is not None:
+        lines += [
+            "",
+            "## Interactions with the label",
+            "",
+            "Partial information decomposition (BROJA) in bits on the test "
+            f"examples, each modality discretised to {pid['clusters']} "
+            "clusters: redundancy R, what the first and the second know alone "
+            "(U1, U2), synergy S. Plug-in estimates: with "
+            f"{pid['samples']} samples they are biased upwards, S above all.",
+            "",
+            interactions_table(results),
+            "",
+            "![Interactions](figures/interactions.png)",
+        ]
+    (workdir / "report.md").write_text("\n".join(lines) + "\n")
+
+
+def _learning_curves(
+    workdir: Path, records: list[dict[str, Any]], results: Mapping[str, Any]
+) -> None:
+    curves = {
+        split: [r for r in records if r["split"] == split]
+        for split in ("train", "validation")
+    }
+
+    def draw(axis: Any, split: str, key: str, label: str, **style: Any) -> None:
+        points = curves[split]
+        axis.plot(
+            [r["step"] for r in points],
+            [r[key] for r in points],
+            label=label,
+            **style,
+        )
+
+    path = workdir / "figures" / "learning_curves.png"
+    with figure(path, ncols=3, figsize=(11, 3.4)) as (_, axes):
+        loss, accuracy, contribution = axes
+        draw(loss, "train", "cross_entropy", "training", alpha=0.6)
+        draw(loss, "validation", "loss", "validation")
+        loss.set(
+            xlabel="step",
+            ylabel="cross-entropy, fused (nats)",
+            ylim=(0, None),
+            title="Loss",
+        )
+        draw(accuracy, "validation", "accuracy", "fused", color="black")
+        for name in results["modalities"]:
+            draw(accuracy, "validation", f"accuracy_{name}", f"{name} alone")
+            draw(contribution, "validation", f"phi_cmi_{name}", name)
+        accuracy.set(
+            xlabel="step", ylabel="accuracy", title="Validation accuracy"
+        )
+        contribution.set(
+            xlabel="step",
+            ylabel=r"mean $\phi^{CMI}$ (bits)",
+            title="Contribution given the others",
+        )
+        for axis in axes:
+            axis.legend()
+
+
+def _interactions_figure(workdir: Path, results: Mapping[str, Any]) -> None:
+    found = results["interactions"]
+    if not found:
+        return
+    path = workdir / "figures" / "interactions.png"
+    size = (6.4, 1.2 + 0.5 * len(found))
+    with figure(path, figsize=size) as (_, axis):
+        left = [0.0] * len(found)
+        for key, label in (
+            ("redundancy", "redundancy"),
+            ("unique1", "unique to the first"),
+            ("unique2", "unique to the second"),
+            ("synergy", "synergy"),
+        ):
+            widths = [pid[key] for pid in found.values()]
+            axis.barh(list(found), widths, left=left, label=label, height=0.6)
+            left = [a + b for a, b in zip(left, widths, strict=True)]
+        axis.set(xlabel="information about the label (bits)")
+        axis.invert_yaxis()
+        axis.grid(visible=False, axis="y")
+        axis.legend(
+            ncols=4, loc="lower center", bbox_to_anchor=(0.45, 1.0), fontsize=8
+        )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command."""
+    del argv
+    workdir = cli.required(_WORKDIR)
+    results = train(cli.to_dict(cli.required(_CONFIG)), workdir)
+    if results is None:
+        print("interrupted; the same command resumes the run")
+        return 130
+    print(f"\nTest accuracy in %, {results['method']}:\n")
+    print(results_table(results))
+    if results["interactions"]:
+        print("\nInteractions of the modalities with the label, in bits:\n")
+        print(interactions_table(results))
+    print(f"\nreport: {Path(workdir) / 'report.md'}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

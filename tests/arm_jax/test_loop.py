@@ -1,0 +1,195 @@
+import os
+import signal
+import threading
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from arm_jax import config as config_lib
+from arm_jax import loop
+from arm_jax.checkpoint import Checkpoints
+from arm_jax.errors import InputError, TrainingError
+from arm_jax.workdir import JsonLines
+
+STEPS_PER_EPOCH = 140 // 20
+
+
+def make_config(npz_file: Path, **blocks) -> config_lib.Config:
+    mapping = {
+        "data": {
+            "name": "npz",
+            "batch_size": 20,
+            "options": {"path": str(npz_file)},
+        },
+        "model": {"hidden": (8,), "features": 6, "dropout": 0.2},
+        "method": {"name": "arm"},
+        "train": {"epochs": 4, "log_every": 3},
+    }
+    for name, block in blocks.items():
+        mapping[name] = mapping.get(name, {}) | block
+    return config_lib.from_mapping(config_lib.Config, mapping)
+
+
+@pytest.fixture(scope="module")
+def run(npz_file):
+    return loop.prepare(make_config(npz_file))
+
+
+@pytest.fixture(scope="module")
+def whole(run, tmp_path_factory):
+    """The outcome and the folder of a run that nothing interrupted."""
+    workdir = tmp_path_factory.mktemp("whole")
+    return loop.train(run, workdir, progress=False), workdir
+
+
+def lines(workdir):
+    return (workdir / "metrics.jsonl").read_text()
+
+
+def assert_same_state(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+            x, y = jax.random.key_data(x), jax.random.key_data(y)
+        np.testing.assert_array_equal(x, y)
+
+
+def test_lines_of_a_run(whole, run):
+    records = JsonLines(whole[1] / "metrics.jsonl").read()
+    train = [r for r in records if r["split"] == "train"]
+    assert [r["step"] for r in train] == [
+        s for s in range(1, 29) if s % 3 == 0 or s % STEPS_PER_EPOCH == 0
+    ]
+    validation = [r for r in records if r["split"] == "validation"]
+    assert [r["step"] for r in validation] == [7, 14, 21, 28]
+    for key in ("accuracy", "accuracy_loud", "phi_cmi_quiet", "phi_mi"):
+        assert key in validation[0]
+    for key in ("loss", "gradient_norm", "update_norm", "contribution_gap"):
+        assert key in train[0]
+    assert train[-1]["loss"] < train[0]["loss"]
+    assert int(whole[0].last.step) == run.total_steps == 28
+
+
+def test_same_seed_gives_the_same_run(whole, run, tmp_path):
+    again = loop.train(run, tmp_path, progress=False)
+    assert_same_state(again.last, whole[0].last)
+    assert lines(tmp_path) == lines(whole[1])
+
+
+@pytest.mark.parametrize("stop_after", [14, 8])
+def test_resumed_run_is_the_uninterrupted_one(whole, run, tmp_path, stop_after):
+    # 14 is an epoch's end; 8 is within an epoch, and rounds up to line 9.
+    assert (
+        loop.train(run, tmp_path, stop_after=stop_after, progress=False) is None
+    )
+    assert JsonLines(tmp_path / "metrics.jsonl").read()[-1]["step"] in (14, 9)
+    outcome = loop.train(run, tmp_path, progress=False)
+    assert_same_state(outcome.last, whole[0].last)
+    assert_same_state(outcome.best, whole[0].best)
+    assert lines(tmp_path) == lines(whole[1])
+
+
+def test_finished_run_is_not_trained_again(whole, run):
+    before = lines(whole[1])
+    outcome = loop.train(run, whole[1], progress=False)
+    assert_same_state(outcome.last, whole[0].last)
+    assert lines(whole[1]) == before
+
+
+def test_best_is_the_earliest_best_epoch(whole):
+    records = JsonLines(whole[1] / "metrics.jsonl").read()
+    validation = [r for r in records if r["split"] == "validation"]
+    best = max(validation, key=lambda r: (r["accuracy"], -r["step"]))
+    assert int(whole[0].best.step) == best["step"]
+
+
+def test_lines_after_the_checkpoint_are_written_anew(whole, run, tmp_path):
+    loop.train(run, tmp_path, stop_after=7, progress=False)
+    # As if the process had been killed two lines after its checkpoint.
+    log = JsonLines(tmp_path / "metrics.jsonl")
+    log.append({"step": 9, "split": "train", "loss": 99.0})
+    log.path.write_text(log.path.read_text() + '{"step": 12, "spl')
+    loop.train(run, tmp_path, progress=False)
+    assert lines(tmp_path) == lines(whole[1])
+
+
+def test_signal_leaves_a_checkpoint(whole, run, tmp_path):
+    # Sent as soon as the first line is there.
+    def interrupt():
+        while not (tmp_path / "metrics.jsonl").exists():
+            pause.wait(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    pause = threading.Event()
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    outcome = loop.train(run, tmp_path, progress=False)
+    thread.join()
+    if outcome is None:
+        with Checkpoints(tmp_path) as checkpoints:
+            assert checkpoints.steps()
+        outcome = loop.train(run, tmp_path, progress=False)
+    assert_same_state(outcome.last, whole[0].last)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def damage(folder: Path) -> None:
+    """Cuts every file of a checkpoint's state in half."""
+    for file in (folder / "state").rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            file.write_bytes(content[: len(content) // 2])
+
+
+def test_damaged_checkpoint_falls_back(whole, run, tmp_path, caplog):
+    loop.train(run, tmp_path, stop_after=21, progress=False)
+    damage(tmp_path / "checkpoints" / "21")
+    outcome = loop.train(run, tmp_path, progress=False)
+    assert_same_state(outcome.last, whole[0].last)
+    assert lines(tmp_path) == lines(whole[1])
+    assert (tmp_path / "checkpoints_damaged" / "21").is_dir()
+    assert "21 cannot be read" in caplog.text
+
+
+def test_nothing_readable_is_an_error_and_nothing_is_lost(run, tmp_path):
+    loop.train(run, tmp_path, stop_after=7, progress=False)
+    damage(tmp_path / "checkpoints" / "7")
+    before = lines(tmp_path)
+    with pytest.raises(InputError, match="no readable checkpoint"):
+        loop.train(run, tmp_path, progress=False)
+    assert lines(tmp_path) == before
+    assert (tmp_path / "checkpoints_damaged" / "7").is_dir()
+
+
+def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):
+    config = make_config(npz_file, method={"name": "tests.arm_jax.nan_loss"})
+    run = loop.prepare(config)
+    with pytest.raises(TrainingError, match="loss is nan at step 10"):
+        loop.train(run, tmp_path, progress=False)
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.steps() == [7]
+        _, state = checkpoints.restore_best(run.initial_state())
+    for leaf in jax.tree.leaves(state.params):
+        assert np.isfinite(leaf).all()
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        ({"data": {"batch_size": 21}}, "data.batch_size 21 is not divisible"),
+        ({"data": {"batch_size": 142}}, "142 is larger than the training"),
+        (
+            {"train": {"eval_batch_size": 33}},
+            "train.eval_batch_size 33 is not divisible",
+        ),
+        ({"optimizer": {"name": "lion"}}, "unknown optimizer.name 'lion'"),
+        ({"optimizer": {"schedule": "step"}}, "optimizer.schedule 'step'"),
+        ({"method": {"name": "amr"}}, "unknown method 'amr'"),
+        ({"data": {"name": "wotch"}}, "unknown data set 'wotch'"),
+    ],
+)
+def test_bad_configurations(npz_file, blocks, message):
+    with pytest.raises(InputError, match=message):
+        loop.prepare(make_config(npz_file, **blocks))

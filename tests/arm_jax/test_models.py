@@ -1,0 +1,84 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from arm_jax.config import ModelConfig
+from arm_jax.models import create_model
+
+SHAPES = {"a": (5,), "b": (4, 3), "c": (2,)}
+MASKS = [[1, 1, 1], [1, 0, 0], [0, 1, 1], [0, 0, 0]]
+
+
+@pytest.fixture
+def model():
+    return create_model(ModelConfig(hidden=(6,), features=7), SHAPES, 4)
+
+
+@pytest.fixture
+def inputs(rng):
+    return {
+        name: jnp.asarray(rng.normal(size=(9, *shape)), jnp.float32)
+        for name, shape in SHAPES.items()
+    }
+
+
+def test_any_number_of_modalities(inputs):
+    for names in (["a"], ["a", "b"], ["a", "b", "c"]):
+        shapes = {name: SHAPES[name] for name in names}
+        model = create_model(ModelConfig(), shapes, 4)
+        params = model.init(jax.random.key(0))
+        features = model.encode(params, inputs, None)
+        assert list(features) == names
+        logits = model.head(params, features, jnp.ones(len(names)))
+        assert logits.shape == (9, 4)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_masked_modalities_have_no_influence(model, inputs, mask, rng):
+    params = model.init(jax.random.key(0))
+    mask = jnp.asarray(mask, jnp.float32)
+    features = model.encode(params, inputs, None)
+    other = {
+        name: x if mask[m] else jnp.asarray(rng.normal(size=x.shape), x.dtype)
+        for m, (name, x) in enumerate(features.items())
+    }
+    np.testing.assert_array_equal(
+        model.head(params, features, mask), model.head(params, other, mask)
+    )
+
+
+def test_masks_by_row_and_by_vmap_agree(model, inputs):
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, inputs, None)
+    masks = jnp.asarray(MASKS, jnp.float32)
+    mapped = jax.vmap(model.head, (None, None, 0))(params, features, masks)
+    for k, mask in enumerate(masks):
+        rows = jnp.broadcast_to(mask, (9, 3))
+        one = model.head(params, features, mask)
+        np.testing.assert_allclose(mapped[k], one, atol=1e-6)
+        np.testing.assert_allclose(
+            model.head(params, features, rows), one, atol=1e-6
+        )
+
+
+def test_head_is_additive_over_modalities(model, inputs):
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, inputs, None)
+    head = lambda mask: model.head(params, features, jnp.asarray(mask))
+    bias = head([0.0, 0, 0])
+    parts = sum(head(row) - bias for row in np.eye(3))
+    np.testing.assert_allclose(parts, head([1.0, 1, 1]) - bias, atol=1e-5)
+
+
+def test_dropout_only_with_a_key(inputs):
+    config = ModelConfig(dropout=0.5)
+    model = create_model(config, SHAPES, 4)
+    params = model.init(jax.random.key(0))
+    still = [model.encode(params, inputs, None)["a"] for _ in range(2)]
+    np.testing.assert_array_equal(*still)
+    drawn = [
+        model.encode(params, inputs, jax.random.key(k))["a"] for k in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])

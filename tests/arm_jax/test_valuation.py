@@ -1,0 +1,125 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from arm_jax.valuation import (
+    conditional_contributions,
+    joint_contribution,
+    subset_log_probs,
+    subset_masks,
+)
+
+BIT = np.log(2)
+
+
+def test_masks_of_three():
+    masks = subset_masks(3)
+    np.testing.assert_array_equal(masks.full, [1, 1, 1])
+    np.testing.assert_array_equal(masks.alone, np.eye(3))
+    np.testing.assert_array_equal(masks.without, 1 - np.eye(3))
+
+
+def posterior_head(table):
+    """A head that answers with the exact posteriors of p(x1, x2, y).
+
+    The features are the symbols; an absent modality is summed out.
+    """
+
+    def head(features, mask):
+        x1 = features["first"][:, 0].astype(int)
+        x2 = features["second"][:, 0].astype(int)
+        both = table[x1, x2]
+        only1, only2 = table.sum(1)[x1], table.sum(0)[x2]
+        joint = jnp.where(
+            mask[0] > 0,
+            jnp.where(mask[1] > 0, both, only1),
+            jnp.where(mask[1] > 0, only2, table.sum((0, 1))),
+        )
+        return jnp.log(joint / joint.sum(-1, keepdims=True) + 1e-30)
+
+    return head
+
+
+def gate(function):
+    table = np.zeros((2, 2, 2))
+    for a in range(2):
+        for b in range(2):
+            table[a, b, function(a, b)] = 0.25
+    return table
+
+
+@pytest.mark.parametrize(
+    ("function", "joint", "first", "second"),
+    [
+        (lambda a, b: a ^ b, 1, 1, 1),  # XOR: synergy
+        (lambda a, b: a, 1, 1, 0),  # UNQ: unique to the first
+    ],
+    ids=["xor", "unq"],
+)
+def test_exact_posteriors_of_gates(function, joint, first, second):
+    a, b = np.array([[0, 0, 1, 1], [0, 1, 0, 1]])
+    label = jnp.asarray([function(i, j) for i, j in zip(a, b, strict=True)])
+    features = {
+        "first": jnp.asarray(a)[:, None],
+        "second": jnp.asarray(b)[:, None],
+    }
+    log_probs = subset_log_probs(
+        posterior_head(jnp.asarray(gate(function))), features
+    )
+    log_prior = jnp.log(jnp.full(2, 0.5))
+    phi = conditional_contributions(log_probs, label) / BIT
+    np.testing.assert_allclose(
+        joint_contribution(log_probs, log_prior, label) / BIT,
+        np.full(4, joint),
+        atol=1e-5,
+    )
+    np.testing.assert_allclose(phi[0], np.full(4, first), atol=1e-5)
+    np.testing.assert_allclose(phi[1], np.full(4, second), atol=1e-5)
+
+
+def test_copied_modality_contributes_nothing_further():
+    table = np.zeros((2, 2, 2))
+    table[0, 0, 0] = table[1, 1, 1] = 0.5
+    x = jnp.asarray([0, 1])[:, None]
+    log_probs = subset_log_probs(
+        posterior_head(jnp.asarray(table)), {"first": x, "second": x}
+    )
+    phi = conditional_contributions(log_probs, jnp.asarray([0, 1]))
+    np.testing.assert_allclose(phi, np.zeros((2, 2)), atol=1e-5)
+
+
+def test_means_are_the_informations_of_a_random_table(rng):
+    table = rng.dirichlet(np.ones(18)).reshape(3, 2, 3)
+    x1, x2, y = np.indices(table.shape).reshape(3, -1)
+    features = {
+        "first": jnp.asarray(x1)[:, None],
+        "second": jnp.asarray(x2)[:, None],
+    }
+    log_probs = subset_log_probs(posterior_head(jnp.asarray(table)), features)
+    weight = table.ravel()
+    label = jnp.asarray(y)
+
+    def entropy(p):
+        p = p[p > 0]
+        return -(p * np.log2(p)).sum()
+
+    joint = joint_contribution(
+        log_probs, jnp.log(jnp.asarray(table.sum((0, 1)))), label
+    )
+    information = (
+        entropy(table.sum((0, 1))) + entropy(table.sum(2)) - entropy(table)
+    )
+    np.testing.assert_allclose(
+        (weight * joint).sum() / BIT, information, atol=1e-5
+    )
+    # I(X1;Y|X2) = H(X1,X2) + H(X2,Y) - H(X2) - H(X1,X2,Y)
+    conditional = (
+        entropy(table.sum(2))
+        + entropy(table.sum(0))
+        - entropy(table.sum((0, 2)))
+        - entropy(table)
+    )
+    phi = conditional_contributions(log_probs, label)
+    np.testing.assert_allclose(
+        (weight * phi[0]).sum() / BIT, conditional, atol=1e-5
+    )

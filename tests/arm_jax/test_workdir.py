@@ -1,0 +1,61 @@
+import json
+
+import numpy as np
+import pytest
+
+from arm_jax.errors import InputError
+from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
+
+
+def test_returns_to_the_same_configuration(tmp_path):
+    config = {"a": {"b": (1, 2)}, "c": 0.5}
+    first = open_workdir(tmp_path / "x" / "run", config)
+    assert open_workdir(first, config) == first
+    assert read_json(first / "config.json") == {"a": {"b": [1, 2]}, "c": 0.5}
+    assert read_json(first / "versions.json")["packages"]["jax"]
+
+
+def test_another_configuration_is_refused_and_named(tmp_path):
+    open_workdir(tmp_path, {"a": {"b": 1}, "c": 2})
+    with pytest.raises(InputError, match=r"a\.b: 1 there, 3 now"):
+        open_workdir(tmp_path, {"a": {"b": 3}, "c": 2})
+    assert read_json(tmp_path / "config.json")["a"]["b"] == 1
+
+
+def test_workdir_that_is_a_file(tmp_path):
+    (tmp_path / "f").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        open_workdir(tmp_path / "f", {})
+
+
+def test_lines_are_strict_json(tmp_path):
+    lines = JsonLines(tmp_path / "m.jsonl")
+    lines.append({"x": float("nan"), "y": np.float32(0.5), "z": np.arange(2)})
+    text = (tmp_path / "m.jsonl").read_text()
+    assert json.loads(text) == {"x": None, "y": 0.5, "z": [0, 1]}
+
+
+def test_half_written_last_line_is_left_out(tmp_path):
+    lines = JsonLines(tmp_path / "m.jsonl")
+    for step in range(3):
+        lines.append({"step": step})
+    with lines.path.open("a") as file:
+        file.write('{"step": 3, "lo')
+    assert [r["step"] for r in lines.read()] == [0, 1, 2]
+    lines.keep(lines.read()[:1])
+    lines.append({"step": 9})
+    assert [r["step"] for r in lines.read()] == [0, 9]
+
+
+def test_damaged_middle_line_is_named(tmp_path):
+    lines = JsonLines(tmp_path / "m.jsonl")
+    lines.path.write_text('{"step": 1}\noops\n{"step": 2}\n')
+    with pytest.raises(InputError, match="line 2"):
+        lines.read()
+
+
+def test_damaged_json_file_is_named(tmp_path):
+    write_json(tmp_path / "a.json", {"x": 1})
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(InputError, match=r"a\.json"):
+        read_json(tmp_path / "a.json")

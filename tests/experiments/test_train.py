@@ -1,0 +1,127 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arm_jax.errors import InputError
+from configs import npz
+from experiments import cli, demo
+from experiments.train import interactions_table, results_table, train
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def small_config(npz_file, method="joint"):
+    config = npz.get_config(method)
+    config.data.options.path = str(npz_file)
+    config.data.batch_size = 20
+    config.train.epochs = 2
+    return cli.to_dict(config)
+
+
+@pytest.fixture(scope="module")
+def finished(npz_file, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("runs") / "small"
+    return train(small_config(npz_file), workdir, progress=False), workdir
+
+
+def test_what_a_run_leaves(finished):
+    results, workdir = finished
+    for name in (
+        "config.json", "versions.json", "metrics.jsonl", "results.json",
+        "report.md", "figures/learning_curves.png", "figures/interactions.png",
+    ):  # fmt: skip
+        assert (workdir / name).stat().st_size > 0, name
+    assert json.loads((workdir / "results.json").read_text()) == results
+    assert results["test"]["last"]["accuracy"] > 0.5
+    pid = results["interactions"]["loud + quiet"]
+    total = sum(pid[k] for k in ("redundancy", "unique1", "unique2", "synergy"))
+    assert 0 < total <= np.log2(3) + 1e-6
+    report = (workdir / "report.md").read_text()
+    assert results_table(results) in report
+    assert interactions_table(results) in report
+
+
+def test_finished_run_is_read_back(finished, npz_file):
+    results, workdir = finished
+    stamp = (workdir / "report.md").stat().st_mtime_ns
+    assert train(small_config(npz_file), workdir, progress=False) == results
+    assert (workdir / "report.md").stat().st_mtime_ns == stamp
+
+
+def test_another_configuration_in_the_same_workdir(finished, npz_file):
+    with pytest.raises(InputError, match=r"method\.name: 'joint' there, 'arm'"):
+        train(small_config(npz_file, "arm"), finished[1], progress=False)
+
+
+def test_bad_input_leaves_no_workdir(npz_file, tmp_path):
+    config = small_config(npz_file)
+    config["data"]["batch_size"] = 21
+    with pytest.raises(InputError):
+        train(config, tmp_path / "new", progress=False)
+    assert not (tmp_path / "new").exists()
+
+
+def test_demo_table_is_side_by_side(finished):
+    results, _ = finished
+    table = demo.comparison_table({"joint": [results] * 2, "arm": [results]})
+    lines = table.splitlines()
+    assert lines[0].split() == "| prediction | epoch | joint | arm |".split()
+    accuracy = f"{100 * results['test']['last']['accuracy']:.1f}"
+    assert f"{accuracy} +- 0.0" in lines[2]
+    assert len(lines) == 2 + 2 * 3
+
+
+def command(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.train", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--config.trian.epochs=3", "trian"),
+        ("--config.train.epochs=many", "many"),
+        ("--config=configs/npz.py:amr", "unknown method 'amr'"),
+        ("--config=configs/nowhere.py", "nowhere.py"),
+        ("--config.data.options.path=nowhere.npz", "no file nowhere.npz"),
+        ("--config.train.epochs=0", "train.epochs must be at least 1, got 0"),
+        ("--nonsense", "nonsense"),
+        ("nonsense", "unknown argument 'nonsense'"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(argument, message, tmp_path):
+    workdir = tmp_path / "run"
+    status, _, stderr = command(
+        "--config=configs/npz.py", f"--workdir={workdir}", argument
+    )
+    assert status == 2
+    (line,) = [x for x in stderr.splitlines() if x.startswith("error: ")]
+    assert message in line
+    assert "Traceback" not in stderr
+    assert not workdir.exists()
+
+
+def test_command_trains_and_prints_the_table(npz_file, tmp_path):
+    status, stdout, stderr = command(
+        "--config=configs/npz.py:arm",
+        f"--config.data.options.path={npz_file}",
+        "--config.data.batch_size=20",
+        "--config.train.epochs=1",
+        f"--workdir={tmp_path / 'run'}",
+    )
+    assert status == 0, stderr
+    assert "| epoch    | fused | loud alone | quiet alone |" in stdout
+    assert "| loud + quiet |" in stdout
