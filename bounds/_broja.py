@@ -279,23 +279,25 @@ def _newton_step(
         d_r = jnp.where(live, t + stiffness * d_log_sum, 0)
         return d_lam, d_mu, d_s, d_r
 
-    def longest(x: jax.Array, dx: jax.Array) -> jax.Array:
-        """Largest step up to 1 that keeps x positive."""
-        return 1 / jnp.maximum(_max_all(-dx / jnp.where(live, x, 1)), 1)
+    def longest(x: jax.Array, dx: jax.Array, most: float) -> jax.Array:
+        """Largest step up to 1 that takes at most a share `most` of x."""
+        return most / jnp.maximum(
+            _max_all(-dx / jnp.where(live, x, 1)), most
+        )
 
     product = _sum_all(r * s)
     _, _, d_s, d_r = direction(jnp.zeros_like(r))
-    after = (r + longest(r, d_r) * d_r) * (s + longest(s, d_s) * d_s)
+    after = (r + longest(r, d_r, 1) * d_r) * (s + longest(s, d_s, 1) * d_s)
     centring = jnp.clip((_sum_all(after) / product) ** 3, 1e-8, 1)
     barrier = centring * product / _sum_all(problem.weight)
     d_lam, d_mu, d_s, d_r = direction(barrier * problem.weight - d_s * d_r)
 
     largest = jnp.maximum(_max_all(jnp.abs(d_lam)), _max_all(jnp.abs(d_mu)))
     dual_step = jnp.minimum(
-        _keep_off(longest(s, d_s)),
+        longest(s, d_s, _TO_BOUNDARY),
         _LONGEST_STEP / jnp.maximum(largest, _LONGEST_STEP),
     )
-    primal_step = _keep_off(longest(r, d_r))
+    primal_step = longest(r, d_r, _TO_BOUNDARY)
     moved = state._replace(
         lam=state.lam + dual_step * d_lam,
         mu=state.mu + dual_step * d_mu,
@@ -307,11 +309,6 @@ def _newton_step(
     ok = jnp.isfinite(largest) & jnp.isfinite(_max_all(moved.r))
     stay = state._replace(ridge=state.ridge * _RIDGE_GROWTH)
     return jax.tree.map(lambda a, b: jnp.where(ok, a, b), moved, stay)
-
-
-def _keep_off(step: jax.Array) -> jax.Array:
-    """Shortens a step that would end on the boundary."""
-    return jnp.where(step < 1, _TO_BOUNDARY * step, 1)
 
 
 def _softmax(
