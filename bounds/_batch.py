@@ -3,6 +3,8 @@
 The jitted functions given here take arrays with exactly one batch axis.
 """
 
+import concurrent.futures
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,17 +71,22 @@ def evaluate(
     dtype: Any = np.float64,
     chunk: int | None = None,
 ) -> Any:
-    """`_entry.evaluate` in chunks of equal shape, so compiled once.
+    """`_entry.evaluate` in chunks of equal shape, compiled once, in threads.
 
     The last chunk is filled up with copies of the last table.
     """
     size = arrays[0].shape[0]
     if chunk is None or size <= chunk:
         return _entry.evaluate(function, *arrays, dtype=dtype)
-    parts = []
-    for start in range(0, size, chunk):
+
+    def part(start: int) -> Any:
         rows = np.minimum(np.arange(start, start + chunk), size - 1)
-        parts.append(
-            _entry.evaluate(function, *(a[rows] for a in arrays), dtype=dtype)
+        return _entry.evaluate(
+            function, *(a[rows] for a in arrays), dtype=dtype
         )
+
+    starts = list(range(0, size, chunk))
+    first = part(starts[0])  # compiles before the threads start
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = [first, *pool.map(part, starts[1:])]
     return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *parts)

@@ -2,12 +2,14 @@
 
 In each cell (x1, x2) the joint is a mixture of given atoms, conditional
 distributions over y, each with a cost per unit of mass; the mixtures have to
-add up to the marginals p1y and p2y. For any tables b[x1, y], c[x2, y],
+add up to the marginals p1y and p2y: a linear program, and its dual lives on
+tables b[x1, y], c[x2, y]. For any such tables
 
   sum_x p12(x) min_k { cost_k(x) - <b + c, atom_k(x)> } + <b, p1y> + <c, p2y>
 
 is at most the optimum, so whatever the interior-point iterations did, the
-value returned is a lower bound.
+value returned is a lower bound. A chunk of programs is solved at once, which
+no simplex code does.
 """
 
 from typing import NamedTuple
@@ -15,7 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bounds import _normal
+from bounds import _normal, _rounding
 
 # Fraction of the way to the boundary that one step may go.
 _TO_BOUNDARY = 0.99
@@ -45,7 +47,8 @@ class Solution(NamedTuple):
     """What the iterations reached.
 
     Attributes:
-      bound: proven lower bound on the optimum, rounding errors not counted.
+      bound: proven lower bound on the optimum, for marginals that agree to
+        within `noise`.
       b: `[n1, ny]`, the dual point that proves it.
       c: `[n2, ny]`, likewise.
       weights: `[n1, n2, k]`, masses of the atoms, primal feasible up to the
@@ -71,17 +74,22 @@ class _State(NamedTuple):
 
 
 def certificate(lp: Program, b: jax.Array, c: jax.Array) -> jax.Array:
-    """The lower bound that the dual tables b and c prove."""
+    """The lower bound that the dual tables b and c prove.
+
+    Marginals that are off by `_rounding.noise` move the optimum by at most
+    this much times the largest multipliers.
+    """
     reduced = jnp.where(lp.valid, lp.cost - _respond(lp, b, c), jnp.inf)
     least = jnp.min(reduced, -1)
     value = jnp.sum(jnp.where(lp.p12 > 0, lp.p12 * least, 0))
+    noise = _rounding.noise(lp.p12, lp.p1y, lp.p2y)
     largest = (
         jnp.max(jnp.where(lp.p12 > 0, jnp.abs(least), 0))
         + jnp.max(jnp.where(lp.p1y > 0, jnp.abs(b), 0))
         + jnp.max(jnp.where(lp.p2y > 0, jnp.abs(c), 0))
     )
     value = value + jnp.sum(b * lp.p1y) + jnp.sum(c * lp.p2y)
-    return value - 32 * jnp.finfo(b.dtype).eps * largest
+    return value - noise * largest
 
 
 def solve(

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 
 class Factor(NamedTuple):
@@ -59,6 +58,56 @@ def solve(
     return pad(d[: n1 * m], n1, 0), pad(d[n1 * m :], n2 - 1, 1)
 
 
+def response(r: jax.Array, posterior: jax.Array) -> jax.Array:
+    """Response of r = p12 softmax(b + c), `[n1, n2, ny]`, to b + c."""
+    eye = jnp.eye(r.shape[-1], dtype=r.dtype)
+    return r[..., None] * (eye - posterior[..., None, :])
+
+
+def moved(
+    r: jax.Array,
+    posterior: jax.Array,
+    db: jax.Array,
+    dc: jax.Array,
+    p1y: jax.Array,
+    p2y: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """The joint r after a Newton step, to first order, and its misfit.
+
+    The linearised step fits the marginals exactly; a cell that it would make
+    negative is set to zero, which then shows in the misfit.
+    """
+    d = db[:, None] + dc[None]
+    r = r * (1 + d - jnp.sum(posterior * d, -1, keepdims=True))
+    negative = jnp.sum(jnp.minimum(r, 0))
+    r = jnp.maximum(r, 0)
+    misfit = (
+        jnp.sum(jnp.abs(p1y - r.sum(1)))
+        + jnp.sum(jnp.abs(p2y - r.sum(0)))
+        - negative
+    )
+    return r, misfit
+
+
+def polished(
+    r: jax.Array, p12: jax.Array, p1y: jax.Array, p2y: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Moves a nearly fitting joint onto its marginals; also the misfit left.
+
+    Changes are relative to the cells, so that small cells stay small.
+    """
+    misfit = jnp.zeros((), r.dtype)
+    for _ in range(2):
+        r = jnp.maximum(r, 0)
+        mass = r.sum(-1, keepdims=True)
+        posterior = r / jnp.where(mass > 0, mass, 1)
+        r = p12[..., None] * posterior
+        newton = factor(response(r, posterior), ridge=1e-14)
+        db, dc = solve(newton, p1y - r.sum(1), p2y - r.sum(0))
+        r, misfit = moved(r, posterior, db, dc, p1y, p2y)
+    return r, misfit + jnp.sum(jnp.abs(p12 - r.sum(2)))
+
+
 def _block_diagonal(blocks: jax.Array) -> jax.Array:
     n, m, _ = blocks.shape
     eye = jnp.eye(n, dtype=blocks.dtype)
@@ -89,11 +138,11 @@ def _cholesky_solve(lower: jax.Array, b: jax.Array) -> jax.Array:
     n = b.size
     if n > _UNROLLED:
         return jax.scipy.linalg.cho_solve((lower, True), b)
-    x: list[jax.Array] = []
+    # Column by column, so that each step is one short vector operation.
     for i in range(n):
-        done = sum((lower[i, j] * x[j] for j in range(i)), np.float32(0))
-        x.append((b[i] - done) / lower[i, i])
+        b = b.at[i].divide(lower[i, i])
+        b = b - jnp.where(jnp.arange(n) > i, lower[:, i], 0) * b[i]
     for i in reversed(range(n)):
-        done = sum((lower[j, i] * x[j] for j in range(i + 1, n)), np.float32(0))
-        x[i] = (x[i] - done) / lower[i, i]
-    return jnp.stack(x) if x else b
+        b = b.at[i].divide(lower[i, i])
+        b = b - jnp.where(jnp.arange(n) < i, lower[i], 0) * b[i]
+    return b
