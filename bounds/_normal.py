@@ -16,10 +16,13 @@ import jax
 import jax.numpy as jnp
 
 
-class Factor(NamedTuple):
-    """A scaled Cholesky factor of the Hessian."""
+_POLISHING_STEPS = 2
 
-    lower: jax.Array
+
+class Factor(NamedTuple):
+    """A Cholesky factor of the scaled Hessian; its inverse if it is small."""
+
+    root: jax.Array
     scale: jax.Array
     shape: tuple[int, int, int]
 
@@ -43,7 +46,11 @@ def factor(response: jax.Array, ridge: jax.Array | float) -> Factor:
     hessian = hessian + jnp.finfo(w.dtype).eps * eye
     scale = jax.lax.rsqrt(jnp.diagonal(hessian))
     hessian = hessian * scale[:, None] * scale + ridge * eye
-    return Factor(_cholesky(hessian), scale, (n1, n2, ny))
+    if size <= _UNROLLED:
+        root = _inverse_cholesky(hessian)
+    else:
+        root = jnp.linalg.cholesky(hessian)
+    return Factor(root, scale, (n1, n2, ny))
 
 
 def solve(
@@ -53,7 +60,12 @@ def solve(
     n1, n2, ny = f.shape
     m = ny - 1
     right = jnp.concatenate([rows[:, :-1].ravel(), columns[:-1, :-1].ravel()])
-    d = _cholesky_solve(f.lower, right * f.scale) * f.scale
+    right = right * f.scale
+    if right.size <= _UNROLLED:
+        d = jnp.sum(f.root * jnp.sum(f.root * right, 1)[:, None], 0)
+    else:
+        d = jax.scipy.linalg.cho_solve((f.root, True), right)
+    d = d * f.scale
     pad = lambda v, n, extra: jnp.pad(v.reshape(n, m), ((0, extra), (0, 1)))
     return pad(d[: n1 * m], n1, 0), pad(d[n1 * m :], n2 - 1, 1)
 
@@ -96,15 +108,19 @@ def polished(
 
     Changes are relative to the cells, so that small cells stay small.
     """
-    misfit = jnp.zeros((), r.dtype)
-    for _ in range(2):
-        r = jnp.maximum(r, 0)
+    def step(
+        _: int, state: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        r = jnp.maximum(state[0], 0)
         mass = r.sum(-1, keepdims=True)
         posterior = r / jnp.where(mass > 0, mass, 1)
         r = p12[..., None] * posterior
         newton = factor(response(r, posterior), ridge=1e-14)
         db, dc = solve(newton, p1y - r.sum(1), p2y - r.sum(0))
-        r, misfit = moved(r, posterior, db, dc, p1y, p2y)
+        return moved(r, posterior, db, dc, p1y, p2y)
+
+    start = (r, jnp.zeros((), r.dtype))
+    r, misfit = jax.lax.fori_loop(0, _POLISHING_STEPS, step, start)
     return r, misfit + jnp.sum(jnp.abs(p12 - r.sum(2)))
 
 
@@ -115,34 +131,21 @@ def _block_diagonal(blocks: jax.Array) -> jax.Array:
     return full.reshape(n * m, n * m)
 
 
-# Up to this size the loops below are unrolled, which XLA vectorises over a
-# batch; LAPACK, called once a matrix, is several times slower there.
+# Up to this size the loops are unrolled, which XLA vectorises over a batch;
+# LAPACK, called once a matrix, is several times slower there.
 _UNROLLED = 12
 
 
-def _cholesky(a: jax.Array) -> jax.Array:
+def _inverse_cholesky(a: jax.Array) -> jax.Array:
+    """M, lower triangular, with M.T M the inverse of `a`."""
     n = a.shape[0]
-    if n > _UNROLLED:
-        return jnp.linalg.cholesky(a)
-    columns: list[jax.Array] = []
-    rest = a
+    inverse = jnp.eye(n, dtype=a.dtype)
     for j in range(n):
-        column = rest[:, j] * jax.lax.rsqrt(rest[j, j])
-        column = jnp.where(jnp.arange(n) >= j, column, 0)
-        columns.append(column)
-        rest = rest - column[:, None] * column
-    return jnp.stack(columns, 1) if columns else a
-
-
-def _cholesky_solve(lower: jax.Array, b: jax.Array) -> jax.Array:
-    n = b.size
-    if n > _UNROLLED:
-        return jax.scipy.linalg.cho_solve((lower, True), b)
-    # Column by column, so that each step is one short vector operation.
-    for i in range(n):
-        b = b.at[i].divide(lower[i, i])
-        b = b - jnp.where(jnp.arange(n) > i, lower[:, i], 0) * b[i]
-    for i in reversed(range(n)):
-        b = b.at[i].divide(lower[i, i])
-        b = b - jnp.where(jnp.arange(n) < i, lower[i], 0) * b[i]
-    return b
+        pivot = jax.lax.rsqrt(a[j, j])
+        column = jnp.where(jnp.arange(n) > j, a[:, j] * pivot, 0)
+        row = inverse[j] * pivot
+        a = a - column[:, None] * column
+        inverse = jnp.where(
+            jnp.arange(n)[:, None] == j, row, inverse - column[:, None] * row
+        )
+    return inverse

@@ -132,7 +132,7 @@ def joint_of(lp: _linear.Program, solution: _linear.Solution) -> jax.Array:
 def descend(
     r: jax.Array, p12: jax.Array, p1y: jax.Array, p2y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Local minimum of the entropy: a vertex below r, and its entropy (nats).
+    """Local minimum of the entropy: a vertex from r on, its entropy (nats).
 
     The entropy is below its tangent plane, so the vertex that minimises the
     plane has less entropy than r, unless r is such a vertex. Returns infinity
@@ -140,23 +140,21 @@ def descend(
     """
     noise = _rounding.noise(p12, p1y, p2y)
 
-    def value(q: jax.Array) -> tuple[jax.Array, jax.Array]:
-        q, misfit = _normal.polished(q, p12, p1y, p2y)
-        return q, jnp.where(misfit <= 64 * noise, jnp.sum(entr(q)), jnp.inf)
-
     def step(state):  # type: ignore[no-untyped-def]
         count, r, least, _ = state
         # Beyond this slope a zero is as good as a forbidden cell.
         slope = -jnp.log(jnp.maximum(r, 1e-12))
         lp = linear_program(slope, p12, p1y, p2y)
         solution = _linear.solve(lp, tol=1e-8, max_steps=_MAX_STEPS)
-        found, entropy = value(joint_of(lp, solution))
-        better = entropy < least - _PROGRESS
+        found = joint_of(lp, solution)
+        found, misfit = _normal.polished(found, p12, p1y, p2y)
+        entropy = jnp.where(misfit <= 64 * noise, jnp.sum(entr(found)), jnp.inf)
+        progress = entropy < least - _PROGRESS
+        better = entropy < least
         r = jnp.where(better, found, r)
-        return count + 1, r, jnp.where(better, entropy, least), better
+        return count + 1, r, jnp.minimum(entropy, least), progress
 
-    r, least = value(r)
-    state = (0, r, least, jnp.asarray(True))
+    state = (0, r, jnp.asarray(jnp.inf, r.dtype), jnp.asarray(True))
     _, r, least, _ = jax.lax.while_loop(
         lambda s: (s[0] < _DESCENTS) & s[3], step, state
     )
