@@ -39,6 +39,8 @@ class ModelConfig:
     # Width of the features of one modality.
     features: int = 64
     dropout: float = 0.0
+    # What stands in for an absent modality: see arm_jax.models.
+    absent: str = "zero"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +72,9 @@ class TrainConfig:
     """Length, seed and bookkeeping of one run."""
 
     epochs: int = 20
+    # Seeds seed, seed + 1, ... are trained side by side in one program.
     seed: int = 0
+    seeds: int = 1
     # Steps that one line of training metrics averages over.
     log_every: int = 20
     eval_batch_size: int = 512
@@ -95,6 +99,7 @@ class Config:
             ("train.log_every", self.train.log_every, 1),
             ("train.eval_batch_size", self.train.eval_batch_size, 1),
             ("train.seed", self.train.seed, 0),
+            ("train.seeds", self.train.seeds, 1),
             ("optimizer.learning_rate", self.optimizer.learning_rate, 0),
             ("optimizer.weight_decay", self.optimizer.weight_decay, 0),
             ("optimizer.clip_norm", self.optimizer.clip_norm, 0),

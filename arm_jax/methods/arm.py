@@ -6,14 +6,11 @@ reconstruction of its description (a balanced min-max loss on the modalities'
 conditional contributions), not a transcription.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from arm_jax.errors import InputError
-from arm_jax.methods import Forward, Metrics
+from arm_jax.methods import Batch, Forward, Metrics, terms
 from arm_jax.valuation import at_label, conditional_contributions
 
 FORMS = ("loose", "strict")
@@ -21,7 +18,7 @@ FORMS = ("loose", "strict")
 
 def loss(
     forward: Forward,
-    batch: Mapping[str, Any],
+    batch: Batch,
     *,
     unimodal: float = 1.0,
     balance: float = 0.5,
@@ -45,40 +42,23 @@ def loss(
     Raises:
       InputError: a negative weight or an unknown form.
     """
-    for name, weight in (("unimodal", unimodal), ("balance", balance)):
-        if not weight >= 0:
-            raise InputError(f"arm: {name} must be at least 0, got {weight}")
+    terms.check_weights("arm", unimodal=unimodal, balance=balance)
     if form not in FORMS:
         raise InputError(f"arm: form must be one of {FORMS}, got '{form}'")
     label = batch["label"]
     log_probs = forward.log_probs()
-    cross_entropy = -at_label(log_probs.full, label).mean()
-    alone = -at_label(log_probs.alone, label).mean(axis=-1)
     phi = conditional_contributions(log_probs, label)
     if form == "strict":
         phi = _reaching_own_encoder(forward, label) - jax.lax.stop_gradient(
             at_label(log_probs.without, label)
         )
-    gap = contribution_gap(forward.mean(phi))
-    total = cross_entropy + unimodal * alone.sum() + balance * gap
+    gap = terms.contribution_gap(forward.mean(phi, terms.complete(batch)))
+    total = (
+        terms.fused_cross_entropy(log_probs, batch)
+        + unimodal * terms.unimodal_cross_entropies(log_probs, batch).sum()
+        + balance * gap
+    )
     return total, {"contribution_gap": gap}
-
-
-def contribution_gap(phi: jax.Array) -> jax.Array:
-    """Mean over pairs of |phi_m - phi_n|, its gradient only on the smaller.
-
-    Args:
-      phi: contributions `[modalities]`, means over the whole batch.
-
-    Returns:
-      A scalar; 0 for a single modality.
-    """
-    first, second = jnp.triu_indices(phi.shape[0], k=1)
-    if not len(first):
-        return jnp.zeros((), phi.dtype)
-    a, b = phi[first], phi[second]
-    larger = jax.lax.stop_gradient(jnp.maximum(a, b))
-    return (larger - jnp.where(a <= b, a, b)).mean()
 
 
 def _reaching_own_encoder(forward: Forward, label: jax.Array) -> jax.Array:

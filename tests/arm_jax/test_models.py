@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from arm_jax.config import ModelConfig
+from arm_jax.errors import InputError
 from arm_jax.models import create_model
 
 SHAPES = {"a": (5,), "b": (4, 3), "c": (2,)}
@@ -30,7 +31,7 @@ def test_any_number_of_modalities(inputs):
         params = model.init(jax.random.key(0))
         features = model.encode(params, inputs, None)
         assert list(features) == names
-        logits = model.head(params, features, jnp.ones(len(names)))
+        logits = model.head(params, features, jnp.ones(len(names)), {})
         assert logits.shape == (9, 4)
 
 
@@ -44,7 +45,8 @@ def test_masked_modalities_have_no_influence(model, inputs, mask, rng):
         for m, (name, x) in enumerate(features.items())
     }
     np.testing.assert_array_equal(
-        model.head(params, features, mask), model.head(params, other, mask)
+        model.head(params, features, mask, {}),
+        model.head(params, other, mask, {}),
     )
 
 
@@ -52,23 +54,22 @@ def test_masks_by_row_and_by_vmap_agree(model, inputs):
     params = model.init(jax.random.key(0))
     features = model.encode(params, inputs, None)
     masks = jnp.asarray(MASKS, jnp.float32)
-    mapped = jax.vmap(model.head, (None, None, 0))(params, features, masks)
+    head = lambda mask: model.head(params, features, mask, {})
+    mapped = jax.vmap(head)(masks)
     for k, mask in enumerate(masks):
         rows = jnp.broadcast_to(mask, (9, 3))
-        one = model.head(params, features, mask)
+        one = head(mask)
         np.testing.assert_allclose(mapped[k], one, atol=1e-6)
-        np.testing.assert_allclose(
-            model.head(params, features, rows), one, atol=1e-6
-        )
+        np.testing.assert_allclose(head(rows), one, atol=1e-6)
 
 
 def test_head_is_additive_over_modalities(model, inputs):
     params = model.init(jax.random.key(0))
     features = model.encode(params, inputs, None)
-    head = lambda mask: model.head(params, features, jnp.asarray(mask))
-    bias = head([0.0, 0, 0])
-    parts = sum(head(row) - bias for row in np.eye(3))
-    np.testing.assert_allclose(parts, head([1.0, 1, 1]) - bias, atol=1e-5)
+    head = lambda mask: model.head(params, features, jnp.asarray(mask), {})
+    np.testing.assert_array_equal(head([0.0, 0, 0]), 0)
+    parts = sum(head(row) for row in np.eye(3))
+    np.testing.assert_allclose(parts, head([1.0, 1, 1]), atol=1e-5)
 
 
 def test_dropout_only_with_a_key(inputs):
@@ -82,3 +83,44 @@ def test_dropout_only_with_a_key(inputs):
     ]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
+
+
+def test_shared_head_is_the_mean_of_one_layer(inputs):
+    model = create_model(ModelConfig(), SHAPES, 4, fusion="shared")
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, inputs, None)
+    head = lambda mask: model.head(params, features, jnp.asarray(mask), {})
+    alone = [head(row) for row in np.eye(3)]
+    layer = params["classifier"]
+    np.testing.assert_allclose(
+        alone[1], features["b"] @ layer["kernel"] + layer["bias"], atol=1e-5
+    )
+    np.testing.assert_allclose(head([1.0, 1, 1]), sum(alone) / 3, atol=1e-5)
+    np.testing.assert_allclose(
+        head([1.0, 0, 1]), (alone[0] + alone[2]) / 2, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("absent", ["mean", "token"])
+def test_stand_ins_for_absent_modalities(inputs, absent):
+    model = create_model(ModelConfig(absent=absent), SHAPES, 4)
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, inputs, None)
+    means = {name: f.mean(0) for name, f in features.items()}
+    if absent == "token":
+        params = params | {"tokens_b": means["b"] + 1}
+        stand_in = params["tokens_b"]
+    else:
+        stand_in = means["b"]
+    found = model.head(params, features, jnp.array([1.0, 0, 1]), means)
+    filled = features | {"b": jnp.broadcast_to(stand_in, features["b"].shape)}
+    np.testing.assert_allclose(
+        found, model.head(params, filled, jnp.ones(3), means), atol=1e-5
+    )
+
+
+def test_unknown_names():
+    with pytest.raises(InputError, match="unknown fusion 'sum'"):
+        create_model(ModelConfig(), SHAPES, 4, fusion="sum")
+    with pytest.raises(InputError, match=r"model\.absent 'noise'"):
+        create_model(ModelConfig(absent="noise"), SHAPES, 4)

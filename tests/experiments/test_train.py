@@ -70,7 +70,17 @@ def test_demo_table_is_side_by_side(finished):
     results, _ = finished
     table = demo.comparison_table({"joint": [results] * 2, "arm": [results]})
     lines = table.splitlines()
-    assert lines[0].split() == "| prediction | epoch | joint | arm |".split()
+    assert lines[0].split() == [
+        "|",
+        "prediction",
+        "|",
+        "epoch",
+        "|",
+        "joint",
+        "|",
+        "arm",
+        "|",
+    ]
     accuracy = f"{100 * results['test']['last']['accuracy']:.1f}"
     assert f"{accuracy} +- 0.0" in lines[2]
     assert len(lines) == 2 + 2 * 3
