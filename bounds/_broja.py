@@ -1,0 +1,571 @@
+"""The interior-point method behind the PID: min I_q(X1,X2;Y), certified.
+
+Bertschinger, Rauh, Olbrich, Jost and Ay (2014) define the decomposition by
+the convex problem
+
+  T_min = min I_q(X1,X2;Y)  over q with q(x1,y) = p(x1,y), q(x2,y) = p(x2,y).
+
+Its dual (nats) is to maximise <lam, p1y> + <mu, p2y> + H(Y) subject to
+sum_y exp(lam(x1,y) + mu(x2,y)) <= 1 for every pair (x1, x2). The method is a
+primal-dual one on that constraint in log form with an explicit slack s,
+
+  log sum_y exp(lam + mu) + s = 0,   s >= 0,   multiplier r(x1,x2) >= 0,
+
+whose gradient is the softmax pi(y|x1,x2) and whose multiplier gives the
+primal point back as q = r pi. Newton's matrix couples the symbols of x1 only
+through those of x2, so the blocks of x1 are eliminated and a Schur complement
+with |x2| |y| rows is factored: let x2 be the smaller alphabet.
+
+What the iteration does is never trusted. Every step rounds q to the feasible
+set, shifts lam to a feasible one, and takes the difference of the two
+objectives: by weak duality it bounds the error of either.
+
+Layout: arrays are those of one table, `[x1, x2, y]`, or of many with one more
+axis, the lanes, LAST: `[x1, x2, y, lanes]`. Numbers of a lane broadcast
+against anything from the right, so one code serves both. Lanes are an explicit
+axis because `vmap` moves its axis to the front at the first broadcast, and
+with alphabets of 2 or 3 symbols innermost nothing vectorises. Large tables
+are vmapped as usual: there the work is in matrix products.
+"""
+
+import operator
+from collections.abc import Callable
+from functools import partial, reduce
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from bounds.status import Status
+
+# A Schur complement of at most this many rows is factored by loops over lanes,
+# a larger one by LAPACK (or cuSOLVER), table by table.
+LANES_MAX_ROWS = 16
+# Sums over at most this many terms are written out: XLA's reductions over an
+# axis that is not the last cost several times as much on the CPU.
+_UNROLL = 16
+# Mehrotra's fraction of the way to the boundary, and the longest step in the
+# logarithms lam and mu, in which the constraint is far from linear.
+_TO_BOUNDARY = 0.995
+_LONGEST_STEP = 4.0
+_START_SLACK = 0.5
+# Relative regularisation of Newton's diagonal: where it starts, its growth
+# after a failed factorisation, and where to give up.
+_RIDGE, _RIDGE_GROWTH, _RIDGE_LIMIT = 1e-16, 1e3, 1e-3
+
+
+class Problem(NamedTuple):
+    """A pair of marginals with its structural zeros.
+
+    Attributes:
+      p1y: p(x1, y), `[x1, y]`.
+      p2y: p(x2, y), `[x2, y]`.
+      support1: where p1y counts as positive, and likewise `support2`.
+      support2: see `support1`.
+      free2: `support2` less one symbol of x2 for each y; a constant added to
+        lam(., y) and taken from mu(., y) changes nothing, so one is fixed.
+      offset: 0 where (x1, x2, y) is allowed, else a large negative number.
+      live: pairs (x1, x2) that some y allows.
+      weight: p(x1) p(x2) on live pairs: the shape of the central path, r s =
+        weight times the barrier, so that rare symbols keep their own scale.
+    """
+
+    p1y: jax.Array
+    p2y: jax.Array
+    support1: jax.Array
+    support2: jax.Array
+    free2: jax.Array
+    offset: jax.Array
+    live: jax.Array
+    weight: jax.Array
+
+
+class State(NamedTuple):
+    """Iterate and certificate; all fields end in the lanes.
+
+    Attributes:
+      lam: dual variable of p(x1, y), `[x1, y]`, nats.
+      mu: dual variable of p(x2, y), `[x2, y]`, nats.
+      slack: s, `[x1, x2]`.
+      r: multiplier, at the optimum q(x1, x2), `[x1, x2]`.
+      ridge: relative regularisation of Newton's matrix.
+      upper: least T_min - H(Y) of a feasible q so far, nats.
+      lower: greatest dual value so far, nats.
+      rounding: bound on the round-off of either, nats.
+      steps: number of Newton steps.
+      status: a `Status`; STEP_LIMIT as long as the lane is under way.
+    """
+
+    lam: jax.Array
+    mu: jax.Array
+    slack: jax.Array
+    r: jax.Array
+    ridge: jax.Array
+    upper: jax.Array
+    lower: jax.Array
+    rounding: jax.Array
+    steps: jax.Array
+    status: jax.Array
+
+
+def prepare(p1y: jax.Array, p2y: jax.Array) -> Problem:
+    """Finds the support of the marginals `[x1, y]` and `[x2, y]`."""
+    # Masses below eps^2 are zeros: what they could contribute to T_min is far
+    # below the round-off of the sums, and products of two must not underflow.
+    floor = jnp.finfo(p1y.dtype).eps ** 2
+    size = max(p1y.shape[0], p2y.shape[0])
+    # A label heavier than this has an entry above the floor on either side.
+    label = jnp.minimum(_sum(p1y, 0), _sum(p2y, 0)) > size * floor
+    support1 = (p1y > floor) & label
+    support2 = (p2y > floor) & label
+    p1y = jnp.where(support1, p1y, 0)
+    p2y = jnp.where(support2, p2y, 0)
+    heaviest = jnp.argmax(p2y, 0)
+    free2 = support2 & (_iota(p2y) != heaviest)
+    offset = jnp.where(support1[:, None] & support2, 0, -1e6).astype(p1y.dtype)
+    live = _max(offset, 2) == 0
+    weight = jnp.where(live, _sum(p1y, 1)[:, None] * _sum(p2y, 1), 0)
+    return Problem(
+        p1y, p2y, support1, support2, free2, offset, live, weight
+    )
+
+
+def start(p1y: jax.Array, p2y: jax.Array) -> State:
+    """The first iterate: lam = log p(y|x1) / 2, mu = log p(y|x2) / 2.
+
+    It is dual feasible by Cauchy and Schwarz, and optimal where the two
+    modalities say the same about the label.
+    """
+
+    problem = prepare(p1y, p2y)
+
+    def half_log(p: jax.Array, support: jax.Array) -> jax.Array:
+        total = _sum(p, 1)[:, None]
+        ratio = jnp.where(support, p / jnp.where(total > 0, total, 1), 1)
+        return jnp.log(ratio) / 2
+
+    lam = half_log(problem.p1y, problem.support1)
+    mu = half_log(problem.p2y, problem.support2)
+    _, log_sum = _softmax(problem, lam, mu)
+    slack = jnp.where(problem.live, jnp.maximum(-log_sum, _START_SLACK), 1)
+    zero = jnp.zeros_like(problem.weight[0, 0])
+    steps = zero.astype(jnp.int32)
+    return State(
+        lam=lam,
+        mu=mu,
+        slack=slack,
+        r=problem.weight,
+        ridge=zero + _RIDGE,
+        upper=zero + jnp.inf,
+        lower=zero - jnp.inf,
+        rounding=zero,
+        steps=steps,
+        status=steps + Status.STEP_LIMIT,
+    )
+
+
+def running(state: State, max_steps: jax.Array) -> jax.Array:
+    """Whether a lane has neither converged nor failed nor run out of steps."""
+    # A lane's last step is followed by one more certificate.
+    return (state.status == Status.STEP_LIMIT) & (state.steps <= max_steps)
+
+
+def gap_nats(state: State) -> jax.Array:
+    """The proven error of `upper`, round-off included."""
+    return jnp.maximum(state.upper - state.lower, 0) + state.rounding
+
+
+def iterate(
+    problem: Problem, state: State, tol: jax.Array, max_steps: jax.Array
+) -> State:
+    """Certifies the iterate and, unless that ends it, takes a Newton step.
+
+    Args:
+      problem: one problem, or many with the lanes last.
+      state: its state; lanes that are not `running` stay as they are.
+      tol: a gap, in nats, that is small enough.
+      max_steps: the most Newton steps.
+
+    Returns:
+      The next state.
+    """
+    active = running(state, max_steps)
+    pi, log_sum = _softmax(problem, state.lam, state.mu)
+    upper, lower, rounding = _certificate(problem, state, pi, log_sum)
+    finite = jnp.isfinite(upper) & jnp.isfinite(lower)
+    best = state._replace(
+        upper=jnp.where(finite, jnp.minimum(state.upper, upper), state.upper),
+        lower=jnp.where(finite, jnp.maximum(state.lower, lower), state.lower),
+        rounding=jnp.where(finite, rounding, state.rounding),
+    )
+    converged = gap_nats(best) <= tol
+    hopeless = ~finite | (state.ridge > _RIDGE_LIMIT)
+    status = jnp.where(
+        converged,
+        Status.CONVERGED,
+        jnp.where(hopeless, Status.NOT_FINITE, Status.STEP_LIMIT),
+    ).astype(jnp.int32)
+    moved = _newton_step(problem, best, pi, log_sum)
+    move = active & ~converged & ~hopeless & (state.steps < max_steps)
+    moved = jax.tree.map(lambda a, b: jnp.where(move, a, b), moved, best)
+    moved = moved._replace(steps=state.steps + 1, status=status)
+    return jax.tree.map(lambda a, b: jnp.where(active, a, b), moved, state)
+
+
+def lanes_pay(n1: int, n2: int, ny: int) -> bool:
+    """Whether tables of this shape are solved with the lanes last."""
+    return n1 <= _UNROLL and min(n1, n2) * ny <= LANES_MAX_ROWS
+
+
+def run(
+    p1y: jax.Array,
+    p2y: jax.Array,
+    state: State,
+    tol: jax.Array,
+    max_steps: jax.Array,
+    enough: jax.Array | int = 0,
+    *,
+    lanes_last: bool,
+) -> State:
+    """Iterates a batch until at most `enough` of its tables are running.
+
+    Args:
+      p1y: p(x1, y), `[x1, y, lanes]` if `lanes_last`, else `[batch, x1, y]`.
+      p2y: p(x2, y), likewise.
+      state: the batch's state, laid out likewise.
+      tol: a gap, in nats, that is small enough.
+      max_steps: the most Newton steps of a table.
+      enough: a batched loop is as long as its slowest table; a caller that
+        gathers the stragglers of several batches stops early.
+      lanes_last: the layout; see `lanes_pay`.
+
+    Returns:
+      The state.
+    """
+    prepared, step = prepare, partial(iterate, tol=tol, max_steps=max_steps)
+    if not lanes_last:
+        prepared, step = jax.vmap(prepared), jax.vmap(step)
+    problem = prepared(p1y, p2y)
+    return jax.lax.while_loop(
+        lambda state: jnp.sum(running(state, max_steps)) > enough,
+        lambda state: step(problem, state),
+        state,
+    )
+
+
+def _newton_step(
+    problem: Problem, state: State, pi: jax.Array, log_sum: jax.Array
+) -> State:
+    """One step of Mehrotra's predictor-corrector method."""
+    live, s, r = problem.live, state.slack, state.r
+    one_over_s = 1 / s
+    stiffness = r * one_over_s
+    infeasible = jnp.where(live, log_sum + s, 0)
+    solve = _factor(problem, pi, r, stiffness - r, state.ridge)
+    flow = r[:, :, None] * pi
+    residual1 = problem.p1y - _sum(flow, 1)
+    residual2 = problem.p2y - _sum(flow, 0)
+
+    def direction(target: jax.Array) -> tuple[jax.Array, ...]:
+        """Solves Newton's system for r s -> target."""
+        t = (target + r * infeasible) * one_over_s - r
+        flow = t[:, :, None] * pi
+        d_lam, d_mu = solve(
+            jnp.where(problem.support1, residual1 - _sum(flow, 1), 0),
+            jnp.where(problem.free2, residual2 - _sum(flow, 0), 0),
+        )
+        d_log_sum = _sum(pi * (d_lam[:, None] + d_mu), 2)
+        d_s = jnp.where(live, -infeasible - d_log_sum, 0)
+        d_r = jnp.where(live, t + stiffness * d_log_sum, 0)
+        return d_lam, d_mu, d_s, d_r
+
+    def longest(x: jax.Array, dx: jax.Array, most: float) -> jax.Array:
+        """Largest step up to 1 that takes at most a share `most` of x."""
+        return most / jnp.maximum(
+            _max_all(-dx / jnp.where(live, x, 1)), most
+        )
+
+    product = _sum_all(r * s)
+    _, _, d_s, d_r = direction(jnp.zeros_like(r))
+    after = (r + longest(r, d_r, 1) * d_r) * (s + longest(s, d_s, 1) * d_s)
+    centring = jnp.clip((_sum_all(after) / product) ** 3, 1e-8, 1)
+    barrier = centring * product / _sum_all(problem.weight)
+    d_lam, d_mu, d_s, d_r = direction(barrier * problem.weight - d_s * d_r)
+
+    largest = jnp.maximum(_max_all(jnp.abs(d_lam)), _max_all(jnp.abs(d_mu)))
+    dual_step = jnp.minimum(
+        longest(s, d_s, _TO_BOUNDARY),
+        _LONGEST_STEP / jnp.maximum(largest, _LONGEST_STEP),
+    )
+    primal_step = longest(r, d_r, _TO_BOUNDARY)
+    moved = state._replace(
+        lam=state.lam + dual_step * d_lam,
+        mu=state.mu + dual_step * d_mu,
+        slack=s + dual_step * d_s,
+        r=r + primal_step * d_r,
+        ridge=jnp.maximum(state.ridge / _RIDGE_GROWTH, _RIDGE),
+    )
+    # A failed factorisation shows as NaN: stay, and regularise more.
+    ok = jnp.isfinite(largest) & jnp.isfinite(_max_all(moved.r))
+    stay = state._replace(ridge=state.ridge * _RIDGE_GROWTH)
+    return jax.tree.map(lambda a, b: jnp.where(ok, a, b), moved, stay)
+
+
+def _softmax(
+    problem: Problem, lam: jax.Array, mu: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """pi(y|x1,x2) and log sum_y exp(lam + mu), 0 on pairs without a label."""
+    z = lam[:, None] + mu + problem.offset
+    top = _max(z, 2)
+    e = jnp.exp(z - top[:, :, None])
+    total = _sum(e, 2)
+    log_sum = jnp.where(problem.live, top + jnp.log(total), 0)
+    return e * (1 / total)[:, :, None], log_sum
+
+
+def _certificate(
+    problem: Problem, state: State, pi: jax.Array, log_sum: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Objectives at a feasible q and a feasible (lam, mu), and the round-off.
+
+    q = r pi is rounded to the transport polytope of each label (Altschuler,
+    Weed and Rigollet 2017, algorithm 2), lam lowered by the worst violation.
+    """
+    p1y, p2y, live = problem.p1y, problem.p2y, problem.live
+
+    def shrink(p: jax.Array, q: jax.Array) -> jax.Array:
+        return jnp.minimum(1, p / jnp.where(q > 0, q, 1))
+
+    q = state.r[:, :, None] * pi
+    q = q * shrink(p1y, _sum(q, 1))[:, None]
+    q = q * shrink(p2y, _sum(q, 0))
+    missing1 = jnp.maximum(p1y - _sum(q, 1), 0)
+    missing2 = jnp.maximum(p2y - _sum(q, 0), 0)
+    missing = _sum(missing2, 0)
+    share2 = missing2 / jnp.where(missing > 0, missing, 1)
+    q = q + missing1[:, None] * share2
+    pair = _sum(q, 2)[:, :, None]
+    positive = q > 0
+    ratio = jnp.where(positive, q, 1) / jnp.where(pair > 0, pair, 1)
+    terms = q * jnp.log(ratio)
+    upper = _sum_all(_sum(terms, 2))
+
+    p1 = _sum(p1y, 1)
+    worst = _max(jnp.where(live, log_sum, -jnp.inf), 1)
+    worst = jnp.where(jnp.isfinite(worst), worst, 0)
+    term1, term2 = state.lam * p1y, state.mu * p2y
+    lower = _sum_all(term1) + _sum_all(term2) - _sum(p1 * worst, 0)
+
+    # A sum of n terms is off by at most n roundings of their absolute sum;
+    # 16 more for exp, log and the roundings inside a term. The last term
+    # covers the mutual informations that T_min is combined with.
+    roundings = sum(pi.shape[:3]) + 16
+    label = _sum(p1y, 0)
+    entropy = -_sum(label * jnp.log(jnp.where(label > 0, label, 1)), 0)
+    size = (
+        _sum_all(jnp.abs(term1)) + _sum_all(jnp.abs(term2))
+        - upper + 3 * (entropy + 1)
+    )
+    rounding = roundings * jnp.finfo(pi.dtype).eps * size
+    return upper, lower, rounding
+
+
+def _factor(
+    problem: Problem,
+    pi: jax.Array,
+    r: jax.Array,
+    kappa: jax.Array,
+    ridge: jax.Array,
+) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    """Factors Newton's matrix sum r diag(pi) + kappa pi pi^T over all pairs.
+
+    In blocks [[A, B], [B^T, C]]: A is block diagonal over x1 and C over x2,
+    each block `[y, y]`. Returns a function that solves for (d_lam, d_mu).
+    """
+    n1, n2, ny = pi.shape[:3]
+    rows, lanes = n2 * ny, pi.shape[3:]
+    pi2 = jnp.where(problem.free2, pi, 0)
+    flow1 = _label_first(r[:, :, None] * pi)  # [y, x1, x2]
+    flow2 = _label_first(r[:, :, None] * pi2)
+    stiff1 = _label_first(kappa[:, :, None] * pi)
+    stiff2 = _label_first(kappa[:, :, None] * pi2)
+    y_pi, y_pi2 = _label_first(pi), _label_first(pi2)
+
+    diagonal = _spread(jnp.eye(ny, dtype=pi.dtype)[:, :, None], lanes)
+
+    def diagonal_blocks(
+        a: jax.Array, d: jax.Array, support: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """a + diag(d), 1 on the diagonal of what is not free."""
+        total = jnp.stack([a[y, y] for y in range(ny)]) + d
+        total = jnp.where(support, total, 1)
+        d = jnp.where(support, d, 1) + ridge * total
+        return a + diagonal * d, total
+
+    a, scale1 = diagonal_blocks(
+        _sum(stiff1[:, None] * y_pi, 3),
+        _sum(flow1, 2),
+        jnp.moveaxis(problem.support1, 1, 0),
+    )
+    c, scale2 = diagonal_blocks(
+        _sum(stiff2[:, None] * y_pi2, 2),
+        _sum(flow2, 1),
+        jnp.moveaxis(problem.free2, 1, 0),
+    )
+    # B as [y, x1, (x2, y')] and C as [(x2, y), (x2', y')].
+    same_label = _spread(jnp.eye(ny, dtype=pi.dtype)[:, None, None], lanes)
+    b = stiff1[:, :, :, None] * pi2 + flow2[:, :, :, None] * same_label
+    b = b.reshape((ny, n1, rows) + lanes)
+    same_symbol = _spread(jnp.eye(n2, dtype=pi.dtype)[:, None, :, None], lanes)
+    c = jnp.moveaxis(c, 2, 0)[:, :, None] * same_symbol
+    c = c.reshape((rows, rows) + lanes)
+    if not lanes:
+        return _factor_one(a, b, c)
+    scale2 = jnp.moveaxis(scale2, 1, 0).reshape((rows,) + lanes)
+    return _factor_lanes(a, b, c, ridge * scale1, ridge * scale2)
+
+
+_Solve = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
+
+def _factor_one(a: jax.Array, b: jax.Array, c: jax.Array) -> _Solve:
+    """`_factor` of one table by LAPACK's Cholesky."""
+
+    def lower_solve(
+        l: jax.Array, x: jax.Array, *, transpose: bool = False
+    ) -> jax.Array:
+        return jax.lax.linalg.triangular_solve(
+            l, x, left_side=True, lower=True, transpose_a=transpose
+        )
+
+    einsum = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+    l1 = jax.lax.linalg.cholesky(jnp.moveaxis(a, 2, 0))
+    w = lower_solve(l1, jnp.moveaxis(b, 0, 1))  # [x1, y, (x2, y')]
+    l2 = jax.lax.linalg.cholesky(c - einsum("akm,akn->mn", w, w))
+
+    def solve(g1: jax.Array, g2: jax.Array) -> tuple[jax.Array, jax.Array]:
+        h = lower_solve(l1, g1[..., None])[..., 0]
+        g = g2.reshape(-1) - einsum("akm,ak->m", w, h)
+        g = lower_solve(l2, g[:, None])
+        d2 = lower_solve(l2, g, transpose=True)[:, 0]
+        h = h - einsum("akm,m->ak", w, d2)
+        d1 = lower_solve(l1, h[..., None], transpose=True)[..., 0]
+        return d1, d2.reshape(g2.shape)
+
+    return solve
+
+
+def _factor_lanes(
+    a: jax.Array,
+    b: jax.Array,
+    c: jax.Array,
+    floor1: jax.Array,
+    floor2: jax.Array,
+) -> _Solve:
+    """`_factor` of many tables by L D L^T, all lanes at once.
+
+    The columns go through a loop, not a Python one, for the sake of accuracy:
+    XLA fuses straight-line code by computing a value once per use, with
+    multiplications and additions contracted differently in each, and the
+    factors of a nearly singular matrix must agree to the last bit.
+    """
+    n1, ny = b.shape[1], b.shape[0]
+    l1, inverse1, z = _ldl(a, b, floor1)
+    schur = c
+    for y in range(ny):
+        scaled = z[y] * inverse1[y][:, None]
+        for x1 in range(n1):
+            schur = schur - z[y, x1][:, None] * scaled[x1]
+    l2, inverse2, _ = _ldl(schur, None, floor2)
+
+    def forward(l: jax.Array, g: jax.Array) -> jax.Array:
+        return jax.lax.fori_loop(
+            0, len(l), lambda k, g: g - _row(l, k) * _row(g, k), g
+        )
+
+    def backward(l: jax.Array, g: jax.Array) -> jax.Array:
+        def row(i: jax.Array, g: jax.Array) -> jax.Array:
+            k = len(l) - 1 - i
+            known = _sum(_row(l, k) * g, 0)
+            return _set_row(g, _row(g, k) - known, k)
+
+        return jax.lax.fori_loop(0, len(l), row, g)
+
+    def solve(g1: jax.Array, g2: jax.Array) -> tuple[jax.Array, jax.Array]:
+        h = forward(l1, jnp.moveaxis(g1, 1, 0))  # [y, x1]
+        g = g2.reshape(floor2.shape)
+        g = g - _sum(_sum(z * (h * inverse1)[:, :, None], 0), 0)
+        d2 = backward(l2, forward(l2, g) * inverse2)
+        h = h - _sum(z * d2, 2)
+        d1 = backward(l1, h * inverse1)
+        return jnp.moveaxis(d1, 0, 1), d2.reshape(g2.shape)
+
+    return solve
+
+
+def _ldl(
+    a: jax.Array, b: jax.Array | None, floor: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    """Factors symmetric `a[n, n, ...]` = L D L^T; pivots are at least `floor`.
+
+    Returns:
+      Row k holds column k of L below its diagonal; 1 / D; and L^-1 b.
+    """
+
+    def column(k: jax.Array, carry: tuple) -> tuple:
+        a, inverse, b = carry
+        row = _row(a, k)
+        one_over = 1 / jnp.maximum(_row(row, k), _row(floor, k))
+        l = jnp.where(_iota(row) > k, row * one_over, 0)
+        if b is not None:
+            b = b - l[:, :, None] * _row(b, k)
+        a = _set_row(a - l[:, None] * row, l, k)
+        return a, _set_row(inverse, one_over, k), b
+
+    carry = (a, jnp.zeros_like(floor), b)
+    return jax.lax.fori_loop(0, len(a), column, carry)
+
+
+def _row(x: jax.Array, k: jax.Array) -> jax.Array:
+    return jax.lax.dynamic_index_in_dim(x, k, 0, keepdims=False)
+
+
+def _set_row(x: jax.Array, value: jax.Array, k: jax.Array) -> jax.Array:
+    return jax.lax.dynamic_update_index_in_dim(x, value, k, 0)
+
+
+def _spread(x: jax.Array, lanes: tuple[int, ...]) -> jax.Array:
+    """Appends an axis of size 1 for each lane axis."""
+    return x.reshape(x.shape + (1,) * len(lanes))
+
+
+def _label_first(x: jax.Array) -> jax.Array:
+    """`[x1, x2, y]` as `[y, x1, x2]`."""
+    return jnp.moveaxis(x, 2, 0)
+
+
+def _iota(x: jax.Array) -> jax.Array:
+    return jax.lax.broadcasted_iota(jnp.int32, x.shape, 0)
+
+
+def _along(
+    operation: Callable, reduction: Callable, x: jax.Array, axis: int
+) -> jax.Array:
+    if x.shape[axis] > _UNROLL:
+        return reduction(x, axis)
+    parts = range(x.shape[axis])
+    index = partial(jax.lax.index_in_dim, x, axis=axis, keepdims=False)
+    return reduce(operation, [index(i) for i in parts])
+
+
+_sum = partial(_along, operator.add, jnp.sum)
+_max = partial(_along, jnp.maximum, jnp.max)
+
+
+def _sum_all(x: jax.Array) -> jax.Array:
+    """Sum over the first two axes."""
+    return _sum(_sum(x, 0), 0)
+
+
+def _max_all(x: jax.Array) -> jax.Array:
+    return _max(_max(x, 0), 0)

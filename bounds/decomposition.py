@@ -1,0 +1,363 @@
+"""Partial information decomposition of two modalities about a label.
+
+The definition of Bertschinger, Rauh, Olbrich, Jost and Ay, "Quantifying
+unique information" (Entropy, 2014), solved to a proven error:
+
+  T_min = min I_q(X1,X2;Y) over q with p's marginals of (x1, y) and (x2, y)
+  redundancy = I(X1;Y) + I(X2;Y) - T_min    unique1 = T_min - I(X2;Y)
+  synergy = I(X1,X2;Y) - T_min              unique2 = T_min - I(X1;Y)
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bounds import _batching, _entry
+from bounds.information import mutual_information_nats
+from bounds.status import Status
+
+_TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
+
+
+class PID(NamedTuple):
+    """Decomposition of I(X1,X2;Y), in bits; every field has the batch's shape.
+
+    Attributes:
+      redundancy: information on Y that either modality has.
+      unique1: information that only the first modality has.
+      unique2: information that only the second modality has.
+      synergy: information that only both together have; None if only the
+        marginals of the modalities with the label were given.
+      total: I(X1,X2;Y), their sum; None likewise.
+      gap: proven bound on the error of T_min = redundancy + unique1 +
+        unique2, hence on the error of each of the four.
+      status: `Status` codes.
+      steps: Newton steps that were taken.
+    """
+
+    redundancy: Any
+    unique1: Any
+    unique2: Any
+    synergy: Any
+    total: Any
+    gap: Any
+    status: Any
+    steps: Any
+
+
+def pid(
+    p: Any,
+    *,
+    normalize: bool = False,
+    tol: float | None = None,
+    max_steps: int = 100,
+    dtype: Any = np.float64,
+    devices: Sequence[jax.Device] | None = None,
+    memory_limit: int = 2**30,
+    progress: bool = False,
+) -> PID:
+    """Decomposes I(X1,X2;Y) of joint tables.
+
+    Concrete input is checked, batched over all local devices in chunks and
+    returned as NumPy arrays. Under a transformation (`jax.jit`, `jax.grad`,
+    `jax.vmap`) the same method runs inside the trace, in `dtype`, and returns
+    JAX arrays of p's dtype; bad values then show in the status. Derivatives
+    are those of the envelope theorem, along the support of p.
+
+    Args:
+      p: `[..., x1, x2, y]`, non-negative, each table's sum 1. Zero cells are
+        ordinary: smaller tables batch by zero padding, see `stack_tables`.
+      normalize: accept tables of any positive sum, such as counts.
+      tol: gap in bits at which a table is done; 1e-9 by default, 1e-4 in
+        float32.
+      max_steps: the most Newton steps; most tables need 5 to 15.
+      dtype: float64 or float32, of the computation.
+      devices: devices to share the batch; all local ones by default.
+      memory_limit: bytes that the chunks under way may take together.
+      progress: whether to show a progress bar.
+
+    Returns:
+      The decomposition.
+
+    Raises:
+      ValueError: wrong rank, an empty alphabet, negative or non-finite
+        entries, or a sum that is not 1 within 1e-6.
+    """
+    dtype, tol = _check_options(dtype, tol, max_steps)
+    if _entry.is_traced(p):
+        p = jnp.asarray(p)
+        _entry.check_shape("p", p.shape, 3)
+        return _traced(p, dtype, partial(_decompose, normalize=normalize,
+                       tol=tol, max_steps=max_steps))  # fmt: skip
+    p = _entry.check_distribution("p", p, 3, normalize=normalize)
+    p1y, p2y = p.sum(-2), p.sum(-3)
+    minimum = _solve(
+        p1y, p2y, tol=tol, max_steps=max_steps, dtype=dtype, devices=devices,
+        memory_limit=memory_limit, progress=progress,
+    )  # fmt: skip
+    return _entry.evaluate(
+        _combine, p1y, p2y, minimum.value, minimum.gap, p, dtype=dtype
+    )._replace(status=minimum.status, steps=minimum.steps)
+
+
+def pid_from_marginals(
+    p1y: Any,
+    p2y: Any,
+    *,
+    normalize: bool = False,
+    tol: float | None = None,
+    max_steps: int = 100,
+    dtype: Any = np.float64,
+    devices: Sequence[jax.Device] | None = None,
+    memory_limit: int = 2**30,
+    progress: bool = False,
+) -> PID:
+    """Redundancy and unique informations from what unimodal labels give.
+
+    Args:
+      p1y: p(x1, y), `[..., x1, y]`.
+      p2y: p(x2, y), `[..., x2, y]`, of the same batch and label alphabet.
+      normalize: as in `pid`, and so are the other arguments.
+      tol: see `pid`.
+      max_steps: see `pid`.
+      dtype: see `pid`.
+      devices: see `pid`.
+      memory_limit: see `pid`.
+      progress: see `pid`.
+
+    Returns:
+      The decomposition, `synergy` and `total` None.
+
+    Raises:
+      ValueError: as `pid`; different batches or label alphabets; or label
+        distributions p(y) that differ by more than 1e-6.
+    """
+    dtype, tol = _check_options(dtype, tol, max_steps)
+    if _entry.is_traced(p1y, p2y):
+        p1y, p2y = jnp.asarray(p1y), jnp.asarray(p2y)
+        _check_pair(p1y.shape, p2y.shape)
+        return _traced((p1y, p2y), dtype, partial(_decompose_marginals,
+                       normalize=normalize, tol=tol, max_steps=max_steps))  # fmt: skip
+    p1y = _entry.check_distribution("p1y", p1y, 2, normalize=normalize)
+    p2y = _entry.check_distribution("p2y", p2y, 2, normalize=normalize)
+    _check_pair(p1y.shape, p2y.shape)
+    _check_labels(p1y, p2y)
+    p1y, p2y = _same_label(p1y, p2y)
+    minimum = _solve(
+        p1y, p2y, tol=tol, max_steps=max_steps, dtype=dtype, devices=devices,
+        memory_limit=memory_limit, progress=progress,
+    )  # fmt: skip
+    return _entry.evaluate(
+        _combine, p1y, p2y, minimum.value, minimum.gap, dtype=dtype
+    )._replace(status=minimum.status, steps=minimum.steps)
+
+
+def stack_tables(tables: Sequence[Any]) -> np.ndarray:
+    """Stacks tables `[x1, x2, y]` of different alphabets, padded with zeros.
+
+    Returns:
+      `[len(tables), x1, x2, y]` with the largest alphabet of each axis, of
+      float64; the decomposition of a table does not change by the padding.
+
+    Raises:
+      ValueError: no tables, or one that is not of rank 3.
+    """
+    arrays = [np.asarray(t, np.float64) for t in tables]
+    for i, a in enumerate(arrays):
+        _entry.check_shape(f"tables[{i}]", a.shape, 3)
+        if a.ndim != 3:
+            raise ValueError(
+                f"tables[{i}] must have 3 axes, got shape {a.shape}"
+            )
+    if not arrays:
+        raise ValueError("tables is empty")
+    out = np.zeros((len(arrays), *np.max([a.shape for a in arrays], axis=0)))
+    for row, a in zip(out, arrays, strict=True):
+        row[tuple(slice(n) for n in a.shape)] = a
+    return out
+
+
+def _combine(
+    p1y: jax.Array,
+    p2y: jax.Array,
+    minimum: jax.Array,
+    gap: jax.Array,
+    p: jax.Array | None = None,
+) -> PID:
+    """Puts the minimum (less H(Y), nats) and the informations together."""
+    # f = T_min - H(Y), and I(X;Y) - H(Y) = -H(Y|X): the entropies of the label
+    # that would cancel are left out.
+    first, second = mutual_information_nats(p1y), mutual_information_nats(p2y)
+    label = p1y.sum(-2)
+    t_min = minimum - jnp.sum(_x_log_x(label), -1)
+    total = synergy = None
+    if p is not None:
+        joint = p.reshape(*p.shape[:-3], -1, p.shape[-1])
+        total = mutual_information_nats(joint)
+        synergy = total - t_min
+    out = PID(
+        redundancy=first + second - t_min,
+        unique1=t_min - second,
+        unique2=t_min - first,
+        synergy=synergy,
+        total=total,
+        gap=gap,
+        status=None,
+        steps=None,
+    )
+    return jax.tree.map(lambda x: x / math.log(2), out)
+
+
+def _x_log_x(x: jax.Array) -> jax.Array:
+    return x * jnp.log(jnp.where(x > 0, x, 1))
+
+
+def _solve(
+    p1y: np.ndarray, p2y: np.ndarray, *, tol: float, **options: Any
+) -> _batching.Minimum:
+    batch = p1y.shape[:-2]
+    out = _batching.minimize(
+        p1y.reshape(-1, *p1y.shape[-2:]),
+        p2y.reshape(-1, *p2y.shape[-2:]),
+        tol=tol * math.log(2),
+        **options,
+    )
+    return jax.tree.map(lambda x: x.reshape(batch + x.shape[1:]), out)
+
+
+def _traced(arrays: Any, dtype: np.dtype, function: Any) -> Any:
+    """Computes in `dtype` inside a trace, whatever the dtype around it is."""
+    around = jnp.result_type(*jax.tree.leaves(arrays), float)
+    with jax.enable_x64(dtype == np.float64):
+        arrays = jax.tree.map(lambda x: x.astype(dtype), arrays)
+        out = jax.jit(function)(arrays)
+        # The fields are rounded to the dtype around: so must the bound be.
+        largest = out.redundancy + out.unique1 + out.unique2
+        rounding = jnp.finfo(around).eps * (1 + jnp.abs(largest))
+        out = out._replace(gap=out.gap + jax.lax.stop_gradient(rounding))
+        return jax.tree.map(
+            lambda x: x
+            if jnp.issubdtype(x.dtype, jnp.integer)
+            else x.astype(around),
+            out,
+        )
+
+
+def _decompose(
+    p: jax.Array, *, normalize: bool, tol: float, max_steps: int
+) -> PID:
+    p, valid = _check_traced(p, 3, normalize)
+    return _decompose_valid(p.sum(-2), p.sum(-3), p, valid, tol, max_steps)
+
+
+def _decompose_marginals(
+    marginals: tuple[jax.Array, jax.Array],
+    *,
+    normalize: bool,
+    tol: float,
+    max_steps: int,
+) -> PID:
+    p1y, valid1 = _check_traced(marginals[0], 2, normalize)
+    p2y, valid2 = _check_traced(marginals[1], 2, normalize)
+    difference = jnp.abs(p1y.sum(-2) - p2y.sum(-2)).max(-1)
+    valid = valid1 & valid2 & (difference <= _entry.SUM_TOLERANCE)
+    p1y, p2y = _same_label(p1y, p2y)
+    return _decompose_valid(p1y, p2y, None, valid, tol, max_steps)
+
+
+def _decompose_valid(
+    p1y: jax.Array,
+    p2y: jax.Array,
+    p: jax.Array | None,
+    valid: jax.Array,
+    tol: float,
+    max_steps: int,
+) -> PID:
+    batch = p1y.shape[:-2]
+    fixed1, fixed2 = jax.lax.stop_gradient((p1y, p2y))
+    minimum = _batching.minimize_traced(
+        fixed1.reshape(-1, *p1y.shape[-2:]),
+        fixed2.reshape(-1, *p2y.shape[-2:]),
+        tol * math.log(2),
+        max_steps,
+    )
+    minimum = jax.tree.map(lambda x: x.reshape(batch + x.shape[1:]), minimum)
+    # Danskin: the derivative of the minimum is its multiplier. The terms are
+    # zero and only carry it, forwards and backwards.
+    value = (
+        minimum.value
+        + jnp.sum(minimum.lam * (p1y - fixed1), (-2, -1))
+        + jnp.sum(minimum.mu * (p2y - fixed2), (-2, -1))
+    )
+    status = jnp.where(valid, minimum.status, Status.INVALID_INPUT)
+    out = _combine(p1y, p2y, value, minimum.gap, p)
+    return out._replace(
+        status=status.astype(jnp.int32), steps=minimum.steps
+    )
+
+
+def _check_traced(
+    p: jax.Array, event_rank: int, normalize: bool
+) -> tuple[jax.Array, jax.Array]:
+    """Replaces invalid tables by a harmless one, and says which they were."""
+    axes = tuple(range(-event_rank, 0))
+    total = jnp.sum(p, axes)
+    valid = jnp.all(jnp.isfinite(p) & (p >= 0), axes)
+    if normalize:
+        valid &= total > 0
+    else:
+        valid &= jnp.abs(total - 1) <= _entry.SUM_TOLERANCE
+    size = math.prod(p.shape[-event_rank:])
+    p = jnp.where(jnp.expand_dims(valid, axes), p, 1 / size)
+    if normalize:
+        p = p / jnp.sum(p, axes, keepdims=True)
+    return p, valid
+
+
+def _same_label(p1y: Any, p2y: Any) -> tuple[Any, Any]:
+    """Rescales both to the mean of their p(y), equal up to rounding noise."""
+    first, second = p1y.sum(-2, keepdims=True), p2y.sum(-2, keepdims=True)
+    mean = (first + second) / 2
+    return (
+        p1y * (mean / (first + (first == 0))),
+        p2y * (mean / (second + (second == 0))),
+    )
+
+
+def _check_options(
+    dtype: Any, tol: float | None, max_steps: int
+) -> tuple[np.dtype, float]:
+    dtype = _entry.check_float_dtype(dtype)
+    tol = _TOLERANCE[dtype] if tol is None else tol
+    if not tol > 0:
+        raise ValueError(f"tol must be positive, got {tol}")
+    if max_steps < 0:
+        raise ValueError(f"max_steps must not be negative, got {max_steps}")
+    return dtype, tol
+
+
+def _check_pair(shape1: tuple[int, ...], shape2: tuple[int, ...]) -> None:
+    _entry.check_shape("p1y", shape1, 2)
+    _entry.check_shape("p2y", shape2, 2)
+    if shape1[:-2] != shape2[:-2] or shape1[-1] != shape2[-1]:
+        raise ValueError(
+            "p1y and p2y must agree in their batch and label axes, got "
+            f"shapes {shape1} and {shape2}"
+        )
+
+
+def _check_labels(p1y: np.ndarray, p2y: np.ndarray) -> None:
+    first, second = p1y.sum(-2), p2y.sum(-2)
+    bad = np.abs(first - second) > _entry.SUM_TOLERANCE
+    if bad.any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        batch = f" of table [{', '.join(map(str, at[:-1]))}]" * (len(at) > 1)
+        raise ValueError(
+            f"p1y and p2y disagree on p(y={at[-1]}){batch}: "
+            f"{first[at]:.9g} against {second[at]:.9g}"
+        )
