@@ -25,7 +25,7 @@ from arm_jax.evaluation import Predictions
 from arm_jax.methods import Copies, Method, Survey
 from arm_jax.models import Model, create_model
 from arm_jax.training import TrainState, Variables
-from arm_jax.valuation import Subsets
+from arm_jax.valuation import Array, Subsets
 from arm_jax.workdir import JsonLines
 
 _log = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ class Best(NamedTuple):
     """
 
     variables: Variables
-    accuracy: jax.Array
-    step: jax.Array
+    accuracy: Array
+    step: Array
 
 
 class Snapshot(NamedTuple):
@@ -269,7 +269,7 @@ def train(
                         continue
                     means = meter.means()
                     _append(log, run, step, "train", means)
-                    bar.set_postfix(_shown(means))
+                    bar.set_postfix(_shown(means), refresh=False)
                     snapshot = snapshot._replace(state=state)
                     if epoch_ends:
                         scores = run.score(state.variables, "validation")
@@ -326,7 +326,7 @@ def _begin_epoch(run: Run, snapshot: Snapshot, epoch: int) -> Snapshot:
         if new_copies is not None:
             copies.append(
                 Copies(
-                    np.asarray(new_copies.index, np.int32),
+                    np.asarray(new_copies.row, np.int32),
                     np.asarray(new_copies.mask, np.float32),
                 )
             )
@@ -344,7 +344,7 @@ def _batches(
     run: Run, copies: Copies, epoch: int, start: int
 ) -> Iterator[dict]:
     """Yields the batches of an epoch, `[runs, batch, ...]`."""
-    index, mask = jax.device_get(copies)
+    row, mask = jax.device_get(copies)
     copying = run.copies > 0 and epoch >= run.method.warmup
     streams = [
         pipeline.epoch_batches(
@@ -352,7 +352,7 @@ def _batches(
             run.config.data.batch_size,
             seed=seed,
             epoch=epoch,
-            copy_index=index[number] if copying else None,
+            copy_row=row[number] if copying else None,
             copy_mask=mask[number] if copying else None,
             start=start,
         )
@@ -437,7 +437,7 @@ class _Meter:
                         "checkpoints before it are kept"
                     )
         means = {
-            name: np.mean([m[name] for m in fetched], axis=0, dtype=np.float64)
+            name: np.stack([m[name] for m in fetched]).mean(0, np.float64)
             for name in fetched[0]
         }
         return [

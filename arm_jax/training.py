@@ -15,6 +15,7 @@ from arm_jax.errors import InputError
 from arm_jax.methods import Context, Forward, Memory, Method, terms
 from arm_jax.models import Features, Model, Params
 from arm_jax.valuation import (
+    Array,
     Head,
     Subsets,
     at_label,
@@ -129,7 +130,7 @@ def make_train_step(
     model: Model,
     method: Method,
     optimizer: optax.GradientTransformation,
-    log_prior: jax.Array,
+    log_prior: Array,
     *,
     dropout: bool = False,
     axis_name: str | None = None,
@@ -160,7 +161,7 @@ def make_train_step(
             )
         variables = state.variables
 
-        def objective(params: Params) -> tuple[jax.Array, dict]:
+        def objective(params: Params) -> tuple[jax.Array, tuple]:
             now = variables.replace(params=params)
             features = model.encode(
                 params, batch["inputs"], encode_key if dropout else None

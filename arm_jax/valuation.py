@@ -68,7 +68,7 @@ def at_label(log_probs: Array, label: jax.Array) -> jax.Array:
 
 
 def joint_contribution(
-    log_probs: Subsets, log_prior: jax.Array, label: jax.Array
+    log_probs: Subsets, log_prior: Array, label: jax.Array
 ) -> jax.Array:
     """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`."""
     return at_label(log_probs.full, label) - jnp.take(log_prior, label)

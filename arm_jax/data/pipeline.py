@@ -42,7 +42,7 @@ def epoch_batches(
     *,
     seed: int,
     epoch: int,
-    copy_index: np.ndarray | None = None,
+    copy_row: np.ndarray | None = None,
     copy_mask: np.ndarray | None = None,
     start: int = 0,
 ) -> Iterator[dict]:
@@ -58,7 +58,7 @@ def epoch_batches(
       batch_size: of all processes together.
       seed: of the permutations.
       epoch: number of the epoch.
-      copy_index: positions of examples to be shown once more, `[copies]`.
+      copy_row: positions of examples to be shown once more, `[copies]`.
       copy_mask: the modalities these are shown with, `[copies, modalities]`.
       start: number of the first batch to yield.
 
@@ -68,8 +68,8 @@ def epoch_batches(
     processes = jax.process_count()
     mask = np.ones((len(split), len(split.inputs)), np.float32)
     index = np.arange(len(split))
-    if copy_index is not None and copy_mask is not None:
-        index = np.concatenate([index, copy_index])
+    if copy_row is not None and copy_mask is not None:
+        index = np.concatenate([index, copy_row])
         mask = np.concatenate([mask, copy_mask.astype(np.float32)])
 
     def gather(rows: np.ndarray) -> dict:

@@ -12,7 +12,7 @@ among them logged. The keyword arguments are the method's options.
 A method that needs more than a loss (a memory, a say in the gradients, a look
 at the training set between epochs) has instead
 
-    create(*, option=default, ...) -> Method
+    method(*, option=default, ...) -> Method
 """
 
 import functools
@@ -28,7 +28,7 @@ import numpy as np
 
 from arm_jax.config import check_options
 from arm_jax.errors import InputError
-from arm_jax.valuation import Head, Subsets, subset_log_probs
+from arm_jax.valuation import Array, Head, Subsets, subset_log_probs
 
 # Modules of this package that are no methods.
 _NOT_METHODS = frozenset({"terms"})
@@ -55,7 +55,7 @@ class Forward(NamedTuple):
 
     features: dict[str, jax.Array]
     head: Head
-    log_prior: jax.Array
+    log_prior: Array
     step: jax.Array
     memory: Memory = ()
     turn: int = 0
@@ -113,12 +113,12 @@ class Copies(NamedTuple):
     """Examples to be seen once more in an epoch, with some modalities only.
 
     Attributes:
-      index: position in the training split, `[copies]`.
+      row: position in the training split, `[copies]`.
       mask: modalities that are kept, `[copies, modalities]`.
     """
 
-    index: np.ndarray
-    mask: np.ndarray
+    row: Array
+    mask: Array
 
 
 Loss = Callable[[Forward, Batch], tuple[jax.Array, Metrics]]
@@ -173,7 +173,7 @@ def names() -> list[str]:
 def default_options(name: str) -> dict[str, Any]:
     """Returns the options of the method `name` with their defaults."""
     module = _module(name)
-    function = getattr(module, "create", None) or module.loss
+    function = getattr(module, "method", None) or module.loss
     return {
         key: parameter.default
         for key, parameter in inspect.signature(function).parameters.items()
@@ -189,8 +189,8 @@ def create(name: str, options: Mapping[str, Any]) -> Method:
     """
     check_options(f"method '{name}'", default_options(name), options)
     module = _module(name)
-    if hasattr(module, "create"):
-        return module.create(**options)
+    if hasattr(module, "method"):
+        return module.method(**options)
     return Method(functools.partial(module.loss, **options))
 
 
@@ -207,6 +207,6 @@ def _module(name: str) -> Any:
         if error.name is None or not target.startswith(error.name):
             raise
         raise InputError(f"no module '{name}' for the method") from error
-    if not (hasattr(module, "create") or hasattr(module, "loss")):
+    if not (hasattr(module, "method") or hasattr(module, "loss")):
         raise InputError(f"module '{name}' has no function `loss`")
     return module

@@ -58,9 +58,7 @@ def test_copies_come_once_more_with_their_mask():
     split = make_split(24)
     index, mask = np.array([3, 3, 7]), np.array([[1, 0], [1, 0], [0, 1]])
     batches = list(
-        epoch_batches(
-            split, 9, seed=0, epoch=2, copy_index=index, copy_mask=mask
-        )
+        epoch_batches(split, 9, seed=0, epoch=2, copy_row=index, copy_mask=mask)
     )
     assert len(batches) == steps_per_epoch(split, 9, copies=3) == 3
     ids = np.concatenate([b["id"] for b in batches]) - 100
