@@ -36,6 +36,11 @@ class ModelConfig:
 
     # Widths of the hidden layers of each modality's encoder.
     hidden: tuple[int, ...] = (64,)
+    # Of a modality that is a series: (length, stride) of the windows that its
+    # hidden layers look at, see arm_jax.models.Encoder.
+    windows: Mapping[str, tuple[int, int]] = dataclasses.field(
+        default_factory=dict
+    )
     # Width of the features of one modality.
     features: int = 64
     dropout: float = 0.0
@@ -85,8 +90,8 @@ class Config:
     """One training run."""
 
     data: DataConfig
-    model: ModelConfig = ModelConfig()
-    method: MethodConfig = MethodConfig()
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    method: MethodConfig = dataclasses.field(default_factory=MethodConfig)
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from arm_jax.config import ModelConfig
 from arm_jax.errors import InputError
@@ -25,19 +26,34 @@ ABSENT = ("zero", "mean", "token")
 
 
 class Encoder(nn.Module):
-    """Multi-layer perceptron on the flattened input of one modality."""
+    """Multi-layer perceptron on the input of one modality.
+
+    With a `window` (length, stride) the hidden layers look at each window of
+    the first axis, and the features at the mean and the maximum over windows:
+    a one-dimensional convolution, as matrix products, which are fast on every
+    device. Without one they look at the whole input, flattened.
+    """
 
     hidden: tuple[int, ...]
     features: int
     dropout: float
+    window: tuple[int, int] | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Features `[batch, features]` of inputs `[batch, ...]`."""
-        x = x.reshape(x.shape[0], -1)
+        if self.window is not None:
+            length, stride = self.window
+            starts = np.arange(0, x.shape[1] - length + 1, stride)
+            x = x[:, starts[:, None] + np.arange(length)]
+            x = x.reshape(*x.shape[:2], -1)
+        else:
+            x = x.reshape(x.shape[0], -1)
         for width in self.hidden:
             x = nn.gelu(nn.Dense(width)(x))
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        if self.window is not None:
+            x = jnp.concatenate([x.mean(axis=1), x.max(axis=1)], axis=-1)
         return nn.gelu(nn.Dense(self.features)(x))
 
 
@@ -59,7 +75,12 @@ class FusionModel(nn.Module):
         """Makes encoders and classifiers, by modality."""
         config = self.config
         self.encoders = {
-            name: Encoder(config.hidden, config.features, config.dropout)
+            name: Encoder(
+                config.hidden,
+                config.features,
+                config.dropout,
+                tuple(config.windows[name]) if name in config.windows else None,
+            )
             for name in self.modalities
         }
         if self.fusion == "shared":
@@ -151,8 +172,21 @@ def create_model(
     """Builds the model for modalities of the given example shapes.
 
     Raises:
-      InputError: an unknown fusion or stand-in for absent modalities.
+      InputError: an unknown fusion or stand-in for absent modalities, or a
+        window that does not fit its modality.
     """
+    for name, window in config.windows.items():
+        if name not in shapes:
+            raise InputError(
+                f"config model.windows has '{name}'; the modalities are "
+                + ", ".join(shapes)
+            )
+        length, stride = window
+        if not (1 <= length <= shapes[name][0] and stride >= 1):
+            raise InputError(
+                f"config model.windows.{name} is {tuple(window)}; it must be "
+                f"(length, stride), the length at most {shapes[name][0]}"
+            )
     for name, value, known in (
         ("fusion", fusion, FUSIONS),
         ("model.absent", config.absent, ABSENT),

@@ -119,6 +119,35 @@ def test_stand_ins_for_absent_modalities(inputs, absent):
     )
 
 
+def test_windows_by_hand(rng):
+    config = ModelConfig(hidden=(6,), features=7, windows={"b": (3, 2)})
+    model = create_model(config, {"b": (6, 2)}, 4)
+    params = model.init(jax.random.key(0))
+    x = jnp.asarray(rng.normal(size=(5, 6, 2)), jnp.float32)
+    found = model.encode(params, {"b": x}, None)["b"]
+    first, last = (params["encoders_b"][f"Dense_{k}"] for k in (0, 1))
+    windows = [x[:, s : s + 3].reshape(5, 6) for s in (0, 2)]
+    hidden = jnp.stack(
+        [jax.nn.gelu(w @ first["kernel"] + first["bias"]) for w in windows]
+    )
+    pooled = jnp.concatenate([hidden.mean(0), hidden.max(0)], axis=-1)
+    wanted = jax.nn.gelu(pooled @ last["kernel"] + last["bias"])
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("windows", "message"),
+    [
+        ({"z": (2, 1)}, "windows has 'z'; the modalities are a, b"),
+        ({"b": (5, 1)}, r"windows\.b is \(5, 1\).* at most 4"),
+        ({"b": (2, 0)}, r"windows\.b is \(2, 0\)"),
+    ],
+)
+def test_windows_that_do_not_fit(windows, message):
+    with pytest.raises(InputError, match=message):
+        create_model(ModelConfig(windows=windows), SHAPES, 4)
+
+
 def test_unknown_names():
     with pytest.raises(InputError, match="unknown fusion 'sum'"):
         create_model(ModelConfig(), SHAPES, 4, fusion="sum")
