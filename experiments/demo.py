@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
             comparison_table(results),
             "",
             "Information about the exercise in the two sensors, in bits "
-            "(plug-in estimates from clusters, biased upwards):",
+            "(plug-in estimates from clusters; their sum is biased upwards):",
             "",
             interactions_table(first),
         ]

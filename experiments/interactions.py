@@ -16,8 +16,8 @@ def of_split(
     """PID (bits) of every pair of modalities on one split.
 
     Each modality is discretised by k-means on its features as the data set
-    gives them (standardised by channel); the joint table is the plug-in one.
-    Plug-in estimates from few samples are biased upwards, synergy above all.
+    gives them (standardised by channel); the joint table is the plug-in one,
+    so that the sum of the four is biased upwards.
 
     Args:
       dataset: the data.

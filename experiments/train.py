@@ -145,8 +145,8 @@ def write_report(workdir: Path, results: Mapping[str, Any]) -> None:
             "Partial information decomposition (BROJA) in bits on the test "
             f"examples, each modality discretised to {pid['clusters']} "
             "clusters: redundancy R, what the first and the second know alone "
-            "(U1, U2), synergy S. Plug-in estimates: with "
-            f"{pid['samples']} samples they are biased upwards, S above all.",
+            "(U1, U2), synergy S. These are plug-in estimates from "
+            f"{pid['samples']} samples, biased: their sum is too large.",
             "",
             interactions_table(results),
             "",
