@@ -6,6 +6,10 @@
 The argument is the method: joint (default) or arm. The data set's options, such
 as `--config.data.options.protocol=official` and where the files come from, are
 in arm_jax/data/avdigits.py.
+
+Prepares the data on first use (about 10 s), then takes about 10 s on two cores.
+On validation (one speaker, easy to understand) joint is near 99 % from the
+second epoch on: look at the modalities alone.
 """
 
 from ml_collections import ConfigDict
@@ -29,4 +33,7 @@ def get_config(method: str = "joint") -> ConfigDict:
             },
         }
     )
+    config.model.hidden = (128,)
+    config.model.dropout = 0.3
+    config.train.epochs = 10
     return config

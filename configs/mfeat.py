@@ -4,6 +4,9 @@
         --workdir=runs/mfeat_arm
 
 The argument is the method: joint (default) or arm.
+
+About 10 s on two cores. On the 200 validation examples joint is at 98 to 99 %:
+look at the views alone.
 """
 
 from ml_collections import ConfigDict
@@ -21,4 +24,5 @@ def get_config(method: str = "joint") -> ConfigDict:
             "options": {"path": "", "data_dir": ""},
         }
     )
+    config.model.dropout = 0.3
     return config

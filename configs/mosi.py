@@ -6,6 +6,8 @@
 The argument is the method: joint (default) or arm. A result on this set is the
 mean over `fold` 0 to 4; arm_jax/data/mosi.py says why the source's own split
 is not used.
+
+One fold takes about 5 s on two cores; text alone is as good as all three.
 """
 
 from ml_collections import ConfigDict
@@ -28,4 +30,8 @@ def get_config(method: str = "joint") -> ConfigDict:
             },
         }
     )
+    config.model.hidden = (32,)
+    config.model.features = 32
+    config.model.dropout = 0.5
+    config.train.epochs = 10
     return config

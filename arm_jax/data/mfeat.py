@@ -57,7 +57,11 @@ class Mfeat(tfds.core.GeneratorBasedBuilder):
         del dl_manager  # nothing to download
         keys = (*WIDTHS, "label", "split")
         arrays = packed.read(self.builder_config.source, keys)
-        packed.check_rows("mfeat", arrays.items())
+        packed.check_shapes("mfeat", arrays, WIDTHS)
+        packed.check_codes("mfeat", "label", arrays["label"], range(10))
+        packed.check_codes(
+            "mfeat", "split", arrays["split"], range(len(SPLITS))
+        )
         codes = arrays.pop("split")
         examples = arrays | {
             key: arrays[key].astype(np.float32) for key in WIDTHS

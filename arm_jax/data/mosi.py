@@ -75,7 +75,11 @@ class Mosi(tfds.core.GeneratorBasedBuilder):
         del dl_manager  # nothing to download
         keys = (*WIDTHS, "label", *_GROUPS)
         arrays = packed.read(self.builder_config.source, (*keys, "test_fold"))
-        packed.check_rows("mosi", arrays.items())
+        packed.check_shapes("mosi", arrays, WIDTHS)
+        packed.check_codes("mosi", "label", arrays["label"], range(2))
+        packed.check_codes(
+            "mosi", "test_fold", arrays["test_fold"], range(-1, FOLDS)
+        )
         test_fold = arrays["test_fold"]
         parts = {}
         for k in range(FOLDS):

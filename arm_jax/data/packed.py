@@ -3,7 +3,7 @@
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,13 +68,36 @@ def read(path: Path, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
         raise InputError(f"cannot read {path}: {error}") from error
 
 
-def check_rows(name: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Raises InputError unless all arrays have as many rows as the first."""
-    rows = None
-    for key, x in arrays:
-        rows = len(x) if rows is None else rows
-        if len(x) != rows:
-            raise InputError(f"{name}: '{key}' has {len(x)} rows, not {rows}")
+def check_shapes(
+    name: str, arrays: Mapping[str, np.ndarray], widths: Mapping[str, int]
+) -> None:
+    """Checks that the rows of all arrays belong together.
+
+    Args:
+      name: of the data set.
+      arrays: by name, among them `label`.
+      widths: of the arrays `[n, width]`; all others are `[n]`.
+
+    Raises:
+      InputError: an array has another shape.
+    """
+    rows = len(arrays["label"])
+    for key, x in arrays.items():
+        shape = (rows, widths[key]) if key in widths else (rows,)
+        if x.shape != shape:
+            raise InputError(
+                f"{name}: '{key}' has shape {x.shape}, expected {shape}"
+            )
+
+
+def check_codes(name: str, key: str, x: np.ndarray, codes: range) -> None:
+    """Raises InputError naming the first entry of `x` outside `codes`."""
+    bad = np.flatnonzero((x < codes.start) | (x >= codes.stop))
+    if len(bad):
+        raise InputError(
+            f"{name}: {key}[{bad[0]}] is {x[bad[0]]}, outside "
+            f"{codes.start}..{codes.stop - 1}"
+        )
 
 
 def digest(source: Path) -> str:

@@ -15,8 +15,8 @@ def arrays():
         for key, width in mfeat.WIDTHS.items()
     }
     return views | {
-        "label": np.arange(60, dtype=np.uint8) % 10,
-        "split": rng.permutation(np.repeat([0, 1, 2], 10 * np.r_[3, 1, 2])),
+        "label": np.arange(60) % 10,
+        "split": np.repeat([0, 1, 2], [30, 10, 20]),
     }
 
 
@@ -25,9 +25,7 @@ def load(arrays, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mfeat")
 
     def load(changes=None):
-        labels = np.arange(60) % 10
-        kept = arrays | {"label": labels} | (changes or {})
-        np.savez(folder / "mfeat.npz", **kept)
+        np.savez(folder / "mfeat.npz", **arrays | (changes or {}))
         options = {"path": str(folder / "mfeat.npz"), "data_dir": str(folder)}
         return data.load("mfeat", options)
 
@@ -36,8 +34,7 @@ def load(arrays, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dataset(load):
-    # Every class in the training rows.
-    return load({"split": np.repeat([0, 1, 2], [30, 10, 20])})
+    return load()
 
 
 def test_given_split_and_rows(dataset, arrays):
@@ -60,9 +57,20 @@ def test_views(dataset):
     assert dataset.class_names == tuple("0123456789")
 
 
-def test_lengths_that_differ(load, arrays):
-    with pytest.raises(InputError, match="'label' has 59 rows, not 60"):
-        load({"label": np.arange(59) % 10})
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"split": np.zeros(59, int)},
+            r"'split' has shape \(59,\), expected \(60,\)",
+        ),
+        ({"split": np.full(60, 3)}, r"split\[0\] is 3, outside 0\.\.2"),
+        ({"label": np.arange(60)}, r"label\[10\] is 10, outside 0\.\.9"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_named(load, changes, message):
+    with pytest.raises(InputError, match=message):
+        load(changes)
 
 
 def test_the_real_file(tmp_path):

@@ -91,11 +91,30 @@ def test_unknown_protocol(load):
         load(protocol="source")
 
 
-def test_lengths_that_differ(arrays, load, tmp_path):
-    path = tmp_path / "mosi.npz"
-    np.savez(path, **arrays | {"video": arrays["video"][:-1]})
-    with pytest.raises(InputError, match="'video' has 119 rows, not 120"):
-        load(path=str(path))
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda a: {"video": a["video"][:-1]},
+            r"'video' has shape \(119, 100\), expected \(120, 100\)",
+        ),
+        (
+            lambda a: {"text": a["text"][:, 1:]},
+            r"'text' has shape \(120, 99\)",
+        ),
+        (lambda a: {"label": a["label"] + 1}, r"label\[1\] is 2, outside 0..1"),
+        (
+            lambda a: {"test_fold": a["test_fold"] + 1},
+            r"test_fold\[\d+\] is 5, outside -1\.\.4",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_named(
+    arrays, load, tmp_path, change, message
+):
+    np.savez(tmp_path / "mosi.npz", **arrays | change(arrays))
+    with pytest.raises(InputError, match=message):
+        load(path=str(tmp_path / "mosi.npz"))
 
 
 def test_the_real_file(tmp_path):
