@@ -36,9 +36,16 @@ class ModelConfig:
 
     # Widths of the hidden layers of each modality's encoder.
     hidden: tuple[int, ...] = (64,)
+    # Of a modality that is a series: (length, stride) of the windows that its
+    # hidden layers look at, see arm_jax.models.Encoder.
+    windows: Mapping[str, tuple[int, int]] = dataclasses.field(
+        default_factory=dict
+    )
     # Width of the features of one modality.
     features: int = 64
     dropout: float = 0.0
+    # What stands in for an absent modality: see arm_jax.models.
+    absent: str = "zero"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +77,9 @@ class TrainConfig:
     """Length, seed and bookkeeping of one run."""
 
     epochs: int = 20
+    # Seeds seed, seed + 1, ... are trained side by side in one program.
     seed: int = 0
+    seeds: int = 1
     # Steps that one line of training metrics averages over.
     log_every: int = 20
     eval_batch_size: int = 512
@@ -81,8 +90,8 @@ class Config:
     """One training run."""
 
     data: DataConfig
-    model: ModelConfig = ModelConfig()
-    method: MethodConfig = MethodConfig()
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    method: MethodConfig = dataclasses.field(default_factory=MethodConfig)
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
 
@@ -95,6 +104,7 @@ class Config:
             ("train.log_every", self.train.log_every, 1),
             ("train.eval_batch_size", self.train.eval_batch_size, 1),
             ("train.seed", self.train.seed, 0),
+            ("train.seeds", self.train.seeds, 1),
             ("optimizer.learning_rate", self.optimizer.learning_rate, 0),
             ("optimizer.weight_decay", self.optimizer.weight_decay, 0),
             ("optimizer.clip_norm", self.optimizer.clip_norm, 0),

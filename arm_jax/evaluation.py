@@ -1,19 +1,20 @@
 """Predictions of a whole split on the host, and what is read off them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from arm_jax import parallel
 from arm_jax.data import Split
 from arm_jax.data.pipeline import eval_batches
-from arm_jax.models import Params
+from arm_jax.training import Variables
 from arm_jax.valuation import Subsets
 
 
 class Predictions(NamedTuple):
-    """Log-probabilities of all examples of a split, in its order.
+    """Log-probabilities of all examples of a split by one run, in its order.
 
     Attributes:
       log_probs: in nats; `full` `[n, classes]`, `alone` and `without`
@@ -27,28 +28,34 @@ class Predictions(NamedTuple):
     id: np.ndarray
 
 
-def predict(
-    predict_step: Callable[[Params, Mapping[str, Any]], Subsets],
-    params: Params,
+def outputs(
+    step: Callable[..., Any],
+    variables: Variables,
     split: Split,
     batch_size: int,
-) -> Predictions:
-    """Predicts all examples of `split`.
+) -> Any:
+    """Returns what `step` makes of all examples, NumPy `[runs, n, ...]`.
 
     Args:
-      predict_step: a step mapped by `parallel.mapped`.
-      params: the model's parameters, replicated.
-      split: the examples; every process predicts all of them.
+      step: a step mapped by `parallel.predict`.
+      variables: of all runs, replicated.
+      split: the examples; every process looks at all of them.
       batch_size: of all local devices together.
     """
     parts = []
     for batch in eval_batches(split, batch_size):
         valid = batch.pop("valid")
-        sharded = parallel.split(batch)
-        outputs = parallel.merge(predict_step(params, sharded))
-        parts.append(Subsets(*(x[valid] for x in outputs)))
-    log_probs = Subsets(*(np.concatenate(x) for x in zip(*parts, strict=True)))
-    return Predictions(log_probs, split.label, split.id)
+        found = parallel.merge(step(variables, parallel.split(batch)))
+        parts.append(jax.tree.map(lambda x, valid=valid: x[:, valid], found))
+    return jax.tree.map(lambda *x: np.concatenate(x, axis=1), *parts)
+
+
+def predictions(log_probs: Subsets, split: Split) -> list[Predictions]:
+    """Returns the predictions of each run from the `outputs` of all."""
+    return [
+        Predictions(Subsets(*run), split.label, split.id)
+        for run in zip(*log_probs, strict=True)
+    ]
 
 
 def summarize(

@@ -1,4 +1,4 @@
-"""Training from a configuration to a finished, resumable run."""
+"""Training from a configuration to finished, resumable runs."""
 
 import logging
 import math
@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from tqdm.auto import tqdm
@@ -19,13 +20,43 @@ from arm_jax import data, evaluation, methods, parallel, training
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.config import Config
 from arm_jax.data import Dataset, pipeline
-from arm_jax.errors import TrainingError
+from arm_jax.errors import InputError, TrainingError
 from arm_jax.evaluation import Predictions
-from arm_jax.models import Model, Params, create_model
-from arm_jax.training import TrainState
+from arm_jax.methods import Copies, Method, Survey
+from arm_jax.models import Model, create_model
+from arm_jax.training import TrainState, Variables
+from arm_jax.valuation import Array, Subsets
 from arm_jax.workdir import JsonLines
 
 _log = logging.getLogger(__name__)
+
+
+class Best(NamedTuple):
+    """The best epoch of each run on validation, the earliest of equal ones.
+
+    Attributes:
+      variables: with a leading axis of runs, as all of these.
+      accuracy: fused, on validation, `[runs]`; negative before the first epoch.
+      step: `[runs]`.
+    """
+
+    variables: Variables
+    accuracy: Array
+    step: Array
+
+
+class Snapshot(NamedTuple):
+    """All that a checkpoint holds: where the runs are, and what is next.
+
+    Attributes:
+      state: of all runs.
+      best: so far.
+      copies: of the epoch under way; unused while its method makes none.
+    """
+
+    state: TrainState
+    best: Best
+    copies: Copies
 
 
 class Run(NamedTuple):
@@ -34,47 +65,92 @@ class Run(NamedTuple):
     config: Config
     dataset: Dataset
     model: Model
+    method: Method
     optimizer: optax.GradientTransformation
     train_step: Callable[..., Any]
     predict_step: Callable[..., Any]
-    steps_per_epoch: int
+    survey_step: Callable[..., Any]
+
+    @property
+    def seeds(self) -> range:
+        """Seeds of the runs that are trained side by side."""
+        first = self.config.train.seed
+        return range(first, first + self.config.train.seeds)
+
+    @property
+    def copies(self) -> int:
+        """Examples that an epoch after the warm-up shows once more."""
+        return round(self.method.replay * len(self.dataset.splits["train"]))
+
+    @property
+    def log_prior(self) -> np.ndarray:
+        """Log p(y) in the training split, `[classes]`."""
+        return np.log(self.dataset.class_frequencies)
+
+    def steps_before(self, epoch: int) -> int:
+        """Steps of all epochs before `epoch`."""
+        train = self.dataset.splits["train"]
+        size = self.config.data.batch_size
+        plain = min(epoch, self.method.warmup)
+        return plain * pipeline.steps_per_epoch(train, size) + (
+            epoch - plain
+        ) * pipeline.steps_per_epoch(train, size, self.copies)
 
     @property
     def total_steps(self) -> int:
         """Steps of the whole run."""
-        return self.steps_per_epoch * self.config.train.epochs
+        return self.steps_before(self.config.train.epochs)
 
-    def initial_state(self) -> TrainState:
+    def epoch_of(self, step: int) -> int:
+        """The epoch that the step after `step` steps belongs to."""
+        epochs = range(1, self.config.train.epochs + 1)
+        return sum(self.steps_before(epoch) <= step for epoch in epochs)
+
+    def initial(self) -> Snapshot:
         """The state before the first step, on all devices."""
-        seed = self.config.train.seed
-        return parallel.replicate(
-            training.create_state(self.model, self.optimizer, seed)
+        state = jax.vmap(
+            lambda seed: training.create_state(
+                self.model, self.method, self.optimizer, seed
+            )
+        )(jnp.asarray(self.seeds))
+        runs, modalities = len(self.seeds), len(self.model.modalities)
+        best = Best(
+            variables=jax.tree.map(jnp.copy, state.variables),
+            accuracy=jnp.full(runs, -1.0),
+            step=jnp.zeros(runs, jnp.int32),
         )
+        # At least one row: checkpoints cannot hold empty arrays.
+        rows = max(self.copies, 1)
+        copies = Copies(
+            jnp.zeros((runs, rows), jnp.int32),
+            jnp.ones((runs, rows, modalities)),
+        )
+        return parallel.replicate(Snapshot(state, best, copies))
 
-    def predict(self, params: Params, split: str) -> Predictions:
-        """Predicts a split with replicated `params`."""
-        return evaluation.predict(
+    def predict(self, variables: Variables, split: str) -> list[Predictions]:
+        """Predictions of each run on a split."""
+        examples = self.dataset.splits[split]
+        log_probs = evaluation.outputs(
             self.predict_step,
-            params,
-            self.dataset.splits[split],
+            variables,
+            examples,
             self.config.train.eval_batch_size,
         )
+        return evaluation.predictions(log_probs, examples)
 
-    def score(self, params: Params, split: str) -> dict[str, float]:
-        """Accuracy, loss and contributions on a split."""
-        return evaluation.summarize(
-            self.predict(params, split),
-            self.model.modalities,
-            np.log(self.dataset.class_frequencies),
-        )
+    def score(self, variables: Variables, split: str) -> list[dict[str, float]]:
+        """Accuracy, loss and contributions of each run on a split."""
+        return [
+            evaluation.summarize(p, self.model.modalities, self.log_prior)
+            for p in self.predict(variables, split)
+        ]
 
 
 class Outcome(NamedTuple):
-    """The states that a finished run leaves."""
+    """What finished runs leave, with a leading axis of runs."""
 
-    last: TrainState
-    # Of the best epoch on validation, the earliest of equal ones.
-    best: TrainState
+    last: Variables
+    best: Best
 
 
 def prepare(config: Config) -> Run:
@@ -83,36 +159,45 @@ def prepare(config: Config) -> Run:
     Raises:
       InputError: something in the configuration or the data is wrong.
     """
-    loss = methods.create(config.method.name, config.method.options)
+    method = methods.create(config.method.name, config.method.options)
     dataset = data.load(config.data.name, config.data.options)
-    model = create_model(config.model, dataset.shapes, len(dataset.class_names))
-    steps_per_epoch = pipeline.steps_per_epoch(
-        dataset.splits["train"], config.data.batch_size
+    _check_method(config, method, len(dataset.shapes))
+    model = create_model(
+        config.model, dataset.shapes, len(dataset.class_names), method.fusion
     )
     for name, size in (
         ("data.batch_size", config.data.batch_size // jax.process_count()),
         ("train.eval_batch_size", config.train.eval_batch_size),
     ):
         parallel.check_divisible(name, size)
-    optimizer = training.create_optimizer(
-        config.optimizer, steps_per_epoch * config.train.epochs
-    )
-    train_step = training.make_train_step(
-        model,
-        loss,
-        optimizer,
-        np.log(dataset.class_frequencies).astype(np.float32),
-        dropout=config.model.dropout > 0,
-        axis_name=parallel.AXIS,
-    )
-    return Run(
+    run = Run(
         config=config,
         dataset=dataset,
         model=model,
-        optimizer=optimizer,
-        train_step=parallel.update(train_step),
-        predict_step=parallel.mapped(training.make_predict_step(model)),
-        steps_per_epoch=steps_per_epoch,
+        method=method,
+        optimizer=optax.identity(),
+        train_step=lambda state, batch: (state, {}),
+        predict_step=parallel.predict(
+            training.make_predict_step(model, method)
+        ),
+        survey_step=parallel.predict(
+            training.make_predict_step(model, method, features=True)
+        ),
+    )
+    optimizer = training.create_optimizer(
+        config.optimizer,
+        run.total_steps * method.turns(len(model.modalities)),
+    )
+    train_step = training.make_train_step(
+        model,
+        method,
+        optimizer,
+        run.log_prior.astype(np.float32),
+        dropout=config.model.dropout > 0,
+        axis_name=parallel.AXIS,
+    )
+    return run._replace(
+        optimizer=optimizer, train_step=parallel.update(train_step)
     )
 
 
@@ -123,83 +208,205 @@ def train(
     stop_after: int | None = None,
     progress: bool = True,
 ) -> Outcome | None:
-    """Trains, or goes on where the run in `workdir` was interrupted.
+    """Trains, or goes on where the runs in `workdir` were interrupted.
 
-    `workdir/metrics.jsonl` gets a line every `log_every` steps with the means
-    over these steps (`split` "train"), and one at each epoch's end on the
-    validation split, where a checkpoint is written too. An interrupt (SIGINT,
-    SIGTERM or `stop_after`) is honoured at the next line, after a checkpoint.
-    A resumed run takes the same steps and leaves the same lines as one that
-    was never interrupted.
+    `workdir/metrics.jsonl` gets, for each seed, a line every `log_every` steps
+    with the means over these steps (`split` "train"), and one at each epoch's
+    end on the validation split, where a checkpoint is written too. An interrupt
+    (SIGINT, SIGTERM or `stop_after`) is honoured at the next line, after a
+    checkpoint. Resumed runs take the same steps and leave the same lines as
+    ones that were never interrupted.
 
     Args:
       run: what to train.
-      workdir: the run's folder, see arm_jax.workdir.
+      workdir: the runs' folder, see arm_jax.workdir.
       stop_after: interrupt once this many steps were taken by this call.
       progress: show a progress bar.
 
     Returns:
-      The outcome, or None if the run was interrupted.
+      The outcome, or None if the runs were interrupted.
 
     Raises:
       TrainingError: a metric stopped being finite; the message names the step.
     """
     log = JsonLines(workdir / "metrics.jsonl")
-    batches = pipeline.train_batches(
-        run.dataset.splits["train"],
-        run.config.data.batch_size,
-        seed=run.config.train.seed,
-    )
-    state = run.initial_state()
+    snapshot = run.initial()
     with Checkpoints(workdir) as checkpoints, _interrupts() as interrupted:
-        start = 0
-        restored = checkpoints.restore_latest(state, batches)
+        step = 0
+        restored = checkpoints.restore_latest(snapshot)
         if restored is not None:
-            start, state = restored
-            _log.info("resuming at step %d of %d", start, run.total_steps)
-        log.keep([r for r in log.read() if r["step"] <= start])
-        stop_at = math.inf if stop_after is None else start + stop_after
-        meter = _Meter(start)
+            step, snapshot = restored
+            _log.info("resuming at step %d of %d", step, run.total_steps)
+        log.keep([r for r in log.read() if r["step"] <= step])
+        stop_at = math.inf if stop_after is None else step + stop_after
         bar = tqdm(
             total=run.total_steps,
-            initial=start,
-            desc=f"{run.config.method.name} seed {run.config.train.seed}",
+            initial=step,
+            desc=run.config.method.name,
             unit="step",
             disable=not progress,
             mininterval=0.5,
         )
+        meter = _Meter(run.seeds, step)
         with bar:
-            for step in range(start + 1, run.total_steps + 1):
-                batch = parallel.split(next(batches))
-                state, metrics = run.train_step(state, batch)
-                meter.add(metrics)
-                bar.update()
-                epoch_ends = step % run.steps_per_epoch == 0
-                if not (epoch_ends or step % run.config.train.log_every == 0):
-                    continue
-                means = meter.means()
-                log.append({"step": step, "split": "train"} | means)
-                bar.set_postfix(
-                    loss=f"{means['loss']:.3f}",
-                    accuracy=f"{means['accuracy']:.3f}",
+            while step < run.total_steps:
+                epoch = run.epoch_of(step)
+                start = step - run.steps_before(epoch)
+                if start == 0:
+                    snapshot = _begin_epoch(run, snapshot, epoch)
+                state = snapshot.state
+                for batch in _batches(run, snapshot.copies, epoch, start):
+                    state, metrics = run.train_step(
+                        state, parallel.split(batch, axis=1)
+                    )
+                    step += 1
+                    meter.add(metrics)
+                    bar.update()
+                    epoch_ends = step == run.steps_before(epoch + 1)
+                    if not (
+                        epoch_ends or step % run.config.train.log_every == 0
+                    ):
+                        continue
+                    means = meter.means()
+                    _append(log, run, step, "train", means)
+                    bar.set_postfix(_shown(means), refresh=False)
+                    snapshot = snapshot._replace(state=state)
+                    if epoch_ends:
+                        scores = run.score(state.variables, "validation")
+                        _append(log, run, step, "validation", scores)
+                        snapshot = _keep_better(snapshot, scores)
+                    stop = interrupted.is_set() or step >= stop_at
+                    if epoch_ends or stop:
+                        checkpoints.save(step, snapshot)
+                    if stop and step < run.total_steps:
+                        return None
+    return Outcome(last=snapshot.state.variables, best=snapshot.best)
+
+
+def _check_method(config: Config, method: Method, modalities: int) -> None:
+    name = config.method.name
+    if method.modality_counts and modalities not in method.modality_counts:
+        allowed = " or ".join(map(str, method.modality_counts))
+        raise InputError(
+            f"method '{name}' is defined for {allowed} modalities; "
+            f"{config.data.name} has {modalities}"
+        )
+    if method.begin_epoch and method.warmup >= config.train.epochs:
+        raise InputError(
+            f"method '{name}': a warm-up of {method.warmup} epochs is no "
+            f"shorter than the training of {config.train.epochs}"
+        )
+
+
+def _begin_epoch(run: Run, snapshot: Snapshot, epoch: int) -> Snapshot:
+    """Lets the method look at the training split before an epoch."""
+    hook = run.method.begin_epoch
+    if hook is None or epoch < run.method.warmup:
+        return snapshot
+    variables = snapshot.state.variables
+    train = run.dataset.splits["train"]
+    log_probs, features = evaluation.outputs(
+        run.survey_step, variables, train, run.config.train.eval_batch_size
+    )
+    memory = jax.device_get(variables.memory)
+    memories, copies = [], []
+    for number, seed in enumerate(run.seeds):
+        of_run = lambda x, number=number: x[number]
+        new_memory, new_copies = hook(
+            Survey(
+                features=jax.tree.map(of_run, features),
+                log_probs=Subsets(*map(of_run, log_probs)),
+                label=train.label,
+                log_prior=run.log_prior,
+            ),
+            jax.tree.map(of_run, memory),
+            np.random.default_rng([seed, epoch]),
+        )
+        memories.append(new_memory)
+        if new_copies is not None:
+            copies.append(
+                Copies(
+                    np.asarray(new_copies.row, np.int32),
+                    np.asarray(new_copies.mask, np.float32),
                 )
-                stop = interrupted.is_set() or step >= stop_at
-                if epoch_ends:
-                    scores = run.score(state.params, "validation")
-                    log.append({"step": step, "split": "validation"} | scores)
-                    checkpoints.save(step, state, batches, scores["accuracy"])
-                elif stop:
-                    checkpoints.save(step, state, batches, None)
-                if stop and step < run.total_steps:
-                    return None
-        _, best = checkpoints.restore_best(state)
-    return Outcome(last=state, best=best)
+            )
+    stack = lambda *x: np.stack(x)
+    variables = variables.replace(memory=jax.tree.map(stack, *memories))
+    snapshot = snapshot._replace(
+        state=snapshot.state.replace(variables=variables)
+    )
+    if copies:
+        snapshot = snapshot._replace(copies=jax.tree.map(stack, *copies))
+    return parallel.replicate(snapshot)
+
+
+def _batches(
+    run: Run, copies: Copies, epoch: int, start: int
+) -> Iterator[dict]:
+    """Yields the batches of an epoch, `[runs, batch, ...]`."""
+    row, mask = jax.device_get(copies)
+    copying = run.copies > 0 and epoch >= run.method.warmup
+    streams = [
+        pipeline.epoch_batches(
+            run.dataset.splits["train"],
+            run.config.data.batch_size,
+            seed=seed,
+            epoch=epoch,
+            copy_row=row[number] if copying else None,
+            copy_mask=mask[number] if copying else None,
+            start=start,
+        )
+        for number, seed in enumerate(run.seeds)
+    ]
+    for batches in zip(*streams, strict=True):
+        yield jax.tree.map(lambda *x: np.stack(x), *batches)
+
+
+@jax.jit
+def _where_better(
+    better: jax.Array, new: Variables, old: Variables
+) -> Variables:
+    return jax.tree.map(
+        lambda n, o: jnp.where(better.reshape(-1, *([1] * (n.ndim - 1))), n, o),
+        new,
+        old,
+    )
+
+
+def _keep_better(
+    snapshot: Snapshot, scores: list[dict[str, float]]
+) -> Snapshot:
+    accuracy = np.asarray([s["accuracy"] for s in scores], np.float32)
+    best, state = snapshot.best, snapshot.state
+    better = accuracy > np.asarray(best.accuracy)
+    best = Best(
+        variables=_where_better(better, state.variables, best.variables),
+        accuracy=np.where(better, accuracy, best.accuracy),
+        step=np.where(better, state.step, best.step),
+    )
+    return snapshot._replace(best=parallel.replicate(best))
+
+
+def _append(
+    log: JsonLines, run: Run, step: int, split: str, values: list[dict]
+) -> None:
+    for seed, of_run in zip(run.seeds, values, strict=True):
+        log.append({"step": step, "split": split, "seed": seed} | of_run)
+
+
+def _shown(means: list[dict[str, float]]) -> dict[str, str]:
+    """What the progress bar shows: means over the runs."""
+    return {
+        key: f"{np.mean([m[key] for m in means]):.3f}"
+        for key in ("loss", "accuracy")
+    }
 
 
 class _Meter:
     """Means of step metrics, fetched late so that devices never wait."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, seeds: range, step: int) -> None:
+        self._seeds = seeds
         self._step = step
         self._pending: list[dict[str, jax.Array]] = []
 
@@ -208,10 +415,11 @@ class _Meter:
         # can deadlock the collectives of virtual CPU devices.
         if self._pending:
             jax.block_until_ready(self._pending[-1])
-        self._pending.append(metrics)
+        # What has more axes than that of runs is for the method, not the log.
+        self._pending.append({k: v for k, v in metrics.items() if v.ndim == 1})
 
-    def means(self) -> dict[str, float]:
-        """Means since the last call.
+    def means(self) -> list[dict[str, float]]:
+        """Means of each run since the last call.
 
         Raises:
           TrainingError: a metric of a step is not finite.
@@ -221,15 +429,21 @@ class _Meter:
         for metrics in fetched:
             self._step += 1
             for name in sorted(metrics, key=lambda name: name != "loss"):
-                if not np.isfinite(metrics[name]):
+                bad = np.flatnonzero(~np.isfinite(metrics[name]))
+                if len(bad):
                     raise TrainingError(
-                        f"{name} is {metrics[name]} at step {self._step}; the "
+                        f"{name} is {metrics[name][bad[0]]} at step "
+                        f"{self._step} (seed {self._seeds[bad[0]]}); the "
                         "checkpoints before it are kept"
                     )
-        return {
-            name: float(np.mean([m[name] for m in fetched], dtype=np.float64))
+        means = {
+            name: np.stack([m[name] for m in fetched]).mean(0, np.float64)
             for name in fetched[0]
         }
+        return [
+            {name: float(x[number]) for name, x in means.items()}
+            for number in range(len(self._seeds))
+        ]
 
 
 @contextmanager

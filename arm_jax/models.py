@@ -10,46 +10,92 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from arm_jax.config import ModelConfig
+from arm_jax.errors import InputError
 
 Params = Any
 Features = dict[str, jax.Array]
 
+# How the head makes logits of features.
+FUSIONS = ("concat", "shared")
+# What stands in for the features of an absent modality: zeros, the running
+# mean of its features in training, or a learned vector.
+ABSENT = ("zero", "mean", "token")
+
 
 class Encoder(nn.Module):
-    """Multi-layer perceptron on the flattened input of one modality."""
+    """Multi-layer perceptron on the input of one modality.
+
+    With a `window` (length, stride) the hidden layers look at each window of
+    the first axis, and the features at the mean and the maximum over windows:
+    a one-dimensional convolution, as matrix products, which are fast on every
+    device. Without one they look at the whole input, flattened.
+    """
 
     hidden: tuple[int, ...]
     features: int
     dropout: float
+    window: tuple[int, int] | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Features `[batch, features]` of inputs `[batch, ...]`."""
-        x = x.reshape(x.shape[0], -1)
+        if self.window is not None:
+            length, stride = self.window
+            starts = np.arange(0, x.shape[1] - length + 1, stride)
+            x = x[:, starts[:, None] + np.arange(length)]
+            x = x.reshape(*x.shape[:2], -1)
+        else:
+            x = x.reshape(x.shape[0], -1)
         for width in self.hidden:
             x = nn.gelu(nn.Dense(width)(x))
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        if self.window is not None:
+            x = jnp.concatenate([x.mean(axis=1), x.max(axis=1)], axis=-1)
         return nn.gelu(nn.Dense(self.features)(x))
 
 
 class FusionModel(nn.Module):
-    """One encoder a modality; a linear head on the masked concatenation."""
+    """One encoder a modality, and a linear head.
+
+    With `fusion` "concat" the head is linear on the concatenation of the
+    features, written as a sum of one linear layer a modality, so that the
+    prediction of a modality alone has a bias of its own. With "shared" one
+    linear layer serves all modalities and the logits are their mean.
+    """
 
     modalities: tuple[str, ...]
     num_classes: int
+    fusion: str
     config: ModelConfig
 
     def setup(self) -> None:
-        """Makes the encoders, by modality, and the head."""
+        """Makes encoders and classifiers, by modality."""
+        config = self.config
         self.encoders = {
             name: Encoder(
-                self.config.hidden, self.config.features, self.config.dropout
+                config.hidden,
+                config.features,
+                config.dropout,
+                tuple(config.windows[name]) if name in config.windows else None,
             )
             for name in self.modalities
         }
-        self.classifier = nn.Dense(self.num_classes)
+        if self.fusion == "shared":
+            self.classifier = nn.Dense(self.num_classes)
+        else:
+            self.classifiers = {
+                name: nn.Dense(self.num_classes) for name in self.modalities
+            }
+        if config.absent == "token":
+            self.tokens = {
+                name: self.param(
+                    f"tokens_{name}", nn.initializers.zeros, (config.features,)
+                )
+                for name in self.modalities
+            }
 
     def encode(
         self, inputs: Mapping[str, jax.Array], *, train: bool
@@ -61,49 +107,97 @@ class FusionModel(nn.Module):
         }
 
     def head(
-        self, features: Mapping[str, jax.Array], mask: jax.Array
+        self,
+        features: Mapping[str, jax.Array],
+        mask: jax.Array,
+        means: Mapping[str, jax.Array],
     ) -> jax.Array:
         """Logits `[batch, classes]` from the modalities that `mask` keeps."""
-        kept = [
-            features[name] * mask[..., m, None]
-            for m, name in enumerate(self.modalities)
-        ]
-        return self.classifier(jnp.concatenate(kept, axis=-1))
+        logits = []
+        for m, name in enumerate(self.modalities):
+            kept = mask[..., m, None]
+            if self.fusion == "shared":
+                logits.append(kept * self.classifier(features[name]))
+                continue
+            x = features[name] * kept
+            if self.config.absent != "zero":
+                fill = means if self.config.absent == "mean" else self.tokens
+                x += fill[name] * (1 - kept)
+                kept = jnp.ones_like(kept)
+            # Without its features a modality has no say through its bias.
+            logits.append(self.classifiers[name](x) * kept)
+        total = sum(logits)
+        if self.fusion == "shared":
+            return total / jnp.maximum(mask.sum(-1, keepdims=True), 1)
+        return total
 
     def __call__(self, inputs: Mapping[str, jax.Array]) -> jax.Array:
         """Logits of all modalities; touches every parameter, for init."""
         features = self.encode(inputs, train=False)
-        return self.head(features, jnp.ones(len(self.modalities)))
+        return self.head(features, jnp.ones(len(self.modalities)), features)
 
 
 class Model(NamedTuple):
     """A multimodal classifier as pure functions of its parameters.
 
     Attributes:
-      modalities: names, in the order of masks.
-      init: `init(key) -> params`.
+      modalities: names, sorted; the order of masks.
+      num_classes: of the labels.
+      features: width of the features of one modality.
+      init: `init(key) -> params`. The parameters of the encoder of a modality
+        are `params["encoders_NAME"]`.
       encode: `encode(params, inputs, key) -> features`: the features
         `[batch, width]` of each modality by name. With a key, dropout is on.
-      head: `head(params, features, mask) -> logits`: `[batch, classes]` from
-        the modalities whose entry of `mask`, `[modalities]` or
-        `[batch, modalities]`, is 1; features of the others count as zero.
-        vmap over masks evaluates all subsets on features computed once.
+      head: `head(params, features, mask, means) -> logits`: `[batch, classes]`
+        from the modalities whose entry of `mask`, `[modalities]` or
+        `[batch, modalities]`, is 1. vmap over masks evaluates all subsets on
+        features computed once. `means` `[width]` by modality stand in for the
+        absent ones if the model is configured so.
     """
 
     modalities: tuple[str, ...]
+    num_classes: int
+    features: int
     init: Callable[[jax.Array], Params]
     encode: Callable[[Params, Mapping[str, jax.Array], Any], Features]
-    head: Callable[[Params, Mapping[str, jax.Array], jax.Array], jax.Array]
+    head: Callable[..., jax.Array]
 
 
 def create_model(
     config: ModelConfig,
     shapes: Mapping[str, tuple[int, ...]],
     num_classes: int,
+    fusion: str = "concat",
 ) -> Model:
-    """Builds the model for modalities of the given example shapes."""
-    modalities = tuple(shapes)
-    module = FusionModel(modalities, num_classes, config)
+    """Builds the model for modalities of the given example shapes.
+
+    Raises:
+      InputError: an unknown fusion or stand-in for absent modalities, or a
+        window that does not fit its modality.
+    """
+    for name, window in config.windows.items():
+        if name not in shapes:
+            raise InputError(
+                f"config model.windows has '{name}'; the modalities are "
+                + ", ".join(shapes)
+            )
+        length, stride = window
+        if not (1 <= length <= shapes[name][0] and stride >= 1):
+            raise InputError(
+                f"config model.windows.{name} is {tuple(window)}; it must be "
+                f"(length, stride), the length at most {shapes[name][0]}"
+            )
+    for name, value, known in (
+        ("fusion", fusion, FUSIONS),
+        ("model.absent", config.absent, ABSENT),
+    ):
+        if value not in known:
+            raise InputError(
+                f"unknown {name} '{value}'; known: {', '.join(known)}"
+            )
+    # By name, which is the order that JAX gives a dict it has looked into.
+    modalities = tuple(sorted(shapes))
+    module = FusionModel(modalities, num_classes, fusion, config)
 
     def init(key: jax.Array) -> Params:
         inputs = {name: jnp.zeros((1, *s)) for name, s in shapes.items()}
@@ -121,10 +215,13 @@ def create_model(
         )
 
     def head(
-        params: Params, features: Mapping[str, jax.Array], mask: jax.Array
+        params: Params,
+        features: Mapping[str, jax.Array],
+        mask: jax.Array,
+        means: Mapping[str, jax.Array],
     ) -> jax.Array:
         return module.apply(
-            {"params": params}, features, mask, method=FusionModel.head
+            {"params": params}, features, mask, means, method=FusionModel.head
         )
 
-    return Model(modalities, init, encode, head)
+    return Model(modalities, num_classes, config.features, init, encode, head)

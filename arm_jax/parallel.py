@@ -5,6 +5,9 @@ shape, so that it is checkpointed as it is and resumes on another number of
 devices. What comes out of a step must therefore be equal on all devices, which
 JAX does not check: a value that was not averaged would silently be that of
 device 0. `pmean` is where the averaging happens.
+
+Steps are vmapped over runs with different seeds before they are mapped over
+devices: a state has a leading axis of runs, and so has each batch.
 """
 
 from collections.abc import Callable
@@ -33,13 +36,14 @@ def replicate(tree: Any) -> Any:
 
 
 def update(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Maps `step(state, batch) -> (state, metrics)` over the devices.
+    """Maps `step(state, batch) -> (state, metrics)` over runs and devices.
 
-    `step` averages over `AXIS`. The state is donated: the one passed in is
-    gone after the call.
+    `step` averages over `AXIS`. States, batches and metrics have a leading
+    axis of runs; batches come from `split(batch, axis=1)`. The state is
+    donated: the one passed in is gone after the call.
     """
     return jax.pmap(
-        step,
+        jax.vmap(step),
         axis_name=AXIS,
         in_axes=(None, 0),
         out_axes=(None, None),
@@ -47,9 +51,15 @@ def update(step: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def mapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Maps `function(params, batch) -> outputs`; outputs have a device axis."""
-    return jax.pmap(function, axis_name=AXIS, in_axes=(None, 0))
+def predict(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Maps `step(variables, batch) -> outputs` over runs and devices.
+
+    `variables` have a leading axis of runs, the batch, from `split(batch)`,
+    has none: all runs predict the same examples. `merge` takes the outputs.
+    """
+    return jax.pmap(
+        jax.vmap(step, in_axes=(0, None)), axis_name=AXIS, in_axes=(None, 0)
+    )
 
 
 def check_divisible(name: str, batch_size: int) -> None:
@@ -61,16 +71,23 @@ def check_divisible(name: str, batch_size: int) -> None:
         )
 
 
-def split(batch: Any) -> Any:
-    """Reshapes each `[batch, ...]` to `[devices, batch / devices, ...]`."""
+def split(batch: Any, axis: int = 0) -> Any:
+    """Splits `axis` of every array over devices, whose axis comes first."""
     devices = jax.local_device_count()
-    return jax.tree.map(
-        lambda x: x.reshape(devices, len(x) // devices, *x.shape[1:]), batch
-    )
+
+    def one(x: np.ndarray) -> np.ndarray:
+        size = x.shape[axis] // devices
+        shape = (*x.shape[:axis], devices, size, *x.shape[axis + 1 :])
+        return np.moveaxis(x.reshape(shape), axis, 0)
+
+    return jax.tree.map(one, batch)
 
 
 def merge(outputs: Any) -> Any:
-    """Inverse of `split`, on the host."""
-    return jax.tree.map(
-        lambda x: np.asarray(x).reshape(-1, *x.shape[2:]), outputs
-    )
+    """Undoes `split`: `[devices, runs, batch, ...]` to `[runs, n, ...]`."""
+
+    def one(x: jax.Array) -> np.ndarray:
+        by_run = np.moveaxis(np.asarray(x), 0, 1)
+        return by_run.reshape(len(by_run), -1, *by_run.shape[3:])
+
+    return jax.tree.map(one, outputs)

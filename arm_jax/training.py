@@ -12,9 +12,11 @@ import optax
 from arm_jax import parallel
 from arm_jax.config import OptimizerConfig
 from arm_jax.errors import InputError
-from arm_jax.methods import Forward, Loss
-from arm_jax.models import Model, Params
+from arm_jax.methods import Context, Forward, Memory, Method, terms
+from arm_jax.models import Features, Model, Params
 from arm_jax.valuation import (
+    Array,
+    Head,
     Subsets,
     at_label,
     conditional_contributions,
@@ -23,6 +25,22 @@ from arm_jax.valuation import (
 )
 
 _BITS = 1 / math.log(2)
+# Decay a step of the running means of features.
+_MEAN_DECAY = 0.99
+
+
+class Variables(flax.struct.PyTreeNode):
+    """What a prediction needs.
+
+    Attributes:
+      params: of the model.
+      memory: of the method.
+      means: running mean of the features of each modality in training.
+    """
+
+    params: Params
+    memory: Memory
+    means: Features
 
 
 class TrainState(flax.struct.PyTreeNode):
@@ -33,7 +51,7 @@ class TrainState(flax.struct.PyTreeNode):
     """
 
     step: jax.Array
-    params: Params
+    variables: Variables
     opt_state: optax.OptState
     key: jax.Array
 
@@ -47,16 +65,17 @@ def create_optimizer(
       InputError: unknown optimiser or schedule.
     """
     warmup = round(config.warmup * total_steps)
+    start = config.learning_rate if warmup == 0 else 0.0
     if config.schedule == "cosine":
         schedule = optax.warmup_cosine_decay_schedule(
-            init_value=config.learning_rate if warmup == 0 else 0.0,
+            init_value=start,
             peak_value=config.learning_rate,
             warmup_steps=warmup,
             decay_steps=total_steps,
         )
     elif config.schedule == "constant":
         schedule = optax.warmup_constant_schedule(
-            init_value=config.learning_rate if warmup == 0 else 0.0,
+            init_value=start,
             peak_value=config.learning_rate,
             warmup_steps=warmup,
         )
@@ -84,14 +103,24 @@ def create_optimizer(
 
 
 def create_state(
-    model: Model, optimizer: optax.GradientTransformation, seed: int
+    model: Model,
+    method: Method,
+    optimizer: optax.GradientTransformation,
+    seed: int | jax.Array,
 ) -> TrainState:
-    """Initialises parameters and optimiser from `seed`."""
+    """Initialises everything from `seed`; vmap over seeds for several runs."""
     init_key, step_key = jax.random.split(jax.random.key(seed))
-    params = jax.jit(model.init)(init_key)
+    params = model.init(init_key)
+    context = Context(model.modalities, model.num_classes, model.features)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
-        params=params,
+        variables=Variables(
+            params=params,
+            memory=method.init(context),
+            means={
+                name: jnp.zeros(model.features) for name in model.modalities
+            },
+        ),
         opt_state=optimizer.init(params),
         key=step_key,
     )
@@ -99,9 +128,9 @@ def create_state(
 
 def make_train_step(
     model: Model,
-    loss: Loss,
+    method: Method,
     optimizer: optax.GradientTransformation,
-    log_prior: jax.Array,
+    log_prior: Array,
     *,
     dropout: bool = False,
     axis_name: str | None = None,
@@ -114,86 +143,135 @@ def make_train_step(
 
     Args:
       model: the model.
-      loss: a method's loss, options bound.
+      method: the method, options bound.
       optimizer: the gradient transformation.
       log_prior: log p(y) of the training split, `[classes]`.
       dropout: draw dropout masks.
       axis_name: of the mapped device axis.
     """
 
-    def train_step(
-        state: TrainState, batch: Mapping[str, Any]
+    def turn(
+        state: TrainState, batch: Mapping[str, Any], number: int
     ) -> tuple[TrainState, dict]:
-        key = jax.random.fold_in(state.key, state.step)
+        common = jax.random.fold_in(state.key, state.step)
+        update_key, encode_key = jax.random.split(common)
         if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
-
-        def objective(params: Params) -> tuple[jax.Array, dict]:
-            features = model.encode(
-                params, batch["inputs"], key if dropout else None
+            encode_key = jax.random.fold_in(
+                encode_key, jax.lax.axis_index(axis_name)
             )
+        variables = state.variables
+
+        def objective(params: Params) -> tuple[jax.Array, tuple]:
+            now = variables.replace(params=params)
+            features = model.encode(
+                params, batch["inputs"], encode_key if dropout else None
+            )
+            head = bind_head(model, method, now)
             forward = Forward(
                 features=features,
-                head=lambda f, mask: model.head(params, f, mask),
+                head=lambda f, mask: head(f, mask * batch["mask"]),
                 log_prior=log_prior,
                 step=state.step,
+                memory=variables.memory,
+                turn=number,
                 axis_name=axis_name,
             )
-            value, metrics = loss(forward, batch)
-            return value, metrics | _measurements(forward, batch["label"])
+            value, metrics = method.loss(forward, batch)
+            means = {name: f.mean(axis=0) for name, f in features.items()}
+            return value, (metrics | _measurements(forward, batch), means)
 
-        (value, metrics), gradients = jax.value_and_grad(
+        (value, (metrics, means)), gradients = jax.value_and_grad(
             objective, has_aux=True
-        )(state.params)
-        gradients = parallel.pmean(gradients, axis_name)
-        updates, opt_state = optimizer.update(
-            gradients, state.opt_state, state.params
+        )(variables.params)
+        gradients, metrics, means = parallel.pmean(
+            (gradients, metrics | {"loss": value}, means), axis_name
         )
-        params = optax.apply_updates(state.params, updates)
-        metrics = parallel.pmean(metrics | {"loss": value}, axis_name) | {
+        memory = variables.memory
+        if method.update is not None:
+            gradients, memory = method.update(
+                gradients, metrics, memory, update_key
+            )
+        updates, opt_state = optimizer.update(
+            gradients, state.opt_state, variables.params
+        )
+        params = optax.apply_updates(variables.params, updates)
+        metrics |= {
             "gradient_norm": optax.tree.norm(gradients),
             "update_norm": optax.tree.norm(updates),
             "parameter_norm": optax.tree.norm(params),
         }
-        state = state.replace(
-            step=state.step + 1, params=params, opt_state=opt_state
+        means = jax.tree.map(
+            lambda old, new: _MEAN_DECAY * old + (1 - _MEAN_DECAY) * new,
+            variables.means,
+            means,
         )
-        return state, metrics
+        return state.replace(
+            variables=Variables(params, memory, means), opt_state=opt_state
+        ), metrics
+
+    def train_step(
+        state: TrainState, batch: Mapping[str, Any]
+    ) -> tuple[TrainState, dict]:
+        for number in range(method.turns(len(model.modalities))):
+            state, metrics = turn(state, batch, number)
+        return state.replace(step=state.step + 1), metrics
 
     return train_step
 
 
+def bind_head(model: Model, method: Method, variables: Variables) -> Head:
+    """Returns `head(features, mask) -> logits` of the trained method."""
+
+    def plain(features: Mapping[str, jax.Array], mask: jax.Array) -> jax.Array:
+        return model.head(variables.params, features, mask, variables.means)
+
+    if method.fuse is None:
+        return plain
+    fuse = method.fuse
+    return lambda features, mask: fuse(plain, features, mask, variables.memory)
+
+
 def make_predict_step(
-    model: Model,
-) -> Callable[[Params, Mapping[str, Any]], Subsets]:
-    """Returns `predict(params, batch) -> log-probabilities of all subsets`.
+    model: Model, method: Method, *, features: bool = False
+) -> Callable[[Variables, Mapping[str, Any]], Any]:
+    """Returns `predict(variables, batch) -> log-probabilities of all subsets`.
 
     Arrays have the batch axis first, `[batch, (modalities,) classes]`, so that
-    devices and padding can be merged and cut without knowing the subset.
+    devices and padding can be merged and cut without knowing the subset. With
+    `features` the result is the pair (log-probabilities, features). Labels are
+    not looked at.
     """
 
-    def predict(params: Params, batch: Mapping[str, Any]) -> Subsets:
-        features = model.encode(params, batch["inputs"], None)
-        log_probs = subset_log_probs(
-            lambda f, mask: model.head(params, f, mask), features
-        )
-        return Subsets(
+    def predict(variables: Variables, batch: Mapping[str, Any]) -> Any:
+        found = model.encode(variables.params, batch["inputs"], None)
+        head = bind_head(model, method, variables)
+        log_probs = subset_log_probs(head, found)
+        log_probs = Subsets(
             log_probs.full,
             jnp.moveaxis(log_probs.alone, 0, 1),
             jnp.moveaxis(log_probs.without, 0, 1),
         )
+        return (log_probs, found) if features else log_probs
 
     return predict
 
 
-def _measurements(forward: Forward, label: jax.Array) -> dict:
-    """What every method logs: accuracy, and contributions in bits."""
+def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:
+    """What every method logs: accuracy, and contributions in bits.
+
+    Copies with fewer modalities have no contributions and do not count.
+    """
+    label = batch["label"]
     log_probs = jax.lax.stop_gradient(forward.log_probs())
     right = log_probs.full.argmax(axis=-1) == label
-    phi = conditional_contributions(log_probs, label).mean(axis=-1) * _BITS
+    weight = terms.complete(batch)
+    phi = forward.mean(conditional_contributions(log_probs, label), weight)
     joint = joint_contribution(log_probs, forward.log_prior, label)
     return {
-        "accuracy": right.mean(),
-        "cross_entropy": -at_label(log_probs.full, label).mean(),
-        "phi_mi": joint.mean() * _BITS,
-    } | {f"phi_cmi_{name}": phi[m] for m, name in enumerate(forward.features)}
+        "accuracy": forward.mean(right.astype(weight.dtype), weight),
+        "cross_entropy": forward.mean(-at_label(log_probs.full, label), weight),
+        "phi_mi": forward.mean(joint, weight) * _BITS,
+    } | {
+        f"phi_cmi_{name}": phi[m] * _BITS
+        for m, name in enumerate(forward.features)
+    }

@@ -186,9 +186,7 @@ def _minimum(state: _broja.State) -> Minimum:
 
 
 @partial(jax.jit, static_argnames="lanes_last")
-def _start(
-    p1y: jax.Array, p2y: jax.Array, *, lanes_last: bool
-) -> _broja.State:
+def _start(p1y: jax.Array, p2y: jax.Array, *, lanes_last: bool) -> _broja.State:
     return (_broja.start if lanes_last else jax.vmap(_broja.start))(p1y, p2y)
 
 

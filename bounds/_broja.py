@@ -125,9 +125,7 @@ def prepare(p1y: jax.Array, p2y: jax.Array) -> Problem:
     offset = jnp.where(support1[:, None] & support2, 0, -1e6).astype(p1y.dtype)
     live = _max(offset, 2) == 0
     weight = jnp.where(live, _sum(p1y, 1)[:, None] * _sum(p2y, 1), 0)
-    return Problem(
-        p1y, p2y, support1, support2, free2, offset, live, weight
-    )
+    return Problem(p1y, p2y, support1, support2, free2, offset, live, weight)
 
 
 def start(p1y: jax.Array, p2y: jax.Array) -> State:
@@ -281,9 +279,7 @@ def _newton_step(
 
     def longest(x: jax.Array, dx: jax.Array, most: float) -> jax.Array:
         """Largest step up to 1 that takes at most a share `most` of x."""
-        return most / jnp.maximum(
-            _max_all(-dx / jnp.where(live, x, 1)), most
-        )
+        return most / jnp.maximum(_max_all(-dx / jnp.where(live, x, 1)), most)
 
     product = _sum_all(r * s)
     _, _, d_s, d_r = direction(jnp.zeros_like(r))
@@ -363,8 +359,10 @@ def _certificate(
     label = _sum(p1y, 0)
     entropy = -_sum(label * jnp.log(jnp.where(label > 0, label, 1)), 0)
     size = (
-        _sum_all(jnp.abs(term1)) + _sum_all(jnp.abs(term2))
-        - upper + 3 * (entropy + 1)
+        _sum_all(jnp.abs(term1))
+        + _sum_all(jnp.abs(term2))
+        - upper
+        + 3 * (entropy + 1)
     )
     rounding = roundings * jnp.finfo(pi.dtype).eps * size
     return upper, lower, rounding

@@ -241,9 +241,9 @@ def _traced(arrays: Any, dtype: np.dtype, function: Any) -> Any:
         rounding = jnp.finfo(around).eps * (1 + jnp.abs(largest))
         out = out._replace(gap=out.gap + jax.lax.stop_gradient(rounding))
         return jax.tree.map(
-            lambda x: x
-            if jnp.issubdtype(x.dtype, jnp.integer)
-            else x.astype(around),
+            lambda x: (
+                x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype(around)
+            ),
             out,
         )
 
@@ -296,9 +296,7 @@ def _decompose_valid(
     )
     status = jnp.where(valid, minimum.status, Status.INVALID_INPUT)
     out = _combine(p1y, p2y, value, minimum.gap, p)
-    return out._replace(
-        status=status.astype(jnp.int32), steps=minimum.steps
-    )
+    return out._replace(status=status.astype(jnp.int32), steps=minimum.steps)
 
 
 def _check_traced(

@@ -14,6 +14,8 @@ from configs import common
 def get_config(method: str = "joint") -> ConfigDict:
     """Returns the config of one run on `watch`."""
     config = common.training(method or "joint")
+    config.model.windows = {"accel": (20, 10), "gyro": (20, 10)}
+    config.model.dropout = 0.3
     config.data = ConfigDict(
         {"name": "watch", "batch_size": 64, "options": {"data_dir": ""}}
     )

@@ -11,17 +11,12 @@ from ml_collections import config_dict, config_flags
 
 from arm_jax.errors import InputError, TrainingError
 
-
-def define_config() -> flags.FlagHolder:
-    """Defines `--config=configs/NAME.py[:ARGUMENT]` and its overrides."""
-    return config_flags.DEFINE_config_file("config", lock_config=True)
-
-
-def define_workdir() -> flags.FlagHolder:
-    """Defines `--workdir=DIR`, the folder that a command writes to."""
-    return flags.DEFINE_string(
-        "workdir", None, "Folder of the run; made if missing, resumed if not."
-    )
+CONFIG = config_flags.DEFINE_config_file(
+    "config", lock_config=True, help_string="configs/NAME.py[:ARGUMENT]"
+)
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run; made if missing, resumed if not."
+)
 
 
 def required(flag: flags.FlagHolder) -> Any:

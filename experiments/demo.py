@@ -16,56 +16,54 @@ from absl import flags
 from arm_jax.errors import InputError
 from configs import watch
 from experiments import cli
-from experiments.report import markdown_table, mean_and_sd
-from experiments.train import interactions_table, train
+from experiments.report import markdown_table
+from experiments.train import (
+    EPOCHS,
+    accuracy,
+    accuracy_keys,
+    interactions_table,
+    train,
+)
 
-_WORKDIR = cli.define_workdir()
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds a method.")
 
 METHODS = ("joint", "arm")
 
 
 def comparison_table(
-    results: Mapping[str, Sequence[Mapping[str, Any]]],
+    results: Mapping[str, Mapping[str, Any]],
 ) -> str:
     """Test accuracy in %, mean and deviation over seeds, methods side by side.
 
     Args:
-      results: method name to the results of its runs.
+      results: method name to its results.
     """
-    modalities = next(iter(results.values()))[0]["modalities"]
-    rows = []
-    for which, epoch in (("last", "last"), ("selected", "selected")):
-        for key, name in [
-            ("accuracy", "fused"),
-            *((f"accuracy_{m}", f"{m} alone") for m in modalities),
-        ]:
-            cells = [
-                mean_and_sd([100 * r["test"][which][key] for r in runs])
-                for runs in results.values()
-            ]
-            rows.append([name, f"({epoch})", *cells])
-    return markdown_table(["prediction", "epoch", *results], rows)
+    columns = accuracy_keys(next(iter(results.values())))
+    rows = [
+        [epoch, name, *(accuracy(r, epoch, key) for r in results.values())]
+        for epoch in EPOCHS
+        for name, key in columns.items()
+    ]
+    return markdown_table(["epoch", "prediction", *results], rows)
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    workdir = Path(cli.required(_WORKDIR))
+    workdir = Path(cli.required(cli.WORKDIR))
     if _SEEDS.value < 1:
         raise InputError(f"--seeds must be at least 1, got {_SEEDS.value}")
-    plan = [(m, seed) for m in METHODS for seed in range(_SEEDS.value)]
-    results: dict[str, list[dict[str, Any]]] = {m: [] for m in METHODS}
-    for number, (method, seed) in enumerate(plan, start=1):
-        print(f"run {number} of {len(plan)}: {method}, seed {seed}", flush=True)
+    results = {}
+    for method in METHODS:
+        print(f"{method}: {_SEEDS.value} seeds side by side", flush=True)
         config = watch.get_config(method)
-        config.train.seed = seed
-        found = train(cli.to_dict(config), workdir / f"{method}_{seed}")
+        config.train.seeds = _SEEDS.value
+        found = train(cli.to_dict(config), workdir / method)
         if found is None:
             print("interrupted; the same command resumes")
             return 130
-        results[method].append(found)
-    first = results[METHODS[0]][0]
+        results[method] = found
+    first = results[METHODS[0]]
     text = "\n".join(
         [
             f"Test accuracy in % on {first['dataset']} "
@@ -75,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
             comparison_table(results),
             "",
             "Information about the exercise in the two sensors, in bits "
-            "(plug-in estimates from clusters, biased upwards):",
+            "(plug-in estimates from clusters; their sum is biased upwards):",
             "",
             interactions_table(first),
         ]

@@ -16,8 +16,8 @@ def of_split(
     """PID (bits) of every pair of modalities on one split.
 
     Each modality is discretised by k-means on its features as the data set
-    gives them (standardised by channel); the joint table is the plug-in one.
-    Plug-in estimates from few samples are biased upwards, synergy above all.
+    gives them (standardised by channel); the joint table is the plug-in one,
+    so that the sum of the four is biased upwards.
 
     Args:
       dataset: the data.
@@ -30,7 +30,8 @@ def of_split(
     split = dataset.splits[split_name]
     clusters = max(2, min(clusters, len(split) // 10))
     symbols = {
-        name: discretize.kmeans(x, clusters) for name, x in split.inputs.items()
+        name: discretize.kmeans(split.inputs[name], clusters)
+        for name in dataset.shapes
     }
     shape = (clusters, clusters, len(dataset.class_names))
     found = {}

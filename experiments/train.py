@@ -12,14 +12,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from arm_jax import config as config_lib
 from arm_jax import loop
 from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
 from experiments import cli, interactions
-from experiments.report import figure, markdown_table
+from experiments.report import figure, markdown_table, mean_and_sd
 
-_CONFIG = cli.define_config()
-_WORKDIR = cli.define_workdir()
+# Which variables a test accuracy belongs to.
+EPOCHS = ("last", "selected")
 
 
 def train(
@@ -51,19 +53,23 @@ def train(
     timings.append({"seconds": time.monotonic() - start})
     if outcome is None:
         return None
+    last = run.score(outcome.last, "test")
+    selected = run.score(outcome.best.variables, "test")
     results = {
         "method": run_config.method.name,
-        "seed": run_config.train.seed,
         "dataset": run.dataset.name,
         "modalities": list(run.model.modalities),
         "examples": {k: len(v) for k, v in run.dataset.splits.items()},
-        "steps": int(outcome.last.step),
-        "selected_step": int(outcome.best.step),
+        "steps": run.total_steps,
         "training_seconds": sum(r["seconds"] for r in timings.read()),
-        "test": {
-            "last": run.score(outcome.last.params, "test"),
-            "selected": run.score(outcome.best.params, "test"),
-        },
+        "runs": [
+            {
+                "seed": seed,
+                "selected_step": int(outcome.best.step[number]),
+                "test": {"last": last[number], "selected": selected[number]},
+            }
+            for number, seed in enumerate(run.seeds)
+        ],
         "interactions": interactions.of_split(run.dataset, "test"),
     }
     write_report(folder, results)
@@ -74,14 +80,24 @@ def train(
 
 def results_table(results: Mapping[str, Any]) -> str:
     """Test accuracy in %, fused and alone: last epoch and selected."""
-    modalities = results["modalities"]
-    rows = []
-    for which in ("last", "selected"):
-        scores = results["test"][which]
-        keys = ["accuracy", *(f"accuracy_{name}" for name in modalities)]
-        rows.append([which, *(f"{100 * scores[key]:.1f}" for key in keys)])
-    return markdown_table(
-        ["epoch", "fused", *(f"{name} alone" for name in modalities)], rows
+    columns = accuracy_keys(results)
+    rows = [
+        [which, *(accuracy(results, which, key) for key in columns.values())]
+        for which in EPOCHS
+    ]
+    return markdown_table(["epoch", *columns], rows)
+
+
+def accuracy_keys(results: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what is predicted with, and its key in the scores."""
+    alone = {f"{m} alone": f"accuracy_{m}" for m in results["modalities"]}
+    return {"fused": "accuracy"} | alone
+
+
+def accuracy(results: Mapping[str, Any], which: str, key: str) -> str:
+    """Returns the mean and deviation over seeds of a test accuracy, in %."""
+    return mean_and_sd(
+        [100 * run["test"][which][key] for run in results["runs"]]
     )
 
 
@@ -102,20 +118,24 @@ def write_report(workdir: Path, results: Mapping[str, Any]) -> None:
     _learning_curves(workdir, records, results)
     _interactions_figure(workdir, results)
     pid = next(iter(results["interactions"].values()), None)
+    seeds = [run["seed"] for run in results["runs"]]
+    selected = [str(run["selected_step"]) for run in results["runs"]]
     lines = [
-        f"# {results['method']} on {results['dataset']}, "
-        f"seed {results['seed']}",
+        f"# {results['method']} on {results['dataset']}",
         "",
-        f"Test accuracy in % ({results['examples']['test']} examples), fused "
-        "and of each modality alone (the others masked), after the last epoch "
-        f"(step {results['steps']}) and at the best epoch on validation (step "
-        f"{results['selected_step']}).",
+        f"Test accuracy in % ({results['examples']['test']} examples; mean +- "
+        f"sd over seeds {', '.join(map(str, seeds))}), fused and of each "
+        "modality alone (the others masked), after the last epoch (step "
+        f"{results['steps']}) and at the best epoch on validation (step "
+        f"{', '.join(selected)}).",
         "",
         results_table(results),
         "",
         f"Training took {results['training_seconds']:.0f} s.",
         "",
         "![Learning curves](figures/learning_curves.png)",
+        "",
+        "Lines are means over seeds, bands their range.",
     ]
     if pid is not None:
         lines += [
@@ -125,8 +145,8 @@ def write_report(workdir: Path, results: Mapping[str, Any]) -> None:
             "Partial information decomposition (BROJA) in bits on the test "
             f"examples, each modality discretised to {pid['clusters']} "
             "clusters: redundancy R, what the first and the second know alone "
-            "(U1, U2), synergy S. Plug-in estimates: with "
-            f"{pid['samples']} samples they are biased upwards, S above all.",
+            "(U1, U2), synergy S. These are plug-in estimates from "
+            f"{pid['samples']} samples, biased: their sum is too large.",
             "",
             interactions_table(results),
             "",
@@ -138,19 +158,24 @@ def write_report(workdir: Path, results: Mapping[str, Any]) -> None:
 def _learning_curves(
     workdir: Path, records: list[dict[str, Any]], results: Mapping[str, Any]
 ) -> None:
-    curves = {
-        split: [r for r in records if r["split"] == split]
-        for split in ("train", "validation")
-    }
-
     def draw(axis: Any, split: str, key: str, label: str, **style: Any) -> None:
-        points = curves[split]
-        axis.plot(
-            [r["step"] for r in points],
-            [r[key] for r in points],
-            label=label,
-            **style,
+        by_step: dict[int, list[float]] = {}
+        for record in records:
+            if record["split"] == split:
+                by_step.setdefault(record["step"], []).append(record[key])
+        values = np.asarray(list(by_step.values()))
+        (line,) = axis.plot(
+            list(by_step), values.mean(axis=1), label=label, **style
         )
+        if values.shape[1] > 1:
+            axis.fill_between(
+                list(by_step),
+                values.min(axis=1),
+                values.max(axis=1),
+                color=line.get_color(),
+                alpha=0.15,
+                linewidth=0,
+            )
 
     path = workdir / "figures" / "learning_curves.png"
     with figure(path, ncols=3, figsize=(11, 3.4)) as (_, axes):
@@ -207,8 +232,8 @@ def _interactions_figure(workdir: Path, results: Mapping[str, Any]) -> None:
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    workdir = cli.required(_WORKDIR)
-    results = train(cli.to_dict(cli.required(_CONFIG)), workdir)
+    workdir = cli.required(cli.WORKDIR)
+    results = train(cli.to_dict(cli.required(cli.CONFIG)), workdir)
     if results is None:
         print("interrupted; the same command resumes the run")
         return 130

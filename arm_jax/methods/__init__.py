@@ -1,14 +1,18 @@
 """Methods by name: one file, one name, one signature.
 
-A method is a module with a function
+A method is a module, in this package or anywhere under a dotted path, with
 
     loss(forward, batch, *, option=default, ...) -> (scalar, metrics)
 
-in this package, or anywhere under a dotted path: adding a loss is adding a
-file. `forward` is a `Forward`, `batch` a dict with `inputs`, `label` and `id`,
-the scalar is the mean over the batch (of this device), the metrics are scalars
-by name, averaged over devices and logged. The keyword arguments are the
-method's options and their defaults.
+so adding a loss is adding a file. `forward` is a `Forward`; `batch` a dict with
+`inputs`, `label`, `id` and `mask`; the scalar the mean over the batch of this
+device; the metrics are arrays by name, averaged over devices, the scalars
+among them logged. The keyword arguments are the method's options.
+
+A method that needs more than a loss (a memory, a say in the gradients, a look
+at the training set between epochs) has instead
+
+    method(*, option=default, ...) -> Method
 """
 
 import functools
@@ -19,12 +23,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from arm_jax.config import check_options
 from arm_jax.errors import InputError
-from arm_jax.valuation import Head, Subsets, subset_log_probs
+from arm_jax.valuation import Array, Head, Subsets, subset_log_probs
 
+# Modules of this package that are no methods.
 _NOT_METHODS = frozenset({"terms"})
+
+Memory = Any
+Metrics = dict[str, jax.Array]
+Batch = Mapping[str, Any]
 
 
 class Forward(NamedTuple):
@@ -33,36 +44,124 @@ class Forward(NamedTuple):
     Attributes:
       features: of each modality by name, `[batch, width]`.
       head: `head(features, mask) -> logits [batch, classes]`, differentiable
-        in the features and in the parameters it closes over.
+        in the features and in the parameters it closes over. `mask` is over
+        modalities; those that the batch lacks are absent whatever it says.
       log_prior: log p(y) in the training split, `[classes]`, nats.
       step: number of steps taken before this one, for schedules.
+      memory: of the method, see `Method.init`.
+      turn: which of the method's turns this is, a Python integer.
       axis_name: of the mapped device axis, or None.
     """
 
     features: dict[str, jax.Array]
     head: Head
-    log_prior: jax.Array
+    log_prior: Array
     step: jax.Array
+    memory: Memory = ()
+    turn: int = 0
     axis_name: str | None = None
-
-    def mean(self, x: jax.Array) -> jax.Array:
-        """Mean over the last axis of `x` and over all devices.
-
-        For quantities that enter the loss other than linearly: those must be
-        averaged over the whole batch before they are compared.
-        """
-        local = x.mean(axis=-1)
-        if self.axis_name is None:
-            return local
-        return jax.lax.pmean(local, self.axis_name)
 
     def log_probs(self) -> Subsets:
         """Log-probabilities of all subsets, on features computed once."""
         return subset_log_probs(self.head, self.features)
 
+    def mean(self, x: jax.Array, weight: jax.Array | None = None) -> jax.Array:
+        """Mean over the last axis of `x` and over all devices.
 
-Metrics = dict[str, jax.Array]
-Loss = Callable[[Forward, Mapping[str, Any]], tuple[jax.Array, Metrics]]
+        For quantities that enter the loss other than linearly: those must be
+        averaged over the whole batch before they are compared. Numerator and
+        denominator are summed apart.
+
+        Args:
+          x: `[..., batch]`.
+          weight: `[batch]`; all ones if None. No weight at all gives 0.
+        """
+        if weight is None:
+            weight = jnp.ones(x.shape[-1], x.dtype)
+        sums = (x * weight).sum(-1), weight.sum()
+        if self.axis_name is not None:
+            sums = jax.lax.psum(sums, self.axis_name)
+        return sums[0] / jnp.maximum(sums[1], 1e-12)
+
+
+class Context(NamedTuple):
+    """What a method may know when its memory is made."""
+
+    modalities: tuple[str, ...]
+    num_classes: int
+    features: int
+
+
+class Survey(NamedTuple):
+    """The model on the whole training split, between two epochs; NumPy.
+
+    Attributes:
+      features: of each modality, `[n, width]`.
+      log_probs: `full` `[n, classes]`, `alone` and `without`
+        `[n, modalities, classes]`; nats.
+      label: `[n]`.
+      log_prior: `[classes]`.
+    """
+
+    features: dict[str, np.ndarray]
+    log_probs: Subsets
+    label: np.ndarray
+    log_prior: np.ndarray
+
+
+class Copies(NamedTuple):
+    """Examples to be seen once more in an epoch, with some modalities only.
+
+    Attributes:
+      row: position in the training split, `[copies]`.
+      mask: modalities that are kept, `[copies, modalities]`.
+    """
+
+    row: Array
+    mask: Array
+
+
+Loss = Callable[[Forward, Batch], tuple[jax.Array, Metrics]]
+
+
+def _no_memory(context: Context) -> Memory:
+    del context
+    return ()
+
+
+class Method(NamedTuple):
+    """One way to train: a loss, and hooks that few methods need.
+
+    Attributes:
+      loss: `loss(forward, batch) -> (scalar, metrics)`.
+      fusion: of the model's head, see arm_jax.models.
+      modality_counts: numbers of modalities that the definition allows; empty
+        for any.
+      init: `init(context) -> memory`: a pytree of arrays that lives in the
+        training state.
+      fuse: `fuse(head, features, mask, memory) -> logits`, in training and in
+        prediction; None leaves the model's head as it is.
+      update: `update(gradients, metrics, memory, key) -> (gradients, memory)`,
+        after the average over devices; the key is the same on all of them.
+      turns: updates a batch, from the number of modalities.
+      begin_epoch: `begin_epoch(survey, memory, rng) -> (memory, copies)`, on
+        the host before each epoch from `warmup` on; `rng` is a NumPy
+        generator; the copies are None unless `replay` is positive.
+      warmup: epochs before the first `begin_epoch`.
+      replay: copies an epoch, as a share of the training examples. The number
+        is fixed, so that all epochs after the warm-up have the same length.
+    """
+
+    loss: Loss
+    fusion: str = "concat"
+    modality_counts: tuple[int, ...] = ()
+    init: Callable[[Context], Memory] = _no_memory
+    fuse: Callable[..., jax.Array] | None = None
+    update: Callable[..., tuple[Any, Memory]] | None = None
+    turns: Callable[[int], int] = lambda modalities: 1
+    begin_epoch: Callable[..., tuple[Memory, Copies | None]] | None = None
+    warmup: int = 0
+    replay: float = 0.0
 
 
 def names() -> list[str]:
@@ -73,24 +172,29 @@ def names() -> list[str]:
 
 def default_options(name: str) -> dict[str, Any]:
     """Returns the options of the method `name` with their defaults."""
+    module = _module(name)
+    function = getattr(module, "method", None) or module.loss
     return {
         key: parameter.default
-        for key, parameter in inspect.signature(_loss(name)).parameters.items()
+        for key, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
 
 
-def create(name: str, options: Mapping[str, Any]) -> Loss:
-    """Returns the loss of the method `name` with its options bound.
+def create(name: str, options: Mapping[str, Any]) -> Method:
+    """Returns the method `name` with its options bound.
 
     Raises:
-      InputError: unknown method or option.
+      InputError: unknown method or option, or a value that it refuses.
     """
     check_options(f"method '{name}'", default_options(name), options)
-    return functools.partial(_loss(name), **options)
+    module = _module(name)
+    if hasattr(module, "method"):
+        return module.method(**options)
+    return Method(functools.partial(module.loss, **options))
 
 
-def _loss(name: str) -> Callable[..., tuple[jax.Array, Metrics]]:
+def _module(name: str) -> Any:
     if "." not in name and name not in names():
         raise InputError(
             f"unknown method '{name}'; known: {', '.join(names())} (or the "
@@ -98,8 +202,11 @@ def _loss(name: str) -> Callable[..., tuple[jax.Array, Metrics]]:
         )
     target = name if "." in name else f"{__name__}.{name}"
     try:
-        return importlib.import_module(target).loss
+        module = importlib.import_module(target)
     except ModuleNotFoundError as error:
         if error.name is None or not target.startswith(error.name):
             raise
         raise InputError(f"no module '{name}' for the method") from error
+    if not (hasattr(module, "method") or hasattr(module, "loss")):
+        raise InputError(f"module '{name}' has no function `loss`")
+    return module

@@ -25,7 +25,7 @@ def make_config(npz_file: Path, **blocks) -> config_lib.Config:
         },
         "model": {"hidden": (8,), "features": 6, "dropout": 0.2},
         "method": {"name": "arm"},
-        "train": {"epochs": 4, "log_every": 3},
+        "train": {"epochs": 4, "log_every": 3, "seeds": 2},
     }
     for name, block in blocks.items():
         mapping[name] = mapping.get(name, {}) | block
@@ -58,6 +58,8 @@ def assert_same_state(a, b):
 
 def test_lines_of_a_run(whole, run):
     records = JsonLines(whole[1] / "metrics.jsonl").read()
+    assert {r["seed"] for r in records} == {0, 1}
+    records = [r for r in records if r["seed"] == 1]
     train = [r for r in records if r["split"] == "train"]
     assert [r["step"] for r in train] == [
         s for s in range(1, 29) if s % 3 == 0 or s % STEPS_PER_EPOCH == 0
@@ -69,7 +71,7 @@ def test_lines_of_a_run(whole, run):
     for key in ("loss", "gradient_norm", "update_norm", "contribution_gap"):
         assert key in train[0]
     assert train[-1]["loss"] < train[0]["loss"]
-    assert int(whole[0].last.step) == run.total_steps == 28
+    assert run.total_steps == 28
 
 
 def test_same_seed_gives_the_same_run(whole, run, tmp_path):
@@ -98,11 +100,18 @@ def test_finished_run_is_not_trained_again(whole, run):
     assert lines(whole[1]) == before
 
 
-def test_best_is_the_earliest_best_epoch(whole):
+def test_best_is_the_earliest_best_epoch_of_each_run(whole, run):
     records = JsonLines(whole[1] / "metrics.jsonl").read()
-    validation = [r for r in records if r["split"] == "validation"]
-    best = max(validation, key=lambda r: (r["accuracy"], -r["step"]))
-    assert int(whole[0].best.step) == best["step"]
+    for number, seed in enumerate(run.seeds):
+        validation = [
+            r
+            for r in records
+            if r["split"] == "validation" and r["seed"] == seed
+        ]
+        best = max(validation, key=lambda r: (r["accuracy"], -r["step"]))
+        assert int(whole[0].best.step[number]) == best["step"]
+        score = run.score(whole[0].best.variables, "validation")[number]
+        assert score["accuracy"] == best["accuracy"]
 
 
 def test_lines_after_the_checkpoint_are_written_anew(whole, run, tmp_path):
@@ -136,8 +145,8 @@ def test_signal_leaves_a_checkpoint(whole, run, tmp_path):
 
 
 def damage(folder: Path) -> None:
-    """Cuts every file of a checkpoint's state in half."""
-    for file in (folder / "state").rglob("*"):
+    """Cuts every file of a checkpoint in half."""
+    for file in (folder / "run").rglob("*"):
         if file.is_file():
             content = file.read_bytes()
             file.write_bytes(content[: len(content) // 2])
@@ -149,7 +158,7 @@ def test_damaged_checkpoint_falls_back(whole, run, tmp_path, caplog):
     outcome = loop.train(run, tmp_path, progress=False)
     assert_same_state(outcome.last, whole[0].last)
     assert lines(tmp_path) == lines(whole[1])
-    assert (tmp_path / "checkpoints_damaged" / "21").is_dir()
+    assert (tmp_path / "checkpoints_damaged" / "21_0").is_dir()
     assert "21 cannot be read" in caplog.text
 
 
@@ -160,18 +169,20 @@ def test_nothing_readable_is_an_error_and_nothing_is_lost(run, tmp_path):
     with pytest.raises(InputError, match="no readable checkpoint"):
         loop.train(run, tmp_path, progress=False)
     assert lines(tmp_path) == before
-    assert (tmp_path / "checkpoints_damaged" / "7").is_dir()
+    assert (tmp_path / "checkpoints_damaged" / "7_0").is_dir()
 
 
 def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):
     config = make_config(npz_file, method={"name": "tests.arm_jax.nan_loss"})
     run = loop.prepare(config)
-    with pytest.raises(TrainingError, match="loss is nan at step 10"):
+    with pytest.raises(
+        TrainingError, match=r"loss is nan at step 10 \(seed 0\)"
+    ):
         loop.train(run, tmp_path, progress=False)
     with Checkpoints(tmp_path) as checkpoints:
         assert checkpoints.steps() == [7]
-        _, state = checkpoints.restore_best(run.initial_state())
-    for leaf in jax.tree.leaves(state.params):
+        _, snapshot = checkpoints.restore_latest(run.initial())
+    for leaf in jax.tree.leaves(snapshot.state.variables):
         assert np.isfinite(leaf).all()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from arm_jax.config import ModelConfig
+from arm_jax.errors import InputError
 from arm_jax.models import create_model
 
 SHAPES = {"a": (5,), "b": (4, 3), "c": (2,)}
@@ -30,7 +31,7 @@ def test_any_number_of_modalities(inputs):
         params = model.init(jax.random.key(0))
         features = model.encode(params, inputs, None)
         assert list(features) == names
-        logits = model.head(params, features, jnp.ones(len(names)))
+        logits = model.head(params, features, jnp.ones(len(names)), {})
         assert logits.shape == (9, 4)
 
 
@@ -44,7 +45,8 @@ def test_masked_modalities_have_no_influence(model, inputs, mask, rng):
         for m, (name, x) in enumerate(features.items())
     }
     np.testing.assert_array_equal(
-        model.head(params, features, mask), model.head(params, other, mask)
+        model.head(params, features, mask, {}),
+        model.head(params, other, mask, {}),
     )
 
 
@@ -52,23 +54,22 @@ def test_masks_by_row_and_by_vmap_agree(model, inputs):
     params = model.init(jax.random.key(0))
     features = model.encode(params, inputs, None)
     masks = jnp.asarray(MASKS, jnp.float32)
-    mapped = jax.vmap(model.head, (None, None, 0))(params, features, masks)
+    head = lambda mask: model.head(params, features, mask, {})
+    mapped = jax.vmap(head)(masks)
     for k, mask in enumerate(masks):
         rows = jnp.broadcast_to(mask, (9, 3))
-        one = model.head(params, features, mask)
+        one = head(mask)
         np.testing.assert_allclose(mapped[k], one, atol=1e-6)
-        np.testing.assert_allclose(
-            model.head(params, features, rows), one, atol=1e-6
-        )
+        np.testing.assert_allclose(head(rows), one, atol=1e-6)
 
 
 def test_head_is_additive_over_modalities(model, inputs):
     params = model.init(jax.random.key(0))
     features = model.encode(params, inputs, None)
-    head = lambda mask: model.head(params, features, jnp.asarray(mask))
-    bias = head([0.0, 0, 0])
-    parts = sum(head(row) - bias for row in np.eye(3))
-    np.testing.assert_allclose(parts, head([1.0, 1, 1]) - bias, atol=1e-5)
+    head = lambda mask: model.head(params, features, jnp.asarray(mask), {})
+    np.testing.assert_array_equal(head([0.0, 0, 0]), 0)
+    parts = sum(head(row) for row in np.eye(3))
+    np.testing.assert_allclose(parts, head([1.0, 1, 1]), atol=1e-5)
 
 
 def test_dropout_only_with_a_key(inputs):
@@ -82,3 +83,84 @@ def test_dropout_only_with_a_key(inputs):
     ]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
+
+
+def test_modalities_are_ordered_by_name():
+    # JAX sorts a dict that goes through a transformation: any other order
+    # would be lost on the way.
+    shapes = {"b": (4, 3), "c": (2,), "a": (5,)}
+    model = create_model(ModelConfig(), shapes, 4)
+    assert model.modalities == ("a", "b", "c")
+    params = model.init(jax.random.key(0))
+    inputs = {name: jnp.ones((2, *s)) for name, s in shapes.items()}
+    assert list(model.encode(params, inputs, None)) == ["a", "b", "c"]
+
+
+def test_shared_head_is_the_mean_of_one_layer(inputs):
+    model = create_model(ModelConfig(), SHAPES, 4, fusion="shared")
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, inputs, None)
+    head = lambda mask: model.head(params, features, jnp.asarray(mask), {})
+    alone = [head(row) for row in np.eye(3)]
+    layer = params["classifier"]
+    np.testing.assert_allclose(
+        alone[1], features["b"] @ layer["kernel"] + layer["bias"], atol=1e-5
+    )
+    np.testing.assert_allclose(head([1.0, 1, 1]), sum(alone) / 3, atol=1e-5)
+    np.testing.assert_allclose(
+        head([1.0, 0, 1]), (alone[0] + alone[2]) / 2, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("absent", ["mean", "token"])
+def test_stand_ins_for_absent_modalities(inputs, absent):
+    model = create_model(ModelConfig(absent=absent), SHAPES, 4)
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, inputs, None)
+    means = {name: f.mean(0) for name, f in features.items()}
+    if absent == "token":
+        params = params | {"tokens_b": means["b"] + 1}
+        stand_in = params["tokens_b"]
+    else:
+        stand_in = means["b"]
+    found = model.head(params, features, jnp.array([1.0, 0, 1]), means)
+    filled = features | {"b": jnp.broadcast_to(stand_in, features["b"].shape)}
+    np.testing.assert_allclose(
+        found, model.head(params, filled, jnp.ones(3), means), atol=1e-5
+    )
+
+
+def test_windows_by_hand(rng):
+    config = ModelConfig(hidden=(6,), features=7, windows={"b": (3, 2)})
+    model = create_model(config, {"b": (6, 2)}, 4)
+    params = model.init(jax.random.key(0))
+    x = jnp.asarray(rng.normal(size=(5, 6, 2)), jnp.float32)
+    found = model.encode(params, {"b": x}, None)["b"]
+    first, last = (params["encoders_b"][f"Dense_{k}"] for k in (0, 1))
+    windows = [x[:, s : s + 3].reshape(5, 6) for s in (0, 2)]
+    hidden = jnp.stack(
+        [jax.nn.gelu(w @ first["kernel"] + first["bias"]) for w in windows]
+    )
+    pooled = jnp.concatenate([hidden.mean(0), hidden.max(0)], axis=-1)
+    wanted = jax.nn.gelu(pooled @ last["kernel"] + last["bias"])
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("windows", "message"),
+    [
+        ({"z": (2, 1)}, "windows has 'z'; the modalities are a, b"),
+        ({"b": (5, 1)}, r"windows\.b is \(5, 1\).* at most 4"),
+        ({"b": (2, 0)}, r"windows\.b is \(2, 0\)"),
+    ],
+)
+def test_windows_that_do_not_fit(windows, message):
+    with pytest.raises(InputError, match=message):
+        create_model(ModelConfig(windows=windows), SHAPES, 4)
+
+
+def test_unknown_names():
+    with pytest.raises(InputError, match="unknown fusion 'sum'"):
+        create_model(ModelConfig(), SHAPES, 4, fusion="sum")
+    with pytest.raises(InputError, match=r"model\.absent 'noise'"):
+        create_model(ModelConfig(absent="noise"), SHAPES, 4)

@@ -26,10 +26,14 @@ def test_every_output_is_equal_on_all_devices(name):
             )
 
 
-def test_split_and_merge_are_inverse():
-    batch = {"x": np.arange(12).reshape(4, 3), "y": np.arange(4)}
-    parts = parallel.split(batch)
-    assert parts["x"].shape == (2, 2, 3)
+def test_split_puts_devices_first():
+    batch = {
+        "x": np.arange(24).reshape(2, 4, 3),
+        "y": np.arange(8).reshape(2, 4),
+    }
+    parts = parallel.split(batch, axis=1)
+    assert parts["x"].shape == (2, 2, 2, 3)
+    np.testing.assert_array_equal(parts["y"][1], [[2, 3], [6, 7]])
     merged = parallel.merge(parts)
     np.testing.assert_array_equal(merged["x"], batch["x"])
     np.testing.assert_array_equal(merged["y"], batch["y"])

@@ -20,6 +20,7 @@ def small_config(npz_file, method="joint"):
     config.data.options.path = str(npz_file)
     config.data.batch_size = 20
     config.train.epochs = 2
+    config.train.seeds = 2
     return cli.to_dict(config)
 
 
@@ -37,7 +38,8 @@ def test_what_a_run_leaves(finished):
     ):  # fmt: skip
         assert (workdir / name).stat().st_size > 0, name
     assert json.loads((workdir / "results.json").read_text()) == results
-    assert results["test"]["last"]["accuracy"] > 0.5
+    assert len(results["runs"]) == 2
+    assert results["runs"][1]["test"]["last"]["accuracy"] > 0.5
     pid = results["interactions"]["loud + quiet"]
     total = sum(pid[k] for k in ("redundancy", "unique1", "unique2", "synergy"))
     assert 0 < total <= np.log2(3) + 1e-6
@@ -68,11 +70,14 @@ def test_bad_input_leaves_no_workdir(npz_file, tmp_path):
 
 def test_demo_table_is_side_by_side(finished):
     results, _ = finished
-    table = demo.comparison_table({"joint": [results] * 2, "arm": [results]})
+    table = demo.comparison_table({"joint": results, "arm": results})
     lines = table.splitlines()
-    assert lines[0].split() == "| prediction | epoch | joint | arm |".split()
-    accuracy = f"{100 * results['test']['last']['accuracy']:.1f}"
-    assert f"{accuracy} +- 0.0" in lines[2]
+    assert lines[0].split() == (
+        ["|", "epoch", "|", "prediction", "|", "joint", "|", "arm", "|"]
+    )
+    found = [100 * r["test"]["last"]["accuracy"] for r in results["runs"]]
+    cell = f"{np.mean(found):.1f} +- {np.std(found, ddof=1):.1f}"
+    assert lines[2].count(cell) == 2
     assert len(lines) == 2 + 2 * 3
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from arm_jax.data.dataset import Split
-from arm_jax.data.pipeline import eval_batches, steps_per_epoch, train_batches
+from arm_jax.data.pipeline import epoch_batches, eval_batches, steps_per_epoch
 from arm_jax.errors import InputError
 
 
@@ -16,44 +16,59 @@ def make_split(n: int) -> Split:
     )
 
 
-def ids(batches, count):
-    return [next(batches)["id"] for _ in range(count)]
+def epoch_ids(split, batch_size, **options):
+    options = {"seed": 1, "epoch": 0} | options
+    return [b["id"] for b in epoch_batches(split, batch_size, **options)]
 
 
 def test_each_epoch_is_a_new_permutation():
-    batches = train_batches(make_split(23), 5, seed=1)
-    first, second = (np.concatenate(ids(batches, 4)) for _ in range(2))
-    for epoch in (first, second):
-        assert len(set(epoch.tolist())) == 20
-        assert set(epoch.tolist()) <= set(range(100, 123))
-    assert not np.array_equal(first, second)
+    split = make_split(23)
+    first, second = (
+        np.concatenate(epoch_ids(split, 5, epoch=epoch)) for epoch in (0, 1)
+    )
+    for ids in (first, second):
+        assert len(set(ids.tolist())) == len(ids) == 20
+        assert set(ids.tolist()) <= set(range(100, 123))
     assert set(first.tolist()) != set(second.tolist())
 
 
 def test_rows_of_a_batch_belong_together():
-    batch = next(train_batches(make_split(23), 5, seed=1))
+    (batch, *_) = epoch_batches(make_split(23), 5, seed=1, epoch=0)
     row = batch["id"] - 100
     np.testing.assert_array_equal(batch["inputs"]["a"][:, 0], row)
     np.testing.assert_array_equal(batch["inputs"]["b"][:, 1], -row)
     np.testing.assert_array_equal(batch["label"], row % 3)
+    np.testing.assert_array_equal(batch["mask"], np.ones((5, 2)))
 
 
 def test_seed_decides():
     split = make_split(23)
-    same = [ids(train_batches(split, 5, seed=s), 9) for s in (3, 3, 4)]
+    same = [epoch_ids(split, 5, seed=s) for s in (3, 3, 4)]
     np.testing.assert_array_equal(same[0], same[1])
     assert not np.array_equal(same[0], same[2])
 
 
-def test_state_restores_the_position():
+def test_start_continues_the_epoch():
     split = make_split(23)
-    batches = train_batches(split, 5, seed=1)
-    ids(batches, 6)
-    state = batches.get_state()
-    wanted = ids(batches, 5)
-    other = train_batches(split, 5, seed=1)
-    other.set_state(state)
-    np.testing.assert_array_equal(ids(other, 5), wanted)
+    whole = epoch_ids(split, 5)
+    np.testing.assert_array_equal(epoch_ids(split, 5, start=3), whole[3:])
+
+
+def test_copies_come_once_more_with_their_mask():
+    split = make_split(24)
+    index, mask = np.array([3, 3, 7]), np.array([[1, 0], [1, 0], [0, 1]])
+    batches = list(
+        epoch_batches(split, 9, seed=0, epoch=2, copy_row=index, copy_mask=mask)
+    )
+    assert len(batches) == steps_per_epoch(split, 9, copies=3) == 3
+    ids = np.concatenate([b["id"] for b in batches]) - 100
+    seen = np.concatenate([b["mask"] for b in batches])
+    assert np.bincount(ids, minlength=24).tolist() == [
+        {3: 3, 7: 2}.get(k, 1) for k in range(24)
+    ]
+    at_three = sorted(seen[ids == 3].tolist())
+    assert at_three == [[1, 0], [1, 0], [1, 1]]
+    assert sorted(seen[ids == 7].tolist()) == [[0, 1], [1, 1]]
 
 
 def test_processes_share_an_epoch(monkeypatch):
@@ -62,7 +77,7 @@ def test_processes_share_an_epoch(monkeypatch):
     for index in range(2):
         monkeypatch.setattr(jax, "process_index", lambda index=index: index)
         monkeypatch.setattr(jax, "process_count", lambda: 2)
-        parts.append(np.concatenate(ids(train_batches(split, 6, seed=1), 4)))
+        parts.append(np.concatenate(epoch_ids(split, 6)))
     assert len(parts[0]) == len(parts[1]) == 12
     assert sorted(np.concatenate(parts).tolist()) == list(range(100, 124))
 

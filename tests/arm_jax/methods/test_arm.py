@@ -5,7 +5,8 @@ import pytest
 
 from arm_jax import methods
 from arm_jax.errors import InputError
-from arm_jax.methods.arm import contribution_gap
+from arm_jax.methods.terms import contribution_gap
+from arm_jax.valuation import conditional_contributions
 from tests.arm_jax import helpers
 
 
@@ -37,15 +38,14 @@ def term_gradient(form, modalities):
     batch = helpers.tiny_batch(size=32, modalities=modalities)
 
     def value(params, balance):
-        loss = methods.create(
+        method = methods.create(
             "arm", {"form": form, "balance": balance, "unimodal": 0.0}
         )
-        return loss(helpers.forward(model, params, batch), batch)[0]
+        forward = helpers.forward(model, params, batch)
+        return method.loss(forward, batch)[0]
 
     term = lambda p: value(p, 1.0) - value(p, 0.0)
     forward = helpers.forward(model, params, batch)
-    from arm_jax.valuation import conditional_contributions
-
     phi = conditional_contributions(forward.log_probs(), batch["label"])
     return jax.grad(term)(params), np.asarray(phi.mean(-1)), term(params)
 
@@ -85,8 +85,8 @@ def test_without_its_terms_it_is_joint():
     forward = helpers.forward(model, params, batch)
     plain = methods.create("arm", {"unimodal": 0.0, "balance": 0.0})
     np.testing.assert_allclose(
-        plain(forward, batch)[0],
-        methods.create("joint", {})(forward, batch)[0],
+        plain.loss(forward, batch)[0],
+        methods.create("joint", {}).loss(forward, batch)[0],
         rtol=1e-6,
     )
 
@@ -104,4 +104,4 @@ def test_bad_options(options, message):
     model = helpers.tiny_model()
     forward = helpers.forward(model, model.init(jax.random.key(0)), batch)
     with pytest.raises(InputError, match=message):
-        methods.create("arm", options)(forward, batch)
+        methods.create("arm", options).loss(forward, batch)

@@ -1,0 +1,56 @@
+"""Terms that the losses of several methods share, in nats.
+
+An example of which some modalities are masked (a copy, see `Copies`) counts
+with the modalities it has.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from arm_jax.errors import InputError
+from arm_jax.methods import Batch
+from arm_jax.valuation import Subsets, at_label
+
+
+def fused_cross_entropy(log_probs: Subsets, batch: Batch) -> jax.Array:
+    """Mean cross-entropy of the fused prediction."""
+    return -at_label(log_probs.full, batch["label"]).mean()
+
+
+def unimodal_cross_entropies(log_probs: Subsets, batch: Batch) -> jax.Array:
+    """Mean cross-entropy of each modality alone, `[modalities]`."""
+    each = -at_label(log_probs.alone, batch["label"])
+    return (each * batch["mask"].T).mean(axis=-1)
+
+
+def complete(batch: Batch) -> jax.Array:
+    """1 for the examples that have all modalities, `[batch]`."""
+    return batch["mask"].min(axis=-1)
+
+
+def contribution_gap(phi: jax.Array) -> jax.Array:
+    """Mean over pairs of |phi_m - phi_n|, its gradient only on the smaller.
+
+    Args:
+      phi: contributions `[modalities]`, means over the whole batch.
+
+    Returns:
+      A scalar; 0 for a single modality.
+    """
+    first, second = jnp.triu_indices(phi.shape[0], k=1)
+    if not len(first):
+        return jnp.zeros((), phi.dtype)
+    a, b = phi[first], phi[second]
+    larger = jax.lax.stop_gradient(jnp.maximum(a, b))
+    return (larger - jnp.where(a <= b, a, b)).mean()
+
+
+def check_weights(method: str, **weights: Any) -> None:
+    """Raises InputError for a weight below 0 or not a number."""
+    for name, weight in weights.items():
+        if not weight >= 0:
+            raise InputError(
+                f"method '{method}': {name} must be at least 0, got {weight}"
+            )
