@@ -28,6 +28,7 @@ with alphabets of 2 or 3 symbols innermost nothing vectorises. Large tables
 are vmapped as usual: there the work is in matrix products.
 """
 
+import math
 import operator
 from collections.abc import Callable
 from functools import partial, reduce
@@ -49,6 +50,10 @@ _UNROLL = 16
 _TO_BOUNDARY = 0.995
 _LONGEST_STEP = 4.0
 _START_SLACK = 0.5
+import os
+_FLOOR = 0.1
+_IMPROVED=0.9; _SHRINK=float(os.environ.get('SHRINK','0.5')); _SHORTEST_STEP=float(os.environ.get('SHORT','0.5')); _CLIP=int(os.environ.get('CLIP','1'))
+_THETA=float(os.environ.get('THETA','0.25'));_PROX=float(os.environ.get('PROX','1e-3'));_PK=float(os.environ.get('PK','1'))
 # Relative regularisation of Newton's diagonal: where it starts, its growth
 # after a failed factorisation, and where to give up.
 _RIDGE, _RIDGE_GROWTH, _RIDGE_LIMIT = 1e-16, 1e3, 1e-3
@@ -60,6 +65,7 @@ class Problem(NamedTuple):
     Attributes:
       p1y: p(x1, y), `[x1, y]`.
       p2y: p(x2, y), `[x2, y]`.
+      dropped: mass that either has outside its support.
       support1: where p1y counts as positive, and likewise `support2`.
       support2: see `support1`.
       free2: `support2` less one symbol of x2 for each y; a constant added to
@@ -72,6 +78,7 @@ class Problem(NamedTuple):
 
     p1y: jax.Array
     p2y: jax.Array
+    dropped: jax.Array
     support1: jax.Array
     support2: jax.Array
     free2: jax.Array
@@ -101,6 +108,7 @@ class State(NamedTuple):
     slack: jax.Array
     r: jax.Array
     ridge: jax.Array
+    radius: jax.Array
     upper: jax.Array
     lower: jax.Array
     rounding: jax.Array
@@ -108,34 +116,38 @@ class State(NamedTuple):
     status: jax.Array
 
 
-def prepare(p1y: jax.Array, p2y: jax.Array) -> Problem:
+def prepare(p1y: jax.Array, p2y: jax.Array, tol: jax.Array) -> Problem:
     """Finds the support of the marginals `[x1, y]` and `[x2, y]`."""
-    # Masses below eps^2 are zeros: what they could contribute to T_min is far
-    # below the round-off of the sums, and products of two must not underflow.
-    floor = jnp.finfo(p1y.dtype).eps ** 2
+    # Masses that round-off drowns are zeros here; `_certificate` pays for them.
+    count = p1y.shape[1] * (p1y.shape[0] + p2y.shape[0])
+    floor = jnp.maximum(1e-3 * tol / count, jnp.finfo(p1y.dtype).eps / 64)
     size = max(p1y.shape[0], p2y.shape[0])
     # A label heavier than this has an entry above the floor on either side.
     label = jnp.minimum(_sum(p1y, 0), _sum(p2y, 0)) > size * floor
     support1 = (p1y > floor) & label
     support2 = (p2y > floor) & label
+    total = jnp.maximum(_sum_all(p1y), _sum_all(p2y))
     p1y = jnp.where(support1, p1y, 0)
     p2y = jnp.where(support2, p2y, 0)
+    dropped = total - jnp.minimum(_sum_all(p1y), _sum_all(p2y))
     heaviest = jnp.argmax(p2y, 0)
     free2 = support2 & (_iota(p2y) != heaviest)
     offset = jnp.where(support1[:, None] & support2, 0, -1e6).astype(p1y.dtype)
     live = _max(offset, 2) == 0
     weight = jnp.where(live, _sum(p1y, 1)[:, None] * _sum(p2y, 1), 0)
-    return Problem(p1y, p2y, support1, support2, free2, offset, live, weight)
+    return Problem(
+        p1y, p2y, dropped, support1, support2, free2, offset, live, weight
+    )
 
 
-def start(p1y: jax.Array, p2y: jax.Array) -> State:
+def start(p1y: jax.Array, p2y: jax.Array, tol: jax.Array) -> State:
     """The first iterate: lam = log p(y|x1) / 2, mu = log p(y|x2) / 2.
 
     It is dual feasible by Cauchy and Schwarz, and optimal where the two
     modalities say the same about the label.
     """
 
-    problem = prepare(p1y, p2y)
+    problem = prepare(p1y, p2y, tol)
 
     def half_log(p: jax.Array, support: jax.Array) -> jax.Array:
         total = _sum(p, 1)[:, None]
@@ -154,6 +166,7 @@ def start(p1y: jax.Array, p2y: jax.Array) -> State:
         slack=slack,
         r=problem.weight,
         ridge=zero + _RIDGE,
+        radius=zero + _LONGEST_STEP,
         upper=zero + jnp.inf,
         lower=zero - jnp.inf,
         rounding=zero,
@@ -196,6 +209,14 @@ def iterate(
         lower=jnp.where(finite, jnp.maximum(state.lower, lower), state.lower),
         rounding=jnp.where(finite, rounding, state.rounding),
     )
+    improved = gap_nats(best) < _IMPROVED * gap_nats(state)
+    best = best._replace(
+        radius=jnp.where(
+            improved,
+            jnp.minimum(2 * state.radius, _LONGEST_STEP),
+            jnp.maximum(state.radius * _SHRINK, _SHORTEST_STEP),
+        )
+    )
     converged = gap_nats(best) <= tol
     hopeless = ~finite | (state.ridge > _RIDGE_LIMIT)
     status = jnp.where(
@@ -203,7 +224,7 @@ def iterate(
         Status.CONVERGED,
         jnp.where(hopeless, Status.NOT_FINITE, Status.STEP_LIMIT),
     ).astype(jnp.int32)
-    moved = _newton_step(problem, best, pi, log_sum)
+    moved = _newton_step(problem, best, pi, log_sum, tol)
     move = active & ~converged & ~hopeless & (state.steps < max_steps)
     moved = jax.tree.map(lambda a, b: jnp.where(move, a, b), moved, best)
     moved = moved._replace(steps=state.steps + 1, status=status)
@@ -240,7 +261,8 @@ def run(
     Returns:
       The state.
     """
-    prepared, step = prepare, partial(iterate, tol=tol, max_steps=max_steps)
+    prepared = partial(prepare, tol=tol)
+    step = partial(iterate, tol=tol, max_steps=max_steps)
     if not lanes_last:
         prepared, step = jax.vmap(prepared), jax.vmap(step)
     problem = prepared(p1y, p2y)
@@ -252,17 +274,24 @@ def run(
 
 
 def _newton_step(
-    problem: Problem, state: State, pi: jax.Array, log_sum: jax.Array
+    problem: Problem,
+    state: State,
+    pi: jax.Array,
+    log_sum: jax.Array,
+    tol: jax.Array,
 ) -> State:
     """One step of Mehrotra's predictor-corrector method."""
     live, s, r = problem.live, state.slack, state.r
     one_over_s = 1 / s
     stiffness = r * one_over_s
     infeasible = jnp.where(live, log_sum + s, 0)
-    solve = _factor(problem, pi, r, stiffness - r, state.ridge)
     flow = r[:, :, None] * pi
     residual1 = problem.p1y - _sum(flow, 1)
     residual2 = problem.p2y - _sum(flow, 0)
+    product = _sum_all(r * s)
+    extra1 = _THETA * jnp.maximum(residual1, 0) + _PROX * tol
+    extra2 = _THETA * jnp.maximum(residual2, 0) + _PROX * tol
+    solve = _factor(problem, pi, r, stiffness - r, state.ridge, extra1, extra2)
 
     def direction(target: jax.Array) -> tuple[jax.Array, ...]:
         """Solves Newton's system for r s -> target."""
@@ -279,19 +308,26 @@ def _newton_step(
 
     def longest(x: jax.Array, dx: jax.Array, most: float) -> jax.Array:
         """Largest step up to 1 that takes at most a share `most` of x."""
-        return most / jnp.maximum(_max_all(-dx / jnp.where(live, x, 1)), most)
+        return most / jnp.maximum(
+            _max_all(-dx / jnp.where(live, x, 1)), most
+        )
 
-    product = _sum_all(r * s)
     _, _, d_s, d_r = direction(jnp.zeros_like(r))
     after = (r + longest(r, d_r, 1) * d_r) * (s + longest(s, d_s, 1) * d_s)
     centring = jnp.clip((_sum_all(after) / product) ** 3, 1e-8, 1)
-    barrier = centring * product / _sum_all(problem.weight)
+    barrier = jnp.maximum(centring * product, _FLOOR * tol)
+    barrier = barrier / _sum_all(problem.weight)
     d_lam, d_mu, d_s, d_r = direction(barrier * problem.weight - d_s * d_r)
 
+    if _CLIP:
+        d_lam = jnp.clip(d_lam, -state.radius, state.radius)
+        d_mu = jnp.clip(d_mu, -state.radius, state.radius)
+        d_log_sum = _sum(pi * (d_lam[:, None] + d_mu), 2)
+        d_s = jnp.where(live, -infeasible - d_log_sum, 0)
     largest = jnp.maximum(_max_all(jnp.abs(d_lam)), _max_all(jnp.abs(d_mu)))
     dual_step = jnp.minimum(
         longest(s, d_s, _TO_BOUNDARY),
-        _LONGEST_STEP / jnp.maximum(largest, _LONGEST_STEP),
+        state.radius / jnp.maximum(largest, state.radius),
     )
     primal_step = longest(r, d_r, _TO_BOUNDARY)
     moved = state._replace(
@@ -338,7 +374,9 @@ def _certificate(
     missing1 = jnp.maximum(p1y - _sum(q, 1), 0)
     missing2 = jnp.maximum(p2y - _sum(q, 0), 0)
     missing = _sum(missing2, 0)
-    share2 = missing2 / jnp.where(missing > 0, missing, 1)
+    # Shares are at most 1; said in so many words, because what is missing may
+    # be all round-off, and then XLA's copies of it need not even agree.
+    share2 = jnp.minimum(missing2 / jnp.where(missing > 0, missing, 1), 1)
     q = q + missing1[:, None] * share2
     pair = _sum(q, 2)[:, :, None]
     positive = q > 0
@@ -346,11 +384,16 @@ def _certificate(
     terms = q * jnp.log(ratio)
     upper = _sum_all(_sum(terms, 2))
 
-    p1 = _sum(p1y, 1)
-    worst = _max(jnp.where(live, log_sum, -jnp.inf), 1)
-    worst = jnp.where(jnp.isfinite(worst), worst, 0)
+    # The lighter symbol of a pair pays for its violation, then every x1 for
+    # what is left (or gains what is not used).
+    p1, p2 = _sum(p1y, 1), _sum(p2y, 1)
+    lighter2 = live & (p2 < p1[:, None])
+    shift2 = _max(jnp.where(lighter2, jnp.maximum(log_sum, 0), 0), 0)
+    shift1 = _max(jnp.where(live, log_sum - shift2, -jnp.inf), 1)
+    shift1 = jnp.where(p1 > 0, shift1, 0)
     term1, term2 = state.lam * p1y, state.mu * p2y
-    lower = _sum_all(term1) + _sum_all(term2) - _sum(p1 * worst, 0)
+    lower = _sum_all(term1) + _sum_all(term2)
+    lower = lower - _sum(p1 * shift1, 0) - _sum(p2 * shift2, 0)
 
     # A sum of n terms is off by at most n roundings of their absolute sum;
     # 16 more for exp, log and the roundings inside a term. The last term
@@ -359,12 +402,15 @@ def _certificate(
     label = _sum(p1y, 0)
     entropy = -_sum(label * jnp.log(jnp.where(label > 0, label, 1)), 0)
     size = (
-        _sum_all(jnp.abs(term1))
-        + _sum_all(jnp.abs(term2))
-        - upper
-        + 3 * (entropy + 1)
+        _sum_all(jnp.abs(term1)) + _sum_all(jnp.abs(term2))
+        - upper + 3 * (entropy + 1)
     )
-    rounding = roundings * jnp.finfo(pi.dtype).eps * size
+    eps = jnp.finfo(pi.dtype).eps
+    # Continuity of H(Y|X) (Alicki and Fannes 2004; Winter 2016, lemma 2) pays
+    # for the masses outside the support.
+    lost = jnp.maximum(problem.dropped, eps**2)
+    lost = lost * (math.log(pi.shape[2]) + 1 - jnp.log(lost))
+    rounding = roundings * eps * size + 2 * lost
     return upper, lower, rounding
 
 
@@ -374,6 +420,8 @@ def _factor(
     r: jax.Array,
     kappa: jax.Array,
     ridge: jax.Array,
+    extra1: jax.Array,
+    extra2: jax.Array,
 ) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
     """Factors Newton's matrix sum r diag(pi) + kappa pi pi^T over all pairs.
 
@@ -402,12 +450,12 @@ def _factor(
 
     a, scale1 = diagonal_blocks(
         _sum(stiff1[:, None] * y_pi, 3),
-        _sum(flow1, 2),
+        _sum(flow1, 2) + jnp.moveaxis(extra1, 1, 0),
         jnp.moveaxis(problem.support1, 1, 0),
     )
     c, scale2 = diagonal_blocks(
         _sum(stiff2[:, None] * y_pi2, 2),
-        _sum(flow2, 1),
+        _sum(flow2, 1) + jnp.moveaxis(extra2, 1, 0),
         jnp.moveaxis(problem.free2, 1, 0),
     )
     # B as [y, x1, (x2, y')] and C as [(x2, y), (x2', y')].
