@@ -95,7 +95,7 @@ def minimize(
         return out._replace(lam=out.mu, mu=out.lam)
     devices = jax.local_devices() if devices is None else list(devices)
     # One device's work overlaps with the host's part of another chunk.
-    workers = max(len(devices), os.cpu_count() or 1)
+    workers = len(devices)
     batch, n1, ny = p1y.shape
     n2 = p2y.shape[1]
     lanes = _broja.lanes_pay(n1, n2, ny)
