@@ -3,8 +3,6 @@
 The jitted functions given here take arrays with exactly one batch axis.
 """
 
-import concurrent.futures
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -71,7 +69,7 @@ def evaluate(
     dtype: Any = np.float64,
     chunk: int | None = None,
 ) -> Any:
-    """`_entry.evaluate` in chunks of equal shape, compiled once, in threads.
+    """`_entry.evaluate` in chunks of equal shape, compiled once.
 
     The last chunk is filled up with copies of the last table.
     """
@@ -86,7 +84,6 @@ def evaluate(
         )
 
     starts = list(range(0, size, chunk))
-    first = part(starts[0])  # compiles before the threads start
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = [first, *pool.map(part, starts[1:])]
+    # One after the other: see `_batching.minimize`.
+    parts = [part(start) for start in starts]
     return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *parts)
