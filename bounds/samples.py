@@ -90,16 +90,22 @@ def count(
         raise ValueError(
             f"units has shape {units.shape}, {names[0]} has {len(flat)} samples"
         )
-    _, unit = np.unique(units, return_inverse=True)
+    unit = batches(np.unique(units, return_inverse=True)[1], seed)
     found = int(unit.max()) + 1
-    if found > _MOST_UNITS:
-        unit = np.random.default_rng(seed).permutation(found)[unit] % _MOST_UNITS
-        found = _MOST_UNITS
     by_unit = scipy.sparse.csr_array(
         (np.ones(len(flat)), (unit, flat)), shape=(found, cells)
     )
     by_unit.sum_duplicates()
     return Samples(counts, by_unit)
+
+
+def batches(unit: np.ndarray, seed: int) -> np.ndarray:
+    """Joins units 0 to K-1 at random if there are more than 20,000."""
+    found = int(unit.max()) + 1
+    if found <= _MOST_UNITS:
+        return unit
+    order = np.random.default_rng(seed).permutation(found)
+    return order[unit] % _MOST_UNITS
 
 
 def marginal(samples: Samples, axes: tuple[int, ...]) -> Samples:
@@ -174,26 +180,19 @@ def bootstrap(
 
 
 def subsample(
-    samples: Samples, fraction: float, replicates: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Draws a fraction of the units without replacement, at least one.
-
-    Returns:
-      Counts `[replicates, *alphabets]`.
-    """
-    shape = (replicates, *samples.counts.shape)
-    keep = max(1, round(fraction * samples.units))
+    samples: Samples, fraction: float, rng: np.random.Generator
+) -> Samples:
+    """Draws a fraction of the units without replacement, at least two."""
+    keep = min(max(2, round(fraction * samples.units)), samples.units)
+    shape = samples.counts.shape
     if samples.by_unit is None:
-        return rng.multivariate_hypergeometric(
-            samples.counts.ravel(), keep, replicates, method="marginals"
-        ).reshape(shape)
-    out = [
-        samples.by_unit[
-            rng.choice(samples.units, keep, replace=False)
-        ].sum(0)
-        for _ in range(replicates)
-    ]
-    return np.rint(out).astype(np.int64).reshape(shape)
+        counts = rng.multivariate_hypergeometric(
+            samples.counts.ravel(), keep, method="marginals"
+        )
+        return Samples(counts.reshape(shape), None)
+    rows = samples.by_unit[rng.choice(samples.units, keep, replace=False)]
+    counts = np.rint(rows.sum(0)).astype(np.int64)
+    return Samples(counts.reshape(shape), rows)
 
 
 class LeftOut(NamedTuple):
