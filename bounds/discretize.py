@@ -96,7 +96,9 @@ def fit_kmeans(x: np.ndarray, symbols: int, *, seed: int = 0) -> Centers:
         rows = rows[rng.choice(len(rows), _MOST_ROWS, replace=False)]
     distinct = len(np.unique(rows, axis=0))
     if distinct < symbols:
-        what = "is constant" if distinct == 1 else f"has {distinct} distinct rows"
+        what = (
+            "is constant" if distinct == 1 else f"has {distinct} distinct rows"
+        )
         raise ValueError(f"x {what}, too few for {symbols} clusters")
     model = KMeans(symbols, n_init=_STARTS, random_state=seed).fit(rows)
     return Centers(model.cluster_centers_)

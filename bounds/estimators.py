@@ -66,10 +66,7 @@ def miller_madow_bias(counts: Any, *, size: Any = None) -> np.ndarray:
     n = counts.sum((-2, -1)) if size is None else np.asarray(size)
     there = counts > 0
     parameters = (
-        there.sum((-2, -1))
-        - there.any(-1).sum(-1)
-        - there.any(-2).sum(-1)
-        + 1
+        there.sum((-2, -1)) - there.any(-1).sum(-1) - there.any(-2).sum(-1) + 1
     )
     return parameters / (2 * n * math.log(2))
 

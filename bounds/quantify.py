@@ -455,11 +455,15 @@ def _of_predictions(
     effective = float(count if units is not None else n)
     needed = SAMPLES_PER_CELL * bins * classes
     estimates = {
-        name: _finished(replicates, name, (effective >= needed, needed), options)
+        name: _finished(
+            replicates, name, (effective >= needed, needed), options
+        )
         for name in ("information1", "information2", *_DECOMPOSITION)
     }
     band = {
-        name: _finished(replicates, name, (effective >= needed, needed), options)
+        name: _finished(
+            replicates, name, (effective >= needed, needed), options
+        )
         for name in ("lower", "upper", "least", "most")
     }
     return _finish(
@@ -635,7 +639,9 @@ def _assemble(
     }
     sets = (table,) if table is not None else marginals
     cells = (
-        pairs.counts.any(1).sum() * pairs.counts.any(0).sum() * (label > 0).sum()
+        pairs.counts.any(1).sum()
+        * pairs.counts.any(0).sum()
+        * (label > 0).sum()
     )
     return _finish(
         level, estimates, found, label, int(cells), min(s.size for s in sets),

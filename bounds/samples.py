@@ -68,7 +68,9 @@ def count(
     if len({str(n) for n in lengths}) > 1 or not isinstance(lengths[0], int):
         raise ValueError(
             "samples must be paired vectors, got lengths "
-            + ", ".join(f"{n}: {k}" for n, k in zip(names, lengths, strict=True))
+            + ", ".join(
+                f"{n}: {k}" for n, k in zip(names, lengths, strict=True)
+            )
         )
     if not lengths[0]:
         raise ValueError(f"{names[0]} has no samples")
