@@ -108,11 +108,14 @@ class Run(NamedTuple):
 
     def initial(self) -> Snapshot:
         """The state before the first step, on all devices."""
-        state = jax.vmap(
-            lambda seed: training.create_state(
+
+        def create(seed: jax.Array) -> TrainState:
+            return training.create_state(
                 self.model, self.method, self.optimizer, seed
             )
-        )(jnp.asarray(self.seeds))
+
+        # Under jit: eagerly each small operation would be compiled by itself.
+        state = jax.jit(jax.vmap(create))(jnp.asarray(self.seeds))
         runs, modalities = len(self.seeds), len(self.model.modalities)
         best = Best(
             variables=jax.tree.map(jnp.copy, state.variables),

@@ -233,7 +233,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
     workdir = cli.required(cli.WORKDIR)
-    results = train(cli.to_dict(cli.required(cli.CONFIG)), workdir)
+    results = train(cli.config(), workdir)
     if results is None:
         print("interrupted; the same command resumes the run")
         return 130
