@@ -18,6 +18,7 @@ from arm_jax.valuation import (
     Array,
     Head,
     Subsets,
+    all_masks,
     at_label,
     conditional_contributions,
     joint_contribution,
@@ -254,6 +255,26 @@ def make_predict_step(
         return (log_probs, found) if features else log_probs
 
     return predict
+
+
+def make_correct_step(
+    model: Model, method: Method
+) -> Callable[[Variables, Mapping[str, Any]], jax.Array]:
+    """Returns `correct(variables, batch) -> [batch, 2 ** modalities]`.
+
+    Whether the prediction of each subset, in the order of
+    `valuation.all_masks`, is right: 1 or 0.
+    """
+    masks = jnp.asarray(all_masks(len(model.modalities)))
+
+    def correct(variables: Variables, batch: Mapping[str, Any]) -> jax.Array:
+        features = model.encode(variables.params, batch["inputs"], None)
+        head = bind_head(model, method, variables)
+        logits = jax.vmap(head, in_axes=(None, 0))(features, masks)
+        right = logits.argmax(axis=-1) == batch["label"]
+        return right.T.astype(jnp.float32)
+
+    return correct
 
 
 def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:

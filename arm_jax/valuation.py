@@ -12,6 +12,7 @@ modality m given the others. For exact posteriors their means are I(X;Y) and
 I(X_m;Y|X_rest).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -43,6 +44,42 @@ def subset_masks(modalities: int) -> Subsets:
     return Subsets(np.ones(modalities, np.float32), alone, 1 - alone)
 
 
+def all_masks(modalities: int) -> np.ndarray:
+    """Returns all masks, `[2 ** modalities, modalities]`.
+
+    Row k keeps modality m if bit m of k is set.
+    """
+    rows = np.arange(2**modalities)[:, None]
+    return (rows >> np.arange(modalities) & 1).astype(np.float32)
+
+
+def shapley_values(values: np.ndarray) -> np.ndarray:
+    """Shares the value of all modalities among them (Shapley 1953).
+
+    Args:
+      values: of each subset, `[..., 2 ** modalities]`, in the order of
+        `all_masks`.
+
+    Returns:
+      `[..., modalities]`; they sum to the value of all less that of none.
+    """
+    count = int(np.log2(values.shape[-1]))
+    sizes = all_masks(count).sum(axis=1).astype(int)
+    subsets = np.arange(2**count)
+    shares = []
+    for m in range(count):
+        rest = subsets[(subsets >> m & 1) == 0]
+        weight = np.asarray(
+            [
+                math.factorial(size) * math.factorial(count - size - 1)
+                for size in sizes[rest]
+            ]
+        ) / math.factorial(count)
+        gain = values[..., rest | 1 << m] - values[..., rest]
+        shares.append(gain @ weight)
+    return np.stack(shares, axis=-1)
+
+
 def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     """Log-probabilities (nats) of all subsets, by vmapping the head over masks.
 
@@ -61,22 +98,20 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     return Subsets(log_p[0], log_p[1 : 1 + count], log_p[1 + count :])
 
 
-def at_label(log_probs: Array, label: jax.Array) -> jax.Array:
+def at_label(log_probs: Array, label: Array) -> jax.Array:
     """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`."""
     index = jnp.broadcast_to(label, log_probs.shape[:-1])[..., None]
     return jnp.take_along_axis(log_probs, index, axis=-1)[..., 0]
 
 
 def joint_contribution(
-    log_probs: Subsets, log_prior: Array, label: jax.Array
+    log_probs: Subsets, log_prior: Array, label: Array
 ) -> jax.Array:
     """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`."""
     return at_label(log_probs.full, label) - jnp.take(log_prior, label)
 
 
-def conditional_contributions(
-    log_probs: Subsets, label: jax.Array
-) -> jax.Array:
+def conditional_contributions(log_probs: Subsets, label: Array) -> jax.Array:
     """phi_CMI `[modalities, batch]` in nats."""
     return at_label(log_probs.full, label) - at_label(log_probs.without, label)
 
