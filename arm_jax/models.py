@@ -141,7 +141,7 @@ class Model(NamedTuple):
     """A multimodal classifier as pure functions of its parameters.
 
     Attributes:
-      modalities: names, in the order of masks.
+      modalities: names, sorted; the order of masks.
       num_classes: of the labels.
       features: width of the features of one modality.
       init: `init(key) -> params`. The parameters of the encoder of a modality
@@ -195,7 +195,8 @@ def create_model(
             raise InputError(
                 f"unknown {name} '{value}'; known: {', '.join(known)}"
             )
-    modalities = tuple(shapes)
+    # By name, which is the order that JAX gives a dict it has looked into.
+    modalities = tuple(sorted(shapes))
     module = FusionModel(modalities, num_classes, fusion, config)
 
     def init(key: jax.Array) -> Params:

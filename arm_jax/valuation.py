@@ -79,3 +79,23 @@ def conditional_contributions(
 ) -> jax.Array:
     """phi_CMI `[modalities, batch]` in nats."""
     return at_label(log_probs.full, label) - at_label(log_probs.without, label)
+
+
+def expected_conditional_contributions(log_probs: Subsets) -> jax.Array:
+    """Expected phi_CMI `[modalities, batch]` in nats, without labels.
+
+    Under the model's own prediction the expectation of phi_CMI is
+    KL(p_all || p_{all but m}), never negative.
+    """
+    return _divergence(log_probs.full, log_probs.without)
+
+
+def expected_joint_contribution(
+    log_probs: Subsets, log_prior: Array
+) -> jax.Array:
+    """Expected phi_MI `[batch]` in nats, without labels: KL(p_all || p(y))."""
+    return _divergence(log_probs.full, jnp.asarray(log_prior))
+
+
+def _divergence(log_p: Array, log_q: Array) -> jax.Array:
+    return (jnp.exp(log_p) * (log_p - log_q)).sum(axis=-1)

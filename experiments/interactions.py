@@ -30,7 +30,8 @@ def of_split(
     split = dataset.splits[split_name]
     clusters = max(2, min(clusters, len(split) // 10))
     symbols = {
-        name: discretize.kmeans(x, clusters) for name, x in split.inputs.items()
+        name: discretize.kmeans(split.inputs[name], clusters)
+        for name in dataset.shapes
     }
     shape = (clusters, clusters, len(dataset.class_names))
     found = {}

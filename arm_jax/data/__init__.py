@@ -16,7 +16,12 @@ from arm_jax.data.dataset import Dataset as Dataset
 from arm_jax.data.dataset import Split as Split
 from arm_jax.errors import InputError
 
-_NOT_DATASETS = frozenset({"dataset", "pipeline"})
+_NOT_DATASETS = frozenset(
+    {
+        *("dataset", "packed", "pipeline", "prepared"),
+        *("avdigits_sources", "logmel"),
+    }
+)
 
 
 def names() -> list[str]:

@@ -48,9 +48,9 @@ class Dataset:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of one example of each modality."""
+        """Shape of one example of each modality, sorted by name."""
         inputs = self.splits["train"].inputs
-        return {name: x.shape[1:] for name, x in inputs.items()}
+        return {name: inputs[name].shape[1:] for name in sorted(inputs)}
 
     @property
     def class_frequencies(self) -> np.ndarray:

@@ -1,12 +1,12 @@
 """Your own data: one .npz file with an array a modality and a label array."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from arm_jax.data import packed
 from arm_jax.data.dataset import (
     SPLITS,
     Dataset,
@@ -59,7 +59,7 @@ def load(
         NaN or infinite features, labels that are no integers or outside
         0..K-1, unknown split codes, or a class without training rows.
     """
-    arrays = _read(Path(path).expanduser())
+    arrays = packed.read(Path(path).expanduser())
     name = Path(path).name
     special = [key for key in (label, split, group) if key]
     chosen = list(modalities) or [k for k in arrays if k not in special]
@@ -112,21 +112,6 @@ def load(
     if not standardize:
         return dataset
     return Dataset(name, dataset.class_names, standardized(splits))
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise InputError(f"no file {path}")
-    try:
-        # Each access decompresses an array anew: read every one just once.
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(f"{path} is one array, not an .npz file")
-            return {key: file[key] for key in file.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"cannot read {path}: {error}") from error
 
 
 def _integers(name: str, key: str, x: np.ndarray) -> np.ndarray:

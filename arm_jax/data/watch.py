@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from arm_jax.data.dataset import Dataset, Split, checked, standardized
+from arm_jax.data import prepared
+from arm_jax.data.dataset import Dataset, checked, standardized
 from arm_jax.errors import InputError
 
 WINDOW = 100  # time steps, 2 s
@@ -112,11 +113,12 @@ def load(*, data_dir: str = "") -> Dataset:
     Raises:
       InputError: seglearn is not installed, or its file is another one.
     """
-    builder = Watch(data_dir=data_dir or None, file_format="array_record")
-    if not builder.data_path.exists():
-        builder.download_and_prepare()
+    builder = prepared.prepare(Watch, data_dir)
     splits = {
-        name: _to_split(builder.as_data_source(name)) for name in SUBJECTS
+        name: prepared.read(
+            builder, [name], tuple(MODALITIES), ("subject", "series")
+        )
+        for name in SUBJECTS
     }
     return checked(
         Dataset(
@@ -124,20 +126,6 @@ def load(*, data_dir: str = "") -> Dataset:
             class_names=tuple(builder.info.features["label"].names),
             splits=standardized(splits),
         )
-    )
-
-
-def _to_split(source: Any) -> Split:
-    examples = sorted(source, key=lambda example: example["id"])
-    columns = {
-        key: np.stack([example[key] for example in examples])
-        for key in examples[0]
-    }
-    return Split(
-        inputs={m: columns[m] for m in MODALITIES},
-        label=columns["label"].astype(np.int32),
-        id=columns["id"],
-        groups={key: columns[key] for key in ("subject", "series")},
     )
 
 

@@ -85,6 +85,17 @@ def test_dropout_only_with_a_key(inputs):
     assert not np.array_equal(drawn[0], drawn[2])
 
 
+def test_modalities_are_ordered_by_name():
+    # JAX sorts a dict that goes through a transformation: any other order
+    # would be lost on the way.
+    shapes = {"b": (4, 3), "c": (2,), "a": (5,)}
+    model = create_model(ModelConfig(), shapes, 4)
+    assert model.modalities == ("a", "b", "c")
+    params = model.init(jax.random.key(0))
+    inputs = {name: jnp.ones((2, *s)) for name, s in shapes.items()}
+    assert list(model.encode(params, inputs, None)) == ["a", "b", "c"]
+
+
 def test_shared_head_is_the_mean_of_one_layer(inputs):
     model = create_model(ModelConfig(), SHAPES, 4, fusion="shared")
     params = model.init(jax.random.key(0))

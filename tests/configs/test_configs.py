@@ -10,7 +10,7 @@ from arm_jax import methods
 from arm_jax.config import Config, from_mapping
 from experiments import cli
 
-TRAINING = ("npz", "watch")
+TRAINING = ("avdigits", "mfeat", "mosi", "npz", "watch")
 
 
 def test_every_config_has_its_command():

@@ -5,8 +5,7 @@ from arm_jax.errors import InputError
 
 
 def test_names():
-    assert {"npz", "watch"} <= set(data.names())
-    assert "pipeline" not in data.names()
+    assert {"avdigits", "mfeat", "mosi", "npz", "watch"} == set(data.names())
 
 
 def test_unknown_name():

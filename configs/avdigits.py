@@ -1,0 +1,39 @@
+"""Images and spoken digits: which digit?
+
+    python -m experiments.train --config=configs/avdigits.py:arm \
+        --workdir=runs/avdigits_arm
+
+The argument is the method: joint (default) or arm. The data set's options, such
+as `--config.data.options.protocol=official` and where the files come from, are
+in arm_jax/data/avdigits.py.
+
+Prepares the data on first use (about 10 s), then takes about 10 s on two cores.
+On validation (one speaker, easy to understand) joint is near 99 % from the
+second epoch on: look at the modalities alone.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import common
+
+
+def get_config(method: str = "joint") -> ConfigDict:
+    """Returns the config of one run on `avdigits`."""
+    config = common.training(method or "joint")
+    config.data = ConfigDict(
+        {
+            "name": "avdigits",
+            "batch_size": 128,
+            "options": {
+                "protocol": "speaker",
+                "normalize_loudness": True,
+                "path": "",
+                "source_dir": "",
+                "data_dir": "",
+            },
+        }
+    )
+    config.model.hidden = (128,)
+    config.model.dropout = 0.3
+    config.train.epochs = 10
+    return config
