@@ -234,10 +234,10 @@ def bind_head(model: Model, method: Method, variables: Variables) -> Head:
     if method.fuse is None:
         return plain
     fuse = method.fuse
-    last = (variables.memory,)
-    if method.parameters is not None:
-        last += (variables.params[_OWN],)
-    return lambda features, mask: fuse(plain, features, mask, *last)
+    own = () if method.parameters is None else (variables.params[_OWN],)
+    return lambda features, mask: fuse(
+        plain, features, mask, variables.memory, *own
+    )
 
 
 def make_predict_step(

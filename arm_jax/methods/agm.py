@@ -74,9 +74,7 @@ def split(forward: Forward) -> jax.Array:
     return jnp.tensordot(weights, logits, axes=1)
 
 
-def coefficients(
-    costs: jax.Array, usual: jax.Array, alpha: float
-) -> jax.Array:
+def coefficients(costs: jax.Array, usual: jax.Array, alpha: float) -> jax.Array:
     """Returns kappa `[modalities]` of c and of C, `[modalities]` each."""
     ratio, target = jnp.exp(_behind(costs)), jnp.exp(_behind(usual))
     return jnp.exp(alpha * jnp.minimum(target - ratio, 10))
@@ -101,9 +99,9 @@ scale_gradient.defvjp(_scale_forward, _scale_backward)
 
 
 def _behind(costs: jax.Array) -> jax.Array:
-    """Mean cost of the others minus one's own, `[modalities]`."""
-    others = (costs.sum() - costs) / max(len(costs) - 1, 1)
-    return others - costs
+    """Mean cost of the others minus one's own, `[modalities]`; 0 for one."""
+    count = len(costs)
+    return (costs.sum() - count * costs) / max(count - 1, 1)
 
 
 def _init(context: Context) -> Memory:

@@ -88,7 +88,9 @@ def method(
         x, y = forward.features.values()
         c = _linear(own["neck"], jnp.concatenate([x, y], axis=-1))
         each = at_label(
-            jax.nn.log_softmax(_linear(own["classifier"], jnp.stack([c, x, y]))),
+            jax.nn.log_softmax(
+                _linear(own["classifier"], jnp.stack([c, x, y]))
+            ),
             label,
         )
         now = scores(

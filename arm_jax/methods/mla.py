@@ -59,12 +59,16 @@ def method(
         away.
 
     Raises:
-      InputError: a negative damping or unknown weights.
+      InputError: a damping not above 0, or unknown weights.
     """
-    terms.check_weights("mla", damping=damping)
+    if not damping > 0:
+        raise InputError(
+            f"method 'mla': damping must be above 0, got {damping}"
+        )
     if weights not in WEIGHTS:
         raise InputError(
-            f"mla: weights must be one of {WEIGHTS}, got '{weights}'"
+            f"method 'mla': weights must be one of {', '.join(WEIGHTS)}, "
+            f"got '{weights}'"
         )
     result = Method(
         _loss,

@@ -79,12 +79,13 @@ def _modulate(
     for k, encoder in zip(coefficients(scores, alpha), encoders, strict=True):
         leaves, tree = jax.tree.flatten(gradients[encoder])
         key, *keys = jax.random.split(key, len(leaves) + 1)
-        modulated[encoder] = tree.unflatten(
+        modulated[encoder] = jax.tree.unflatten(
+            tree,
             [
                 # Kernels have two axes or more, biases one.
                 _kernel(g, k, noise_key if ge else None) if g.ndim > 1 else g
                 for g, noise_key in zip(leaves, keys, strict=True)
-            ]
+            ],
         )
     return {**gradients, **modulated}, memory
 
