@@ -26,6 +26,8 @@ from arm_jax.valuation import (
 )
 
 _BITS = 1 / math.log(2)
+# Key of the method's own parameters among those of the model.
+_OWN = "method"
 # Decay a step of the running means of features.
 _MEAN_DECAY = 0.99
 
@@ -113,6 +115,9 @@ def create_state(
     init_key, step_key = jax.random.split(jax.random.key(seed))
     params = model.init(init_key)
     context = Context(model.modalities, model.num_classes, model.features)
+    if method.parameters is not None:
+        own_key = jax.random.fold_in(init_key, 1)
+        params = {**params, _OWN: method.parameters(context, own_key)}
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         variables=Variables(
@@ -175,6 +180,7 @@ def make_train_step(
                 step=state.step,
                 memory=variables.memory,
                 turn=number,
+                parameters=params.get(_OWN, ()),
                 axis_name=axis_name,
             )
             value, metrics = method.loss(forward, batch)
@@ -229,7 +235,10 @@ def bind_head(model: Model, method: Method, variables: Variables) -> Head:
     if method.fuse is None:
         return plain
     fuse = method.fuse
-    return lambda features, mask: fuse(plain, features, mask, variables.memory)
+    own = () if method.parameters is None else (variables.params[_OWN],)
+    return lambda features, mask: fuse(
+        plain, features, mask, variables.memory, *own
+    )
 
 
 def make_predict_step(
