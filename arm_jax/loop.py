@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from tqdm.auto import tqdm
 
-from arm_jax import data, evaluation, methods, parallel, training
+from arm_jax import data, evaluation, methods, parallel, shapley, training
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.config import Config
 from arm_jax.data import Dataset, pipeline
@@ -25,7 +25,7 @@ from arm_jax.evaluation import Predictions
 from arm_jax.methods import Copies, Method, Survey
 from arm_jax.models import Model, create_model
 from arm_jax.training import TrainState, Variables
-from arm_jax.valuation import Array, Subsets, shapley_values
+from arm_jax.valuation import Array, Subsets
 from arm_jax.workdir import JsonLines
 
 _log = logging.getLogger(__name__)
@@ -171,7 +171,8 @@ class Run(NamedTuple):
             self.dataset.splits[split],
             self.config.train.eval_batch_size,
         )
-        shares = shapley_values(correct.mean(axis=1, dtype=np.float64))
+        accuracy = correct.mean(axis=1, dtype=np.float64)
+        shares = accuracy @ shapley.weights(len(self.model.modalities)).T
         return [
             dict(zip(self.model.modalities, of_run.tolist(), strict=True))
             for of_run in shares

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from arm_jax import parallel
+from arm_jax import parallel, shapley
 from arm_jax.config import OptimizerConfig
 from arm_jax.errors import InputError
 from arm_jax.methods import Context, Forward, Memory, Method, terms
@@ -18,7 +18,6 @@ from arm_jax.valuation import (
     Array,
     Head,
     Subsets,
-    all_masks,
     at_label,
     conditional_contributions,
     joint_contribution,
@@ -272,9 +271,9 @@ def make_correct_step(
     """Returns `correct(variables, batch) -> [batch, 2 ** modalities]`.
 
     Whether the prediction of each subset, in the order of
-    `valuation.all_masks`, is right: 1 or 0.
+    `shapley.coalitions`, is right: 1 or 0.
     """
-    masks = jnp.asarray(all_masks(len(model.modalities)))
+    masks = jnp.asarray(shapley.coalitions(len(model.modalities)), jnp.float32)
 
     def correct(variables: Variables, batch: Mapping[str, Any]) -> jax.Array:
         features = model.encode(variables.params, batch["inputs"], None)

@@ -12,7 +12,6 @@ modality m given the others. For exact posteriors their means are I(X;Y) and
 I(X_m;Y|X_rest).
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -42,42 +41,6 @@ def subset_masks(modalities: int) -> Subsets:
     """Returns the masks of the subsets, each over `modalities` entries."""
     alone = np.eye(modalities, dtype=np.float32)
     return Subsets(np.ones(modalities, np.float32), alone, 1 - alone)
-
-
-def all_masks(modalities: int) -> np.ndarray:
-    """Returns all masks, `[2 ** modalities, modalities]`.
-
-    Row k keeps modality m if bit m of k is set.
-    """
-    rows = np.arange(2**modalities)[:, None]
-    return (rows >> np.arange(modalities) & 1).astype(np.float32)
-
-
-def shapley_values(values: np.ndarray) -> np.ndarray:
-    """Shares the value of all modalities among them (Shapley 1953).
-
-    Args:
-      values: of each subset, `[..., 2 ** modalities]`, in the order of
-        `all_masks`.
-
-    Returns:
-      `[..., modalities]`; they sum to the value of all less that of none.
-    """
-    count = int(np.log2(values.shape[-1]))
-    sizes = all_masks(count).sum(axis=1).astype(int)
-    subsets = np.arange(2**count)
-    shares = []
-    for m in range(count):
-        rest = subsets[(subsets >> m & 1) == 0]
-        weight = np.asarray(
-            [
-                math.factorial(size) * math.factorial(count - size - 1)
-                for size in sizes[rest]
-            ]
-        ) / math.factorial(count)
-        gain = values[..., rest | 1 << m] - values[..., rest]
-        shares.append(gain @ weight)
-    return np.stack(shares, axis=-1)
 
 
 def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:

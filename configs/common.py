@@ -61,17 +61,17 @@ def comparison(
     del training.method
     runs = {m: _method(m) for m in METHODS if m not in without}
     parts: dict[str, dict[str, Any]] = {
-        "arm, no fusion weights": {"fusion": "none"},
-        "arm, no balanced loss": {"balance": 0.0},
-        "arm, no re-sampling": {"replay": 0.0},
-        "arm, strict balanced loss": {"form": "strict"},
-        "arm, running fusion weights": {"fusion": "running"},
+        "arm_no_fusion": {"fusion": "none"},
+        "arm_no_balance": {"balance": 0.0},
+        "arm_no_resampling": {"replay": 0.0},
+        "arm_strict": {"form": "strict"},
+        "arm_running_fusion": {"fusion": "running"},
     }
     weights: dict[str, dict[str, Any]] = {
-        "arm, balance 0.25": {"balance": 0.25},
-        "arm, balance 1": {"balance": 1.0},
-        "arm, unimodal 0.5": {"unimodal": 0.5},
-        "arm, unimodal 2": {"unimodal": 2.0},
+        "arm_balance_half": {"balance": 0.25},
+        "arm_balance_double": {"balance": 1.0},
+        "arm_unimodal_half": {"unimodal": 0.5},
+        "arm_unimodal_double": {"unimodal": 2.0},
     }
     groups = {
         "Methods": tuple(runs),

@@ -30,19 +30,29 @@ _ONLY = flags.DEFINE_list(
 )
 
 
-def plan(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns the training config of each run, by label.
+def plan(
+    config: Mapping[str, Any],
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns the training config of each run, by label and variant.
 
     Args:
       config: `training`, a config for experiments.train without a method;
-        `runs`, label to the method's name and options; `groups`, name of a
-        table to the labels of its rows, the first one its baseline.
+        `runs`, label to the method's name and options; `variants`, name to
+        options of the data set that every method is run with; `groups`, name
+        of a table to the labels of its rows, the first one its baseline.
 
     Raises:
       InputError: a group names a run that there is not.
     """
+    training = config["training"]
+    data = training["data"]
     runs = {
-        label: {**config["training"], "method": method}
+        label: {
+            variant: training
+            | {"method": method}
+            | {"data": data | {"options": data["options"] | options}}
+            for variant, options in config["variants"].items()
+        }
         for label, method in config["runs"].items()
     }
     for group, labels in config["groups"].items():
@@ -84,17 +94,30 @@ def compare(
                 f"--only names '{label}'; there are: {', '.join(runs)}"
             )
     folder = open_workdir(workdir, config)
-    chosen = [label for label in runs if only is None or label in only]
-    for label in chosen:
-        _check_sources(folder / "runs" / label)
-    results = {}
-    for number, label in enumerate(chosen, start=1):
+    chosen = [
+        (label, variant)
+        for label in runs
+        for variant in runs[label]
+        if only is None or label in only
+    ]
+    for label, variant in chosen:
+        _check_sources(run_folder(folder, label, variant))
+    results: dict[str, dict[str, Any]] = {}
+    for number, (label, variant) in enumerate(chosen, start=1):
         if progress:
-            print(f"run {number} of {len(chosen)}: {label}", flush=True)
-        found = train(runs[label], folder / "runs" / label, progress=progress)
+            where = f"run {number} of {len(chosen)}"
+            print(f"{where}: {label} ({variant})", flush=True)
+        found = train(
+            runs[label][variant],
+            run_folder(folder, label, variant),
+            progress=progress,
+        )
         if found is None:
             return None
-        results[label] = found
+        for run in found["runs"]:
+            run["variant"] = variant
+        pooled = results.setdefault(label, found | {"runs": []})
+        pooled["runs"] += found["runs"]
     log = JsonLines(folder / "results.jsonl")
     log.keep(
         [
@@ -103,8 +126,20 @@ def compare(
             for run in found["runs"]
         ]
     )
-    compare_report.write(folder, config, results)
+    curves = {
+        label: compare_report.Curves(
+            run_folder(folder, label, variant) / "metrics.jsonl"
+            for variant in runs[label]
+        )
+        for label in results
+    }
+    compare_report.write(folder, config["groups"], results, curves)
     return results
+
+
+def run_folder(workdir: Path, label: str, variant: str) -> Path:
+    """Returns the folder of one run of a comparison."""
+    return workdir / "runs" / label / variant
 
 
 def _check_sources(run: Path) -> None:

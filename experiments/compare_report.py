@@ -1,6 +1,6 @@
 """Tables and figures of a comparison of methods."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +19,25 @@ from experiments.report import (
 Results = Mapping[str, Mapping[str, Any]]
 
 
-def write(folder: Path, config: Mapping[str, Any], results: Results) -> None:
+def write(
+    folder: Path,
+    groups: Mapping[str, Sequence[str]],
+    results: Results,
+    curves: Mapping[str, "Curves"],
+) -> None:
     """Writes table.md and the figures for the runs that are in `results`."""
     first = next(iter(results.values()))
-    seeds = len(first["runs"])
-    curves = {
-        label: Curves(folder / "runs" / label / "metrics.jsonl")
-        for label in results
-    }
     lines = [
         f"# Methods on {first['dataset']}",
         "",
         f"Test split ({first['examples']['test']} examples), mean +- sd over "
-        f"{seeds} seeds, accuracies in %. `last` is the last epoch, `selected` "
-        "the best one on validation; all else is at the last epoch. Shapley: "
-        "share of each modality in the accuracy, in points. The difference is "
-        "that of the fused accuracy to the first row, paired by seed, with "
+        f"{len(first['runs'])} runs, accuracies in %. `last` is the last "
+        "epoch, `selected` the best one on validation; all else is at the "
+        "last epoch. Shapley: share of each modality in the accuracy, in "
+        "points. The difference is that of the fused accuracy to the first row, paired by run, with "
         "its 95 % interval (Student's t).",
     ]
-    for group, labels in config["groups"].items():
+    for group, labels in groups.items():
         done = [label for label in labels if label in results]
         if not done:
             continue
@@ -109,18 +109,21 @@ def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:
 
 
 class Curves:
-    """The lines of metrics of one run as curves over steps."""
+    """The lines of metrics of all runs of a label, as curves over steps."""
 
-    def __init__(self, path: Path) -> None:
-        self._records = JsonLines(path).read()
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._records = [r for path in paths for r in JsonLines(path).read()]
 
     def get(self, split: str, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """Returns steps `[t]` and values `[t, seeds]`; empty if not logged."""
+        """Returns steps `[t]` and values `[t, runs]`; empty if not logged."""
         by_step: dict[int, list[float]] = {}
         for record in self._records:
             if record["split"] == split and key in record:
                 by_step.setdefault(record["step"], []).append(record[key])
-        return np.asarray(list(by_step)), np.asarray(list(by_step.values()))
+        # Variants may differ in length: up to the end of the shortest one.
+        runs = max(map(len, by_step.values()), default=0)
+        whole = {s: v for s, v in by_step.items() if len(v) == runs}
+        return np.asarray(list(whole)), np.asarray(list(whole.values()))
 
 
 def _figures(

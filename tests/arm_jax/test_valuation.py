@@ -2,6 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import bounds
 from arm_jax.valuation import (
     Subsets,
     conditional_contributions,
@@ -125,6 +126,13 @@ def test_means_are_the_informations_of_a_random_table(rng):
     phi = conditional_contributions(log_probs, label)
     np.testing.assert_allclose(
         (weight * phi[0]).sum() / BIT, conditional, atol=1e-5
+    )
+    # The bridge: the contribution gap is I(X1;Y) - I(X2;Y) = U1 - U2.
+    pid = bounds.pid(table)
+    np.testing.assert_allclose(
+        (weight * (phi[0] - phi[1])).sum() / BIT,
+        pid.unique1 - pid.unique2,
+        atol=1e-5,
     )
 
 
