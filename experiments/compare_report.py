@@ -34,8 +34,8 @@ def write(
         f"{len(first['runs'])} runs, accuracies in %. `last` is the last "
         "epoch, `selected` the best one on validation; all else is at the "
         "last epoch. Shapley: share of each modality in the accuracy, in "
-        "points. The difference is that of the fused accuracy to the first row, paired by run, with "
-        "its 95 % interval (Student's t).",
+        "points. The difference is that of the fused accuracy to the first "
+        "row, paired by run, with its 95 % interval (Student's t).",
     ]
     for group, labels in groups.items():
         done = [label for label in labels if label in results]

@@ -53,7 +53,7 @@ def method(
     joint: float = 0.0,
     form: str = "loose",
     fusion: str = "sample",
-    temperature: float = 1.0,
+    temperature: float = 3.0,
     replay: float = 0.5,
     warmup: int = 2,
 ) -> Method:

@@ -17,6 +17,7 @@ COMPARISONS = (
     "compare_mfeat",
     "compare_mosi",
     "compare_watch",
+    "select_avdigits",
 )
 
 
