@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from arm_jax import parallel
+from arm_jax import parallel, shapley
 from arm_jax.config import OptimizerConfig
 from arm_jax.errors import InputError
 from arm_jax.methods import Context, Forward, Memory, Method, terms
@@ -263,6 +263,26 @@ def make_predict_step(
         return (log_probs, found) if features else log_probs
 
     return predict
+
+
+def make_correct_step(
+    model: Model, method: Method
+) -> Callable[[Variables, Mapping[str, Any]], jax.Array]:
+    """Returns `correct(variables, batch) -> [batch, 2 ** modalities]`.
+
+    Whether the prediction of each subset, in the order of
+    `shapley.coalitions`, is right: 1 or 0.
+    """
+    masks = jnp.asarray(shapley.coalitions(len(model.modalities)), jnp.float32)
+
+    def correct(variables: Variables, batch: Mapping[str, Any]) -> jax.Array:
+        features = model.encode(variables.params, batch["inputs"], None)
+        head = bind_head(model, method, variables)
+        logits = jax.vmap(head, in_axes=(None, 0))(features, masks)
+        right = logits.argmax(axis=-1) == batch["label"]
+        return right.T.astype(jnp.float32)
+
+    return correct
 
 
 def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:
