@@ -17,12 +17,13 @@ sample, and C_m its mean over all steps before,
 the gradient that flows from the cross-entropy of the sum into m_m is
 multiplied by kappa_m: a modality that is ahead of its usual lead slows down.
 
-Departures: the masked evaluations share the features of the full one, dropout
-included, where the released code runs the network again in evaluation mode;
-and gradients are clipped by `optimizer.clip_norm` or not at all, where it
-clips them once the head's exceed norm 1. A linear head is additive over
-modalities, so there m_m is the logits of modality m alone. There are 2^M - 1
-evaluations of the head.
+Departures: for more than two modalities, the means over the others are ours,
+not necessarily the paper's. The masked evaluations share the features of the
+full one, dropout included, where the released code runs the network again in
+evaluation mode; and gradients are clipped by `optimizer.clip_norm` or not at
+all, where it clips them once the head's exceed norm 1. A linear head is
+additive over modalities, so there m_m is the logits of modality m alone. There
+are 2^M - 1 evaluations of the head.
 """
 
 from functools import partial

@@ -186,7 +186,7 @@ def _fuse(
 def _init(context: Context) -> Memory:
     # Only the ratio counts: it is 1 before the first step, and what the steps
     # say, whatever the decay, after it.
-    return {"scores": jnp.full(len(context.modalities), 1e-12)}
+    return {"scores": jnp.full(len(context.modalities), 1e-12, float)}
 
 
 def _update(

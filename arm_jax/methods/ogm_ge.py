@@ -21,6 +21,7 @@ one. Optimisers like Adam undo most of a constant k_m: `optimizer.name` "sgd"
 is what the method was made for.
 """
 
+import math
 from functools import partial
 from typing import Any
 
@@ -93,4 +94,15 @@ def _modulate(
 def _kernel(g: jax.Array, k: jax.Array, key: jax.Array | None) -> jax.Array:
     if key is None:
         return k * g
-    return k * g + g.std() * jax.random.normal(key, g.shape, g.dtype)
+    return k * g + g.std() * _normal(key, g.shape)
+
+
+def _normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Standard normal, from 16 bits a number: random bits are the cost."""
+    size = math.prod(shape)
+    words = jax.random.bits(key, ((size + 1) // 2,), jnp.uint32)
+    numbers = jnp.concatenate([words & 0xFFFF, words >> 16])[:size]
+    # The middles of 2**16 intervals of equal probability.
+    uniform = (numbers.astype(jnp.float32) + 0.5) / 2**16
+    normal = math.sqrt(2) * jax.lax.erf_inv(2 * uniform - 1)
+    return normal.reshape(shape)

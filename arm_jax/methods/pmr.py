@@ -68,10 +68,18 @@ def prototype_log_probs(
     Returns:
       `[modalities, batch, classes]`, in nats.
     """
-    gaps = features[:, :, None] - prototypes[:, None]
+    # |f - c|^2 in parts: a matrix product, where the difference would be an
+    # array over samples, classes and width.
+    product = jnp.einsum(
+        "mbd,mkd->mbk", features, prototypes, precision="highest"
+    )
+    square = (
+        (features**2).sum(axis=-1)[:, :, None]
+        - 2 * product
+        + (prototypes**2).sum(axis=-1)[:, None]
+    )
     # The floor keeps the gradient finite on a prototype.
-    distance = jnp.sqrt(jnp.maximum((gaps**2).sum(axis=-1), 1e-12))
-    return jax.nn.log_softmax(-distance)
+    return jax.nn.log_softmax(-jnp.sqrt(jnp.maximum(square, 1e-12)))
 
 
 def _init(context: Context) -> Memory:

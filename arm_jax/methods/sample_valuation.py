@@ -17,7 +17,8 @@ Departures: an epoch has a fixed number of copies, `replay` times the training
 examples, so that nothing is compiled anew. Where the rule asks for more, a
 random subset of its copies is shown; where it asks for fewer, ordinary
 complete copies of random samples fill the epoch. Values are those of the model
-before the epoch.
+before the epoch. The thresholds are those of two modalities for any number; the
+more there are, the more copies the rule asks for.
 
 The head must be additive in the modalities (the project's are): then the
 predictions of all subsets follow from those of single modalities.

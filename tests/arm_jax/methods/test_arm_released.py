@@ -36,7 +36,7 @@ def test_forward_by_hand():
     """Scores, scales and logits from the formula, in NumPy."""
     method = methods.create("arm_released", {})
     params, of = helpers.loss(method)
-    value, metrics = of(params)
+    value, metrics = jax.jit(of)(params)
     batch = helpers.tiny_batch()
     model = helpers.tiny_model()
     x, y = (
@@ -67,7 +67,7 @@ def test_forward_by_hand():
 
 def size_of_gradient(options, block):
     params, of = helpers.loss(methods.create("arm_released", options))
-    gradient = jax.grad(lambda p: of(p)[0])(params)
+    gradient = jax.jit(jax.grad(lambda p: of(p)[0]))(params)
     leaves = jax.tree.leaves(gradient["method"][block])
     return max(float(jnp.abs(g).max()) for g in leaves)
 

@@ -14,7 +14,7 @@ def test_each_turn_trains_one_modality(turn):
     method = methods.create("mla", {})
     assert method.turns(2) == 2
     params, of = helpers.loss(method, turn=turn)
-    gradient = jax.grad(lambda p: of(p)[0])(params)
+    gradient = jax.jit(jax.grad(lambda p: of(p)[0]))(params)
     size = [
         max(jnp.abs(g).max() for g in jax.tree.leaves(gradient[block]))
         for block in ("encoders_a", "encoders_b", "classifier")
