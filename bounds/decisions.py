@@ -1,4 +1,4 @@
-"""What to do, from interactions and their error bars; never more than those say.
+"""What to do, from interactions with error bars; never more than those say.
 
 A quantity is large if its interval is above a margin, small if its interval is
 below, and open otherwise. A recommendation needs every quantity that it rests
@@ -128,6 +128,34 @@ def recommend(
         "undecided: the samples do not support a choice",
         reasons,
         measure,
+    )
+
+
+def unless_contradicted(
+    advice: Recommendation, others: Mapping[str, Recommendation]
+) -> Recommendation:
+    """Withdraws a recommendation that another discretisation contradicts.
+
+    Args:
+      advice: the recommendation.
+      others: name of another discretisation to what it recommends; one that is
+        undecided contradicts nothing.
+    """
+    against = [
+        f"{name}: {other.text}"
+        for name, other in others.items()
+        if other.family
+        and (other.family, other.modality) != (advice.family, advice.modality)
+    ]
+    if not advice.family or not against:
+        return advice
+    return Recommendation(
+        "",
+        "",
+        f"undecided: {advice.text}, but not with other symbols",
+        (*advice.reasons, *against),
+        "more samples, so that more symbols can be told apart, or better "
+        "unimodal classifiers",
     )
 
 

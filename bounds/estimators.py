@@ -56,8 +56,7 @@ def miller_madow(counts: Any, *, size: Any = None) -> np.ndarray:
     References:
       Miller, Note on the bias of information estimates, 1955.
     """
-    n = np.asarray(counts).sum((-2, -1))
-    return plug_in(counts) - miller_madow_bias(counts, size=n if size is None else size)  # fmt: skip
+    return plug_in(counts) - miller_madow_bias(counts, size=size)
 
 
 def miller_madow_bias(counts: Any, *, size: Any = None) -> np.ndarray:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse
 
 from bounds import discretize, samples
 from bounds.accuracy import accuracy_interval
@@ -35,6 +36,8 @@ _DECOMPOSITION = ("redundancy", "unique1", "unique2")
 # Weights of the Chernoff bound that are tried; each is valid.
 _WEIGHTS = np.linspace(0.05, 0.95, 19)
 _RAKES = 100
+# Of classifier outputs.
+_FEWEST_BINS = 2
 
 
 class Labelled(NamedTuple):
@@ -354,7 +357,9 @@ def _of_unimodal(evidence: Unimodal, options: _Options) -> Interactions:
     }
     parts = [full, tuple(x[:most] for x in boot), tuple(x[:most] for x in null)]
     band = _interval_statistics(
-        *(np.concatenate([p[i] for p in parts]) for i in range(3)),
+        np.concatenate([p[0] for p in parts]),
+        np.concatenate([p[1] for p in parts]),
+        np.concatenate([p[2] for p in parts]),
         options.effort,
         project=True,
     )
@@ -385,24 +390,31 @@ def _of_predictions(
             at = int(np.flatnonzero(bad)[0])
             raise ValueError(f"{name}[{at}] is no distribution: {p[at]}")
     n, classes = first.shape
-    bins = min(evidence.bins, max(2, n // (SAMPLES_PER_CELL * classes)))
+    independent = (
+        n if evidence.units is None else len(np.unique(evidence.units))
+    )
+    # Outputs are probabilities, so that bins are not noisy counts of labels:
+    # what they need is samples, not samples a cell.
+    needed = SAMPLES_PER_CELL * _FEWEST_BINS
+    bins = max(
+        _FEWEST_BINS, min(evidence.bins, independent // SAMPLES_PER_CELL)
+    )
+    unit = np.arange(n)
+    if evidence.units is not None:
+        unit = np.unique(evidence.units, return_inverse=True)[1]
+    unit = samples.batches(unit, seed)
+    member = scipy.sparse.csr_array((np.ones(n), (unit, np.arange(n))))
     columns = []
     for p in (first, second):
         used = min(bins, len(np.unique(p, axis=0)))
         symbol = discretize.fit_posteriors(p, used, seed=seed)(p)
         soft = np.zeros((n, used, classes), np.float32)
         soft[np.arange(n), symbol] = p
-        columns += [soft.reshape(n, -1), -_x_log2_x(p).sum(1)[:, None]]
-    columns.append(_disagreements(first, second))
+        columns.append(member @ soft.reshape(n, -1))
+        columns.append(member @ -_x_log2_x(p).sum(1)[:, None])
+    columns.append(member @ _disagreements(first, second))
     widths = np.cumsum([c.shape[1] for c in columns])[:-1]
-    units = evidence.units
-    unit = np.arange(n) if units is None else np.unique(units, return_inverse=True)[1]  # fmt: skip
-    unit = samples.batches(unit, seed)
-    rows = np.zeros((unit.max() + 1, widths[-1] + len(_WEIGHTS)))
-    start = 0
-    for column in columns:
-        np.add.at(rows[:, start : start + column.shape[1]], unit, column)
-        start += column.shape[1]
+    rows = np.concatenate(columns, axis=1)
     size = np.bincount(unit).astype(np.float64)
 
     def statistics(weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -452,8 +464,7 @@ def _of_predictions(
     kept = left @ size / n
     replicates = _split(found, [1, len(boot), len(left), 0], kept)
     label = (first.mean(0) + second.mean(0)) / 2
-    effective = float(count if units is not None else n)
-    needed = SAMPLES_PER_CELL * bins * classes
+    effective = float(independent)
     estimates = {
         name: _finished(
             replicates, name, (effective >= needed, needed), options
@@ -556,7 +567,8 @@ def _split(
     parts = {name: np.split(x, at) for name, x in found.items()}
     return _Replicates(
         {name: float(x[0][0]) for name, x in parts.items()},
-        *({name: x[i] for name, x in parts.items()} for i in (1, 2)),
+        {name: x[1] for name, x in parts.items()},
+        {name: x[2] for name, x in parts.items()},
         kept,
         {name: x[3] for name, x in parts.items()},
     )

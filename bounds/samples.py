@@ -62,7 +62,8 @@ def count(
       ValueError: no samples; lengths that differ; no integers; or a symbol
         outside its alphabet.
     """
-    names = [f"symbols[{i}]" for i in range(len(symbols))] if names is None else names  # fmt: skip
+    if names is None:
+        names = [f"symbols[{i}]" for i in range(len(symbols))]
     arrays = [np.asarray(s) for s in symbols]
     lengths = [a.shape[0] if a.ndim == 1 else a.shape for a in arrays]
     if len({str(n) for n in lengths}) > 1 or not isinstance(lengths[0], int):

@@ -4,7 +4,7 @@ r"""What do an image and a spoken digit know about the digit?
         --workdir=runs/quantify_avdigits
 
 The argument is the protocol: speaker (default; counted are two speakers that no
-classifier heard) or official (`--config=configs/quantify_avdigits.py:official`).
+classifier heard) or official, `--config=configs/quantify_avdigits.py:official`.
 Pairs are matched by label only, and recordings repeat: the pairs of one
 recording count together. The data come from a file, see
 arm_jax/data/avdigits.py: set ARM_JAX_DATA to its folder.

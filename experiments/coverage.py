@@ -29,6 +29,7 @@ from experiments.report import markdown_table
 QUANTITIES = ("redundancy", "unique1", "unique2", "synergy")
 ESTIMATORS = ("plug_in", "miller_madow", "jackknife")
 SOURCES = ("drawn", "golden")
+_GOLDEN = ("P_flat", "offset", "shape", "group", "name", "ref")
 _SHAPES = ((2, 2, 2), (3, 3, 3), (5, 5, 3), (8, 8, 3))
 # Concentrations of the Dirichlet distributions of drawn tables.
 _CONCENTRATIONS = (0.2, 1.0)
@@ -285,7 +286,7 @@ def _shape_class(shape: Sequence[int]) -> int:
 
 
 def _golden(path: Path) -> list[Table]:
-    arrays = packed.read(path, ("P_flat", "offset", "shape", "group", "name", "ref"))  # fmt: skip
+    arrays = packed.read(path, _GOLDEN)
     out = []
     for k, shape in enumerate(arrays["shape"]):
         start = arrays["offset"][k]

@@ -221,7 +221,9 @@ def compute(config: Config, *, progress: bool = True) -> dict[str, Any]:
         "modalities": list(names),
         "samples": len(rows.label),
         "units": config.units or None,
-        "independent": len(np.unique(rows.units)) if config.units else None,
+        "independent": None
+        if rows.units is None
+        else len(np.unique(rows.units)),
         "folds": config.folds,
         "knowledge": config.knowledge,
         "discretizer": config.symbols.kind,
@@ -306,7 +308,9 @@ def _sides(
     names: Sequence[str], *, rest: bool
 ) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Every pair, and each modality against the others if they are several."""
-    sides = [((a,), (b,)) for a, b in itertools.combinations(names, 2)]
+    sides: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+        ((a,), (b,)) for a, b in itertools.combinations(names, 2)
+    ]
     if rest and len(names) > 2:
         sides += [((a,), tuple(b for b in names if b != a)) for a in names]
     return sides
@@ -437,6 +441,8 @@ def _pair(
     names = (first.name, second.name)
     cheaper = options | {"replicates": 200, "interval_replicates": 30,
                          "permutations": 0}  # fmt: skip
+    advice = decisions.recommend(found, names, margin=config.margin)
+    others = {}
     sensitivity = []
     for n in sorted({*config.symbols.sensitivity, number}):
         if n > config.symbols.most and n != number:
@@ -447,6 +453,9 @@ def _pair(
             if not enough(*_marginals(table(n)))[0]:
                 break
             one = quantify(Labelled(table(n)), **cheaper)
+            others[f"{n} symbols"] = decisions.recommend(
+                one, names, margin=config.margin
+            )
         sensitivity.append({"symbols": n, **_interactions(one)})
     bar.update()
     return {
@@ -459,9 +468,7 @@ def _pair(
         "sensitivity": sensitivity,
         "convergence": convergence(whole, seed=resampling.seed),
         "models": scores,
-        "recommendation": decisions.recommend(
-            found, names, margin=config.margin
-        ),
+        "recommendation": decisions.unless_contradicted(advice, others),
     }
 
 

@@ -46,8 +46,8 @@ def table(results: Mapping[str, Any]) -> Table:
             ]
         )
     header = [
-        "pair (1 & 2)", "symbols", "R", "U1", "U2", "S", "S without pair labels",
-        "samples (effective)",
+        "pair (1 & 2)", "symbols", "R", "U1", "U2", "S",
+        "S without pair labels", "samples (effective)",
     ]  # fmt: skip
     return header, rows
 
@@ -190,7 +190,7 @@ def html(results: Mapping[str, Any]) -> str:
 
 
 def _pair_html(pair: Mapping[str, Any]) -> list[str]:
-    found, advice = pair["interactions"], pair["recommendation"]
+    advice = pair["recommendation"]
     reasons = "".join(f"<li>{_text(r)}</li>" for r in advice["reasons"])
     out = [
         f"<h2>{_text(title(pair))}</h2>",
@@ -206,8 +206,7 @@ def _pair_html(pair: Mapping[str, Any]) -> list[str]:
             "ticks are what labels without any information give, 19 times of "
             "20; the band is what S can be if no pair has a label.",
         ),
-        "<p>From the classifiers' outputs alone, if they are calibrated: S "
-        f"between {found_range(pair['predictions'])} bits.</p>",
+        f"<p>{_text(outputs_sentence(pair))}</p>",
         _figure(
             convergence_figure(pair),
             "Estimates from parts of the samples: mean and range of 8 draws. "
@@ -221,12 +220,15 @@ def _pair_html(pair: Mapping[str, Any]) -> list[str]:
     return out
 
 
-def found_range(found: Mapping[str, Any]) -> str:
-    """Synergy's range in words."""
-    lower, upper = found["synergy"]
+def outputs_sentence(pair: Mapping[str, Any]) -> str:
+    """What the classifiers' outputs say about the synergy."""
+    lower, upper = pair["predictions"]["synergy"]
     if _missing(lower):
-        return TOO_FEW
-    return f"{lower:.3f} and {upper:.3f}"
+        return "From the classifiers' outputs alone: too few samples."
+    return (
+        "From the classifiers' outputs on unlabelled pairs alone, if they are "
+        f"calibrated: S between {lower:.3f} and {upper:.3f} bits."
+    )
 
 
 def decomposition_figure(pair: Mapping[str, Any]) -> str:
@@ -239,7 +241,7 @@ def decomposition_figure(pair: Mapping[str, Any]) -> str:
         "synergy": "S",
     }
     with _svg(height=2.6) as (out, axis):
-        for row, (key, name) in enumerate(names.items()):
+        for row, key in enumerate(names):
             one = found["estimates"].get(key)
             if key == "synergy":
                 low, high = found["synergy_lower"], found["synergy_upper"]
@@ -337,11 +339,12 @@ def accuracy_figure(results: Mapping[str, Any]) -> str:
         seen = set()
         for pair in pairs:
             found = pair["interactions"]
+            one, two = pair["first"], pair["second"]
             lines = [
-                (pair["first"], "accuracy1", results["models"][pair["first"]]),
-                (pair["second"], "accuracy2", results["models"][pair["second"]]),
+                (one, "accuracy1", results["models"][one]),
+                (two, "accuracy2", results["models"][two]),
                 ("both", "accuracy", pair["models"]),
-            ]  # fmt: skip
+            ]
             for name, key, models in lines:
                 lower, upper = (100 * v for v in found[key])
                 color = COLORS[0] if name == "both" else COLORS[5]
@@ -352,9 +355,10 @@ def accuracy_figure(results: Mapping[str, Any]) -> str:
                     y = row + 0.14 * (2 * k - 1) * (len(models) > 1)
                     axis.plot([100 * score["lower"], 100 * score["upper"]],
                               [y, y], color="black", linewidth=1)  # fmt: skip
-                    axis.plot(100 * score["accuracy"], y, marker,
-                              color="black", markersize=4,
-                              label=None if kind in seen else label)  # fmt: skip
+                    axis.plot(
+                        100 * score["accuracy"], y, marker, color="black",
+                        markersize=4, label=None if kind in seen else label,
+                    )  # fmt: skip
                     seen.add(kind)
                 ticks.append(row)
                 labels.append(_wrap(name))
@@ -372,10 +376,7 @@ def _decision_markdown(pair: Mapping[str, Any]) -> str:
     advice = pair["recommendation"]
     lines = [f"**{title(pair)}**: {advice['text']}.", ""]
     lines += [f"- {reason}" for reason in advice["reasons"]]
-    lines.append(
-        "- from the classifiers' outputs alone, if they are calibrated: S "
-        f"between {found_range(pair['predictions'])} bits"
-    )
+    lines += ["", outputs_sentence(pair)]
     if advice["measure"]:
         lines += ["", f"Next: {advice['measure']}."]
     return "\n".join(lines)
@@ -459,7 +460,12 @@ def _text(text: str) -> str:
 def _html_table(header: list[str], rows: list[list[Any]]) -> str:
     head = "".join(f"<th>{_text(c)}</th>" for c in header)
     body = "".join(
-        "<tr>" + "".join(f"<td>{_text(c)}</td>" for c in row) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td data-name="{_text(name)}">{_text(c)}</td>'
+            for name, c in zip(header, row, strict=True)
+        )
+        + "</tr>"
         for row in rows
     )
     return (
@@ -475,7 +481,7 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 60rem;
+body {{ font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 64rem;
   margin: 0 auto; padding: 0 1rem 3rem; }}
 h1 {{ font-size: 1.6rem; }}
 h2 {{ font-size: 1.25rem; border-top: 1px solid #ddd; padding-top: 1rem; }}
@@ -486,6 +492,15 @@ figcaption {{ font-size: .85rem; color: #555; }}
 table {{ border-collapse: collapse; font-size: .85rem; white-space: nowrap; }}
 td, th {{ padding: .25rem .6rem; border-bottom: 1px solid #ddd;
   text-align: left; }}
+@media (max-width: 60rem) {{
+  thead {{ display: none; }}
+  table, tbody, tr, td {{ display: block; white-space: normal; }}
+  tr {{ padding: .5rem 0; border-bottom: 1px solid #bbb; }}
+  td {{ border: 0; padding: .1rem 0; }}
+  td::before {{ content: attr(data-name) ": "; color: #555; }}
+  td:first-child {{ font-weight: bold; }}
+  td:first-child::before {{ content: ""; }}
+}}
 .decision {{ background: #eef5fb; padding: .6rem .8rem; border-radius: .3rem; }}
 </style>
 </head>
