@@ -54,7 +54,7 @@ def minimize_traced(
     lanes = _broja.lanes_pay(p1y.shape[1], p2y.shape[1], p1y.shape[2])
     if lanes:
         p1y, p2y = jnp.moveaxis(p1y, 0, -1), jnp.moveaxis(p2y, 0, -1)
-    state = _start(p1y, p2y, lanes_last=lanes)
+    state = _start(p1y, p2y, tol, lanes_last=lanes)
     state = _run(p1y, p2y, state, tol, max_steps, lanes_last=lanes)
     if lanes:
         state = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), state)
@@ -114,7 +114,7 @@ def minimize(
             p1 = _pad(np.take(p1y, which, axis), width, axis)
             p2 = _pad(np.take(p2y, which, axis), width, axis)
             if state is None:
-                state = _start(p1, p2, lanes_last=lanes)
+                state = _start(p1, p2, np.asarray(tol, dtype), lanes_last=lanes)
             else:
                 state = jax.tree.map(lambda x: _pad(x, width, axis), state)
             state = _run(
@@ -186,8 +186,14 @@ def _minimum(state: _broja.State) -> Minimum:
 
 
 @partial(jax.jit, static_argnames="lanes_last")
-def _start(p1y: jax.Array, p2y: jax.Array, *, lanes_last: bool) -> _broja.State:
-    return (_broja.start if lanes_last else jax.vmap(_broja.start))(p1y, p2y)
+def _start(
+    p1y: jax.Array, p2y: jax.Array, tol: jax.Array, *, lanes_last: bool
+) -> _broja.State:
+
+    def start(p1y: jax.Array, p2y: jax.Array) -> _broja.State:
+        return _broja.start(_broja.prepare(p1y, p2y, tol))
+
+    return (start if lanes_last else jax.vmap(start))(p1y, p2y)
 
 
 _run = jax.jit(_broja.run, static_argnames="lanes_last")

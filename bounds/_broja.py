@@ -28,10 +28,11 @@ with alphabets of 2 or 3 symbols innermost nothing vectorises. Large tables
 are vmapped as usual: there the work is in matrix products.
 """
 
+import math
 import operator
 from collections.abc import Callable
 from functools import partial, reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,11 +45,24 @@ LANES_MAX_ROWS = 16
 # Sums over at most this many terms are written out: XLA's reductions over an
 # axis that is not the last cost several times as much on the CPU.
 _UNROLL = 16
-# Mehrotra's fraction of the way to the boundary, and the longest step in the
-# logarithms lam and mu, in which the constraint is far from linear.
-_TO_BOUNDARY = 0.995
-_LONGEST_STEP = 4.0
-_START_SLACK = 0.5
+# The constants below were tuned on random, sparse, deterministic and extremely
+# skewed tables (cells over 16 orders of magnitude); none is critical.
+#
+# Share of the way to the boundary that a step may go, and the longest step in
+# the logarithms lam and mu, in which the constraint is far from linear; and
+# both after a step that did not shrink the gap to `_SHRUNK` of what it was.
+_SHARE, _CAUTIOUS_SHARE = 0.995, 0.8
+_LENGTH, _CAUTIOUS_LENGTH = 4.0, 2.0
+_SHRUNK = 0.9
+# After so many steps without progress a lane starts again, with this factor
+# on its first slack and on its cautious share: a cycle depends on the start.
+_PATIENCE, _RESTART_SLACK, _RESTART_SHARE = 25, 0.1, 0.7
+_FIRST_SLACK = 0.05
+# The barrier, which is a gap, need not fall below this share of the tolerance.
+_LEAST_BARRIER = 0.1
+# Levenberg's damping: this share of the mass that is still missing from a
+# marginal's entry, and of the tolerance, goes to the diagonal of that entry.
+_DAMPING, _PROXIMAL = 0.25, 0.03
 # Relative regularisation of Newton's diagonal: where it starts, its growth
 # after a failed factorisation, and where to give up.
 _RIDGE, _RIDGE_GROWTH, _RIDGE_LIMIT = 1e-16, 1e3, 1e-3
@@ -60,6 +74,7 @@ class Problem(NamedTuple):
     Attributes:
       p1y: p(x1, y), `[x1, y]`.
       p2y: p(x2, y), `[x2, y]`.
+      dropped: mass that either has outside its support.
       support1: where p1y counts as positive, and likewise `support2`.
       support2: see `support1`.
       free2: `support2` less one symbol of x2 for each y; a constant added to
@@ -72,6 +87,7 @@ class Problem(NamedTuple):
 
     p1y: jax.Array
     p2y: jax.Array
+    dropped: jax.Array
     support1: jax.Array
     support2: jax.Array
     free2: jax.Array
@@ -89,6 +105,8 @@ class State(NamedTuple):
       slack: s, `[x1, x2]`.
       r: multiplier, at the optimum q(x1, x2), `[x1, x2]`.
       ridge: relative regularisation of Newton's matrix.
+      stalled: steps since the gap last shrank.
+      restarts: how often the lane has started again.
       upper: least T_min - H(Y) of a feasible q so far, nats.
       lower: greatest dual value so far, nats.
       rounding: bound on the round-off of either, nats.
@@ -101,6 +119,8 @@ class State(NamedTuple):
     slack: jax.Array
     r: jax.Array
     ridge: jax.Array
+    stalled: jax.Array
+    restarts: jax.Array
     upper: jax.Array
     lower: jax.Array
     rounding: jax.Array
@@ -108,34 +128,59 @@ class State(NamedTuple):
     status: jax.Array
 
 
-def prepare(p1y: jax.Array, p2y: jax.Array) -> Problem:
+def prepare(p1y: jax.Array, p2y: jax.Array, tol: jax.Array) -> Problem:
     """Finds the support of the marginals `[x1, y]` and `[x2, y]`."""
-    # Masses below eps^2 are zeros: what they could contribute to T_min is far
-    # below the round-off of the sums, and products of two must not underflow.
-    floor = jnp.finfo(p1y.dtype).eps ** 2
+    # Masses that round-off drowns are zeros here; `_certificate` pays for them.
+    count = p1y.shape[1] * (p1y.shape[0] + p2y.shape[0])
+    floor = jnp.maximum(1e-3 * tol / count, jnp.finfo(p1y.dtype).eps / 64)
     size = max(p1y.shape[0], p2y.shape[0])
     # A label heavier than this has an entry above the floor on either side.
     label = jnp.minimum(_sum(p1y, 0), _sum(p2y, 0)) > size * floor
     support1 = (p1y > floor) & label
     support2 = (p2y > floor) & label
+    total = jnp.maximum(_sum_all(p1y), _sum_all(p2y))
     p1y = jnp.where(support1, p1y, 0)
     p2y = jnp.where(support2, p2y, 0)
+    dropped = total - jnp.minimum(_sum_all(p1y), _sum_all(p2y))
     heaviest = jnp.argmax(p2y, 0)
     free2 = support2 & (_iota(p2y) != heaviest)
     offset = jnp.where(support1[:, None] & support2, 0, -1e6).astype(p1y.dtype)
     live = _max(offset, 2) == 0
     weight = jnp.where(live, _sum(p1y, 1)[:, None] * _sum(p2y, 1), 0)
-    return Problem(p1y, p2y, support1, support2, free2, offset, live, weight)
+    return Problem(
+        p1y, p2y, dropped, support1, support2, free2, offset, live, weight
+    )
 
 
-def start(p1y: jax.Array, p2y: jax.Array) -> State:
-    """The first iterate: lam = log p(y|x1) / 2, mu = log p(y|x2) / 2.
+def start(problem: Problem) -> State:
+    """The first state; its iterate is `_first_iterate`."""
+    zero = jnp.zeros_like(problem.weight[0, 0])
+    steps = zero.astype(jnp.int32)
+    lam, mu, slack, r = _first_iterate(problem, steps)
+    return State(
+        lam=lam,
+        mu=mu,
+        slack=slack,
+        r=r,
+        ridge=zero + _RIDGE,
+        stalled=steps,
+        restarts=steps,
+        upper=zero + jnp.inf,
+        lower=zero - jnp.inf,
+        rounding=zero,
+        steps=steps,
+        status=steps + Status.STEP_LIMIT,
+    )
 
-    It is dual feasible by Cauchy and Schwarz, and optimal where the two
+
+def _first_iterate(
+    problem: Problem, restarts: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """lam = log p(y|x1) / 2, mu = log p(y|x2) / 2, a slack, r = p(x1) p(x2).
+
+    The point is dual feasible by Cauchy and Schwarz, and optimal where the two
     modalities say the same about the label.
     """
-
-    problem = prepare(p1y, p2y)
 
     def half_log(p: jax.Array, support: jax.Array) -> jax.Array:
         total = _sum(p, 1)[:, None]
@@ -145,21 +190,9 @@ def start(p1y: jax.Array, p2y: jax.Array) -> State:
     lam = half_log(problem.p1y, problem.support1)
     mu = half_log(problem.p2y, problem.support2)
     _, log_sum = _softmax(problem, lam, mu)
-    slack = jnp.where(problem.live, jnp.maximum(-log_sum, _START_SLACK), 1)
-    zero = jnp.zeros_like(problem.weight[0, 0])
-    steps = zero.astype(jnp.int32)
-    return State(
-        lam=lam,
-        mu=mu,
-        slack=slack,
-        r=problem.weight,
-        ridge=zero + _RIDGE,
-        upper=zero + jnp.inf,
-        lower=zero - jnp.inf,
-        rounding=zero,
-        steps=steps,
-        status=steps + Status.STEP_LIMIT,
-    )
+    least = _FIRST_SLACK * _RESTART_SLACK**restarts
+    slack = jnp.where(problem.live, jnp.maximum(-log_sum, least), 1)
+    return lam, mu, slack, problem.weight
 
 
 def running(state: State, max_steps: jax.Array) -> jax.Array:
@@ -196,6 +229,8 @@ def iterate(
         lower=jnp.where(finite, jnp.maximum(state.lower, lower), state.lower),
         rounding=jnp.where(finite, rounding, state.rounding),
     )
+    improved = gap_nats(best) < _SHRUNK * gap_nats(state)
+    best = best._replace(stalled=jnp.where(improved, 0, state.stalled + 1))
     converged = gap_nats(best) <= tol
     hopeless = ~finite | (state.ridge > _RIDGE_LIMIT)
     status = jnp.where(
@@ -203,7 +238,11 @@ def iterate(
         Status.CONVERGED,
         jnp.where(hopeless, Status.NOT_FINITE, Status.STEP_LIMIT),
     ).astype(jnp.int32)
-    moved = _newton_step(problem, best, pi, log_sum)
+    moved = _newton_step(problem, best, pi, log_sum, tol)
+    restart = best.stalled >= _PATIENCE
+    moved = jax.lax.cond(
+        jnp.any(restart), _restart, lambda *a: a[1], problem, moved, restart
+    )
     move = active & ~converged & ~hopeless & (state.steps < max_steps)
     moved = jax.tree.map(lambda a, b: jnp.where(move, a, b), moved, best)
     moved = moved._replace(steps=state.steps + 1, status=status)
@@ -240,7 +279,8 @@ def run(
     Returns:
       The state.
     """
-    prepared, step = prepare, partial(iterate, tol=tol, max_steps=max_steps)
+    prepared = partial(prepare, tol=tol)
+    step = partial(iterate, tol=tol, max_steps=max_steps)
     if not lanes_last:
         prepared, step = jax.vmap(prepared), jax.vmap(step)
     problem = prepared(p1y, p2y)
@@ -251,18 +291,40 @@ def run(
     )
 
 
+def _restart(problem: Problem, state: State, restart: jax.Array) -> State:
+    """Puts lanes back to a first iterate, with more slack and caution."""
+    restarts = state.restarts + 1
+    lam, mu, slack, r = _first_iterate(problem, restarts)
+    fresh = state._replace(
+        lam=lam,
+        mu=mu,
+        slack=slack,
+        r=r,
+        stalled=jnp.zeros_like(state.stalled),
+        restarts=restarts,
+    )
+    return jax.tree.map(lambda a, b: jnp.where(restart, a, b), fresh, state)
+
+
 def _newton_step(
-    problem: Problem, state: State, pi: jax.Array, log_sum: jax.Array
+    problem: Problem,
+    state: State,
+    pi: jax.Array,
+    log_sum: jax.Array,
+    tol: jax.Array,
 ) -> State:
     """One step of Mehrotra's predictor-corrector method."""
     live, s, r = problem.live, state.slack, state.r
     one_over_s = 1 / s
     stiffness = r * one_over_s
     infeasible = jnp.where(live, log_sum + s, 0)
-    solve = _factor(problem, pi, r, stiffness - r, state.ridge)
     flow = r[:, :, None] * pi
     residual1 = problem.p1y - _sum(flow, 1)
     residual2 = problem.p2y - _sum(flow, 0)
+    product = _sum_all(r * s)
+    extra1 = _DAMPING * jnp.maximum(residual1, 0) + _PROXIMAL * tol
+    extra2 = _DAMPING * jnp.maximum(residual2, 0) + _PROXIMAL * tol
+    solve = _factor(problem, pi, r, stiffness - r, state.ridge, extra1, extra2)
 
     def direction(target: jax.Array) -> tuple[jax.Array, ...]:
         """Solves Newton's system for r s -> target."""
@@ -277,23 +339,29 @@ def _newton_step(
         d_r = jnp.where(live, t + stiffness * d_log_sum, 0)
         return d_lam, d_mu, d_s, d_r
 
-    def longest(x: jax.Array, dx: jax.Array, most: float) -> jax.Array:
+    def longest(x: jax.Array, dx: jax.Array, most: Any) -> jax.Array:
         """Largest step up to 1 that takes at most a share `most` of x."""
-        return most / jnp.maximum(_max_all(-dx / jnp.where(live, x, 1)), most)
+        return most / jnp.maximum(
+            _max_all(-dx / jnp.where(live, x, 1)), most
+        )
 
-    product = _sum_all(r * s)
     _, _, d_s, d_r = direction(jnp.zeros_like(r))
     after = (r + longest(r, d_r, 1) * d_r) * (s + longest(s, d_s, 1) * d_s)
     centring = jnp.clip((_sum_all(after) / product) ** 3, 1e-8, 1)
-    barrier = centring * product / _sum_all(problem.weight)
+    barrier = jnp.maximum(centring * product, _LEAST_BARRIER * tol)
+    barrier = barrier / _sum_all(problem.weight)
     d_lam, d_mu, d_s, d_r = direction(barrier * problem.weight - d_s * d_r)
 
+    cautious = state.stalled > 0
+    careful = _CAUTIOUS_SHARE * _RESTART_SHARE**state.restarts
+    share = jnp.where(cautious, careful, _SHARE)
+    length = jnp.where(cautious, _CAUTIOUS_LENGTH, _LENGTH)
     largest = jnp.maximum(_max_all(jnp.abs(d_lam)), _max_all(jnp.abs(d_mu)))
     dual_step = jnp.minimum(
-        longest(s, d_s, _TO_BOUNDARY),
-        _LONGEST_STEP / jnp.maximum(largest, _LONGEST_STEP),
+        longest(s, d_s, share),
+        length / jnp.maximum(largest, length),
     )
-    primal_step = longest(r, d_r, _TO_BOUNDARY)
+    primal_step = longest(r, d_r, share)
     moved = state._replace(
         lam=state.lam + dual_step * d_lam,
         mu=state.mu + dual_step * d_mu,
@@ -338,7 +406,9 @@ def _certificate(
     missing1 = jnp.maximum(p1y - _sum(q, 1), 0)
     missing2 = jnp.maximum(p2y - _sum(q, 0), 0)
     missing = _sum(missing2, 0)
-    share2 = missing2 / jnp.where(missing > 0, missing, 1)
+    # Shares are at most 1; said in so many words, because what is missing may
+    # be all round-off, and then XLA's copies of it need not even agree.
+    share2 = jnp.minimum(missing2 / jnp.where(missing > 0, missing, 1), 1)
     q = q + missing1[:, None] * share2
     pair = _sum(q, 2)[:, :, None]
     positive = q > 0
@@ -346,11 +416,16 @@ def _certificate(
     terms = q * jnp.log(ratio)
     upper = _sum_all(_sum(terms, 2))
 
-    p1 = _sum(p1y, 1)
-    worst = _max(jnp.where(live, log_sum, -jnp.inf), 1)
-    worst = jnp.where(jnp.isfinite(worst), worst, 0)
+    # The lighter symbol of a pair pays for its violation, then every x1 for
+    # what is left (or gains what is not used).
+    p1, p2 = _sum(p1y, 1), _sum(p2y, 1)
+    lighter2 = live & (p2 < p1[:, None])
+    shift2 = _max(jnp.where(lighter2, jnp.maximum(log_sum, 0), 0), 0)
+    shift1 = _max(jnp.where(live, log_sum - shift2, -jnp.inf), 1)
+    shift1 = jnp.where(p1 > 0, shift1, 0)
     term1, term2 = state.lam * p1y, state.mu * p2y
-    lower = _sum_all(term1) + _sum_all(term2) - _sum(p1 * worst, 0)
+    lower = _sum_all(term1) + _sum_all(term2)
+    lower = lower - _sum(p1 * shift1, 0) - _sum(p2 * shift2, 0)
 
     # A sum of n terms is off by at most n roundings of their absolute sum;
     # 16 more for exp, log and the roundings inside a term. The last term
@@ -359,12 +434,15 @@ def _certificate(
     label = _sum(p1y, 0)
     entropy = -_sum(label * jnp.log(jnp.where(label > 0, label, 1)), 0)
     size = (
-        _sum_all(jnp.abs(term1))
-        + _sum_all(jnp.abs(term2))
-        - upper
-        + 3 * (entropy + 1)
+        _sum_all(jnp.abs(term1)) + _sum_all(jnp.abs(term2))
+        - upper + 3 * (entropy + 1)
     )
-    rounding = roundings * jnp.finfo(pi.dtype).eps * size
+    eps = jnp.finfo(pi.dtype).eps
+    # Continuity of H(Y|X) (Alicki and Fannes 2004; Winter 2016, lemma 2) pays
+    # for the masses outside the support.
+    lost = jnp.maximum(problem.dropped, eps**2)
+    lost = lost * (math.log(pi.shape[2]) + 1 - jnp.log(lost))
+    rounding = roundings * eps * size + 2 * lost
     return upper, lower, rounding
 
 
@@ -374,6 +452,8 @@ def _factor(
     r: jax.Array,
     kappa: jax.Array,
     ridge: jax.Array,
+    extra1: jax.Array,
+    extra2: jax.Array,
 ) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
     """Factors Newton's matrix sum r diag(pi) + kappa pi pi^T over all pairs.
 
@@ -402,12 +482,12 @@ def _factor(
 
     a, scale1 = diagonal_blocks(
         _sum(stiff1[:, None] * y_pi, 3),
-        _sum(flow1, 2),
+        _sum(flow1, 2) + jnp.moveaxis(extra1, 1, 0),
         jnp.moveaxis(problem.support1, 1, 0),
     )
     c, scale2 = diagonal_blocks(
         _sum(stiff2[:, None] * y_pi2, 2),
-        _sum(flow2, 1),
+        _sum(flow2, 1) + jnp.moveaxis(extra2, 1, 0),
         jnp.moveaxis(problem.free2, 1, 0),
     )
     # B as [y, x1, (x2, y')] and C as [(x2, y), (x2', y')].
