@@ -71,22 +71,24 @@ def evaluate(
     dtype: Any = np.float64,
     chunk: int | None = None,
 ) -> Any:
-    """`_entry.evaluate` in chunks of equal shape, compiled once, in threads.
+    """`_entry.evaluate` in chunks of equal shape, on all cores.
 
-    The last chunk is filled up with copies of the last table.
+    The last chunk is filled up with copies of the last table, and so is a
+    batch up to a power of 4, so that few shapes are ever compiled.
     """
     size = arrays[0].shape[0]
-    if chunk is None or size <= chunk:
-        return _entry.evaluate(function, *arrays, dtype=dtype)
+    width = 1
+    while width < size and (chunk is None or 4 * width <= chunk):
+        width *= 4
 
     def part(start: int) -> Any:
-        rows = np.minimum(np.arange(start, start + chunk), size - 1)
+        rows = np.minimum(np.arange(start, start + width), size - 1)
         return _entry.evaluate(
             function, *(a[rows] for a in arrays), dtype=dtype
         )
 
-    starts = list(range(0, size, chunk))
-    first = part(starts[0])  # compiles before the threads start
+    starts = list(range(0, size, width))
+    parts = [part(starts[0])]  # compiles before the threads start
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = [first, *pool.map(part, starts[1:])]
+        parts += pool.map(part, starts[1:])
     return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *parts)

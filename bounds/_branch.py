@@ -169,9 +169,9 @@ def _minimize_group(
 
 
 def _evaluate(function, *arrays):  # type: ignore[no-untyped-def]
-    """Calls `function` in full batches, so that it is compiled once."""
+    """Calls `function` in batches of one size, so that it is compiled once."""
     size = len(arrays[0])
-    rows = np.minimum(np.arange(-(-size // _BATCH) * _BATCH), size - 1)
+    rows = np.minimum(np.arange(max(size, _BATCH)), size - 1)
     out = _batch.evaluate(function, *(a[rows] for a in arrays), chunk=_BATCH)
     return jax.tree.map(lambda x: x[:size], out)
 
