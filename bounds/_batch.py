@@ -13,6 +13,11 @@ import numpy as np
 
 from bounds import _entry
 
+# Tables of so few numbers come in batches of at least so many: no slower, and
+# one shape less to compile.
+_SMALL = 256
+_SMALL_BATCH = 16
+
 
 def call(
     function: Callable[..., Any],
@@ -77,7 +82,8 @@ def evaluate(
     batch up to a power of 4, so that few shapes are ever compiled.
     """
     size = arrays[0].shape[0]
-    width = 1
+    small = sum(a[0].size for a in arrays) <= _SMALL
+    width = min(_SMALL_BATCH if small else 1, chunk or _SMALL_BATCH)
     while width < size and (chunk is None or 4 * width <= chunk):
         width *= 4
 
