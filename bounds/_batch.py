@@ -55,7 +55,10 @@ def flatten(
 ) -> tuple[list[np.ndarray], tuple[int, ...]]:
     """Broadcasts leading axes and folds them into one; also returns them."""
     lead = np.broadcast_shapes(
-        *(v.shape[: v.ndim - r] for v, r in zip(values, event_ranks, strict=True))
+        *(
+            v.shape[: v.ndim - r]
+            for v, r in zip(values, event_ranks, strict=True)
+        )
     )
     flat = []
     for value, rank in zip(values, event_ranks, strict=True):

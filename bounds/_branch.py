@@ -9,7 +9,6 @@ has to converge: the least bound of the boxes that are left is proven.
 import heapq
 import itertools
 import time
-from functools import partial
 from typing import NamedTuple
 
 import jax

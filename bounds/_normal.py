@@ -15,7 +15,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-
 _POLISHING_STEPS = 2
 # Up to this size a loop over the columns, vectorised across a batch, beats
 # LAPACK, which is called once a matrix.
@@ -111,6 +110,7 @@ def polished(
 
     Changes are relative to the cells, so that small cells stay small.
     """
+
     def step(
         _: int, state: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, jax.Array]:
@@ -146,9 +146,7 @@ def _inverse_cholesky(a: jax.Array) -> jax.Array:
         pivot = jax.lax.rsqrt(a[j, j])
         column = jnp.where(index > j, a[:, j] * pivot, 0)[:, None]
         row = inverse[j] * pivot
-        inverse = jnp.where(
-            index[:, None] == j, row, inverse - column * row
-        )
+        inverse = jnp.where(index[:, None] == j, row, inverse - column * row)
         return a - column * column.T, inverse
 
     start = (a, jnp.eye(n, dtype=a.dtype))

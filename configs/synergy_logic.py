@@ -1,6 +1,6 @@
 """AND, OR and XOR of two fair bits, with a label that is flipped at times.
 
-    python -m experiments.synergy --config=configs/synergy_logic.py \
+python -m experiments.synergy --config=configs/synergy_logic.py \
         --workdir=runs/synergy_logic
 """
 

@@ -137,8 +137,8 @@ def released_lower(
     distance in plain units for bits (c = 1), and U1 for U2.
     """
     pid = bounds.pid_from_marginals(p1y, p2y)
-    posterior = lambda p: p / np.where(
-        p.sum(-1, keepdims=True) > 0, p.sum(-1, keepdims=True), 1
+    posterior = lambda p: (
+        p / np.where(p.sum(-1, keepdims=True) > 0, p.sum(-1, keepdims=True), 1)
     )
     a, b = posterior(p1y)[:, :, None], posterior(p2y)[:, None]
     alpha = np.sum(p12 * np.sum((a - b) ** 2, -1), (-2, -1))

@@ -40,7 +40,9 @@ def test_projection_is_nearest_and_consistent(rng):
     # Counts of different samples, as they come in practice.
     noisy = [rng.multinomial(500, m.ravel()).reshape(2, 2) / 500 for m in exact]
     out = bounds.marginals.consistent(*noisy, project=True)
-    moved = [abs(a[0] - b).sum() / 2 for a, b in zip(out.arrays, noisy, strict=True)]
+    moved = [
+        abs(a[0] - b).sum() / 2 for a, b in zip(out.arrays, noisy, strict=True)
+    ]
     assert out.distance[0] == pytest.approx(sum(moved))
     truth = [abs(a - b).sum() / 2 for a, b in zip(exact, noisy, strict=True)]
     assert 0 < out.distance[0] <= sum(truth)

@@ -60,7 +60,9 @@ def test_zeros_that_no_marginal_forces(noise):
     out = bounds.maxent(*helpers.marginals(p))
     assert out.status == bounds.Status.CONVERGED
     assert out.gap < 1e-8
-    assert out.entropy == pytest.approx(helpers.entropy(p), abs=30 * noise + 1e-8)
+    assert out.entropy == pytest.approx(
+        helpers.entropy(p), abs=30 * noise + 1e-8
+    )
 
 
 def test_any_dual_point_is_a_certificate(rng):
