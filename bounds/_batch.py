@@ -3,9 +3,9 @@
 The jitted functions given here take arrays with exactly one batch axis.
 """
 
-import concurrent.futures
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -78,11 +78,23 @@ def evaluate(
     *arrays: np.ndarray,
     dtype: Any = np.float64,
     chunk: int | None = None,
+    concurrent: bool = True,
 ) -> Any:
     """`_entry.evaluate` in chunks of equal shape, on all cores.
 
     The last chunk is filled up with copies of the last table, and so is a
     batch up to a power of 4, so that few shapes are ever compiled.
+
+    Args:
+      function: see `call`.
+      *arrays: `[batch, *event]` each.
+      dtype: of the computation.
+      chunk: tables evaluated at a time; all if None.
+      concurrent: whether chunks may run at the same time. Two programs that
+        call LAPACK can wait for each other's threads on the CPU, for ever.
+
+    Returns:
+      The pytree that `function` returned, with NumPy leaves.
     """
     size = arrays[0].shape[0]
     small = sum(a[0].size for a in arrays) <= _SMALL
@@ -98,6 +110,6 @@ def evaluate(
 
     starts = list(range(0, size, width))
     parts = [part(starts[0])]  # compiles before the threads start
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count() if concurrent else 1) as pool:
         parts += pool.map(part, starts[1:])
     return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *parts)

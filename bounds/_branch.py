@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _linear, _slices
+from bounds import _batch, _linear, _normal, _slices
 
 # Boxes bounded in one round, boxes of one call (calls share the cores), and
 # tables that share the rounds.
@@ -171,7 +171,13 @@ def _evaluate(function, *arrays):  # type: ignore[no-untyped-def]
     """Calls `function` in batches of one size, so that it is compiled once."""
     size = len(arrays[0])
     rows = np.minimum(np.arange(max(size, _BATCH)), size - 1)
-    out = _batch.evaluate(function, *(a[rows] for a in arrays), chunk=_BATCH)
+    shape = arrays[0].shape[1:]
+    out = _batch.evaluate(
+        function,
+        *(a[rows] for a in arrays),
+        chunk=_BATCH,
+        concurrent=len(shape) < 3 or not _normal.calls_lapack(*shape),
+    )
     return jax.tree.map(lambda x: x[:size], out)
 
 

@@ -51,9 +51,15 @@ _TO_BOUNDARY = 0.995
 _LONGEST_STEP = 4.0
 _START_SLACK = 0.5
 import os
+
 _FLOOR = 0.1
-_IMPROVED=0.9; _SHRINK=float(os.environ.get('SHRINK','0.5')); _SHORTEST_STEP=float(os.environ.get('SHORT','0.5')); _CLIP=int(os.environ.get('CLIP','1'))
-_THETA=float(os.environ.get('THETA','0.25'));_PROX=float(os.environ.get('PROX','1e-3'));_PK=float(os.environ.get('PK','1'))
+_IMPROVED = 0.9
+_SHRINK = float(os.environ.get("SHRINK", "0.5"))
+_SHORTEST_STEP = float(os.environ.get("SHORT", "0.5"))
+_CLIP = int(os.environ.get("CLIP", "1"))
+_THETA = float(os.environ.get("THETA", "0.25"))
+_PROX = float(os.environ.get("PROX", "1e-3"))
+_PK = float(os.environ.get("PK", "1"))
 # Relative regularisation of Newton's diagonal: where it starts, its growth
 # after a failed factorisation, and where to give up.
 _RIDGE, _RIDGE_GROWTH, _RIDGE_LIMIT = 1e-16, 1e3, 1e-3
@@ -308,9 +314,7 @@ def _newton_step(
 
     def longest(x: jax.Array, dx: jax.Array, most: float) -> jax.Array:
         """Largest step up to 1 that takes at most a share `most` of x."""
-        return most / jnp.maximum(
-            _max_all(-dx / jnp.where(live, x, 1)), most
-        )
+        return most / jnp.maximum(_max_all(-dx / jnp.where(live, x, 1)), most)
 
     _, _, d_s, d_r = direction(jnp.zeros_like(r))
     after = (r + longest(r, d_r, 1) * d_r) * (s + longest(s, d_s, 1) * d_s)
@@ -402,8 +406,10 @@ def _certificate(
     label = _sum(p1y, 0)
     entropy = -_sum(label * jnp.log(jnp.where(label > 0, label, 1)), 0)
     size = (
-        _sum_all(jnp.abs(term1)) + _sum_all(jnp.abs(term2))
-        - upper + 3 * (entropy + 1)
+        _sum_all(jnp.abs(term1))
+        + _sum_all(jnp.abs(term2))
+        - upper
+        + 3 * (entropy + 1)
     )
     eps = jnp.finfo(pi.dtype).eps
     # Continuity of H(Y|X) (Alicki and Fannes 2004; Winter 2016, lemma 2) pays

@@ -67,13 +67,14 @@ def solve(
     max_steps: int = 100,
 ) -> MaxEnt:
     """Solves a flat batch on the host; `tol` in bits."""
-    cells = p12[0].size * p1y.shape[2]
+    shape = (*p12.shape[1:], p1y.shape[2])
     return _batch.evaluate(
         partial(_jitted, tol=tol * math.log(2), max_steps=max_steps),
         p12,
         p1y,
         p2y,
-        chunk=max(1, _CHUNK_CELLS // cells),
+        chunk=max(1, _CHUNK_CELLS // math.prod(shape)),
+        concurrent=not _normal.calls_lapack(*shape),
     )
 
 

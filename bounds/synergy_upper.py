@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _branch, _slices, coupling
+from bounds import _batch, _branch, _normal, _slices, coupling
 from bounds._known import Known, known
 
 _LOG2 = math.log(2)
@@ -285,9 +285,14 @@ def _floor(name: str, k: Known) -> np.ndarray:
 
 
 def _run(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Any:
-    cells = math.prod(a.shape[-1] for a in arrays[-3:]) * arrays[-1].shape[-2]
-    chunk = max(1, _CHUNK_CELLS // cells)
-    return _batch.evaluate(function, *arrays, chunk=chunk)
+    p12, p1y = arrays[-3:-1]
+    shape = (*p12.shape[1:], p1y.shape[2])
+    return _batch.evaluate(
+        function,
+        *arrays,
+        chunk=max(1, _CHUNK_CELLS // math.prod(shape)),
+        concurrent=not _normal.calls_lapack(*shape),
+    )
 
 
 def _majorization_floor(

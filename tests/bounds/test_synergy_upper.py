@@ -81,7 +81,7 @@ def test_golden_two_by_two_by_two():
     p = np.stack([t for t, ok in zip(p, full, strict=True) if ok])
     out = synergy_upper.exact(*helpers.marginals(p))
     wanted = values["S_upper_exact_222"][full]
-    np.testing.assert_allclose(out.upper, wanted, atol=3e-9)
+    np.testing.assert_allclose(out.upper, wanted, atol=1e-9)
     assert (out.upper >= wanted - 1e-12).all()
 
 
