@@ -107,7 +107,6 @@ def _minimize_group(
     settled = np.full(size, np.inf)
     nodes = np.zeros(size, int)
     heaps: list[list[_Box]] = [[] for _ in range(size)]
-    deadline = time.monotonic() + seconds
 
     def examine(
         which: list[int],
@@ -140,6 +139,8 @@ def _minimize_group(
     everything = list(range(size))
     lower, upper = _evaluate(_widest, *tables)
     examine(everything, lower, upper, [-np.inf] * size, True)
+    # From here on nothing is compiled.
+    deadline = time.monotonic() + seconds
     for rounds in itertools.count(1):
         open_tables = [
             t for t in everything if heaps[t] and nodes[t] < max_nodes

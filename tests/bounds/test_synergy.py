@@ -33,8 +33,9 @@ def test_interval_contains_the_truth(seed, shape, concentration):
 @pytest.mark.parametrize("effort", ["fast", "exact"])
 def test_batch_is_loop(effort, rng):
     p = helpers.random_tables(rng, SHAPE, 9).reshape(3, 3, *SHAPE)
-    out = bounds.synergy_interval(*helpers.marginals(p), effort=effort)
-    one = bounds.synergy_interval(*helpers.marginals(p[1, 2]), effort=effort)
+    options = {"effort": effort, "seconds": 60}
+    out = bounds.synergy_interval(*helpers.marginals(p), **options)
+    one = bounds.synergy_interval(*helpers.marginals(p[1, 2]), **options)
     assert out.upper.shape == (3, 3)
     assert out.lower[1, 2] == pytest.approx(one.lower, abs=1e-8)
     assert out.upper[1, 2] == pytest.approx(one.upper, abs=2e-5)

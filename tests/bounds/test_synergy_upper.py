@@ -30,7 +30,7 @@ def largest(tables):
 
 
 def test_branch_and_bound_equals_all_vertices(tables, largest):
-    out = synergy_upper.exact(*helpers.marginals(tables), seconds=10, tol=1e-6)
+    out = synergy_upper.exact(*helpers.marginals(tables), seconds=60, tol=1e-6)
     assert (out.upper >= largest - 1e-9).all()
     np.testing.assert_allclose(out.upper, largest, atol=2e-6)
     np.testing.assert_allclose(out.achieved, largest, atol=2e-6)
@@ -52,7 +52,7 @@ def test_every_bound_is_above_the_largest(tables, largest):
 
 def test_a_spent_budget_leaves_a_valid_bound(tables, largest):
     m = helpers.marginals(tables)
-    few = synergy_upper.exact(*m, max_nodes=3, seconds=10)
+    few = synergy_upper.exact(*m, max_nodes=3, seconds=60)
     assert (few.upper >= largest - 1e-9).all()
     assert (few.upper <= synergy_upper.envelope(*m) + 1e-6).all()
     assert (few.achieved <= largest + 1e-9).all()
