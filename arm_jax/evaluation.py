@@ -65,14 +65,15 @@ def summarize(
 ) -> dict[str, float]:
     """Returns accuracy and cross-entropy, fused and alone, and contributions.
 
-    Accuracies are shares of 1, the loss is in nats, `phi_mi` and
-    `phi_cmi_MODALITY` are mean contributions in bits (arm_jax.valuation).
+    Accuracies and the macro-F1 are shares of 1, the loss is in nats, `phi_mi`
+    and `phi_cmi_MODALITY` are mean contributions in bits (arm_jax.valuation).
     """
     log_probs, label = predictions.log_probs, predictions.label
     rows = np.arange(len(label))
     full = log_probs.full[rows, label].astype(np.float64)
     result = {
         "accuracy": float((log_probs.full.argmax(-1) == label).mean()),
+        "macro_f1": macro_f1(np.argmax(log_probs.full, axis=-1), label),
         "loss": float(-full.mean()),
         "phi_mi": float((full - log_prior[label]).mean() / np.log(2)),
     }
@@ -82,3 +83,16 @@ def summarize(
         result[f"accuracy_{name}"] = float((alone.argmax(-1) == label).mean())
         result[f"phi_cmi_{name}"] = float((full - without).mean() / np.log(2))
     return result
+
+
+def macro_f1(predicted: np.ndarray, label: np.ndarray) -> float:
+    """Mean over classes of the harmonic mean of precision and recall.
+
+    Over the classes that occur among predictions or labels, as scikit-learn
+    has it; `predicted` and `label` are `[n]`.
+    """
+    scores = []
+    for k in np.union1d(predicted, label):
+        right = ((predicted == k) & (label == k)).sum()
+        scores.append(2 * right / ((predicted == k).sum() + (label == k).sum()))
+    return float(np.mean(scores))

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from tqdm.auto import tqdm
 
-from arm_jax import data, evaluation, methods, parallel, training
+from arm_jax import data, evaluation, methods, parallel, shapley, training
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.config import Config
 from arm_jax.data import Dataset, pipeline
@@ -29,6 +29,8 @@ from arm_jax.valuation import Array, Subsets
 from arm_jax.workdir import JsonLines
 
 _log = logging.getLogger(__name__)
+
+Measure = Callable[[list[Predictions]], list[dict[str, float]]]
 
 
 class Best(NamedTuple):
@@ -70,6 +72,7 @@ class Run(NamedTuple):
     train_step: Callable[..., Any]
     predict_step: Callable[..., Any]
     survey_step: Callable[..., Any]
+    correct_step: Callable[..., Any]
 
     @property
     def seeds(self) -> range:
@@ -108,11 +111,14 @@ class Run(NamedTuple):
 
     def initial(self) -> Snapshot:
         """The state before the first step, on all devices."""
-        state = jax.vmap(
-            lambda seed: training.create_state(
+
+        def create(seed: jax.Array) -> TrainState:
+            return training.create_state(
                 self.model, self.method, self.optimizer, seed
             )
-        )(jnp.asarray(self.seeds))
+
+        # Under jit: eagerly each small operation would be compiled by itself.
+        state = jax.jit(jax.vmap(create))(jnp.asarray(self.seeds))
         runs, modalities = len(self.seeds), len(self.model.modalities)
         best = Best(
             variables=jax.tree.map(jnp.copy, state.variables),
@@ -140,9 +146,36 @@ class Run(NamedTuple):
 
     def score(self, variables: Variables, split: str) -> list[dict[str, float]]:
         """Accuracy, loss and contributions of each run on a split."""
+        return self.summarize(self.predict(variables, split))
+
+    def summarize(
+        self, predictions: list[Predictions]
+    ) -> list[dict[str, float]]:
+        """Accuracy, loss and contributions of each run."""
         return [
             evaluation.summarize(p, self.model.modalities, self.log_prior)
-            for p in self.predict(variables, split)
+            for p in predictions
+        ]
+
+    def shapley(
+        self, variables: Variables, split: str
+    ) -> list[dict[str, float]]:
+        """Share of each modality in the accuracy of each run on a split.
+
+        Shapley values of the accuracy over all subsets of modalities; they
+        sum to the accuracy of all less that of none.
+        """
+        correct = evaluation.outputs(
+            self.correct_step,
+            variables,
+            self.dataset.splits[split],
+            self.config.train.eval_batch_size,
+        )
+        accuracy = correct.mean(axis=1, dtype=np.float64)
+        shares = accuracy @ shapley.weights(len(self.model.modalities)).T
+        return [
+            dict(zip(self.model.modalities, of_run.tolist(), strict=True))
+            for of_run in shares
         ]
 
 
@@ -183,6 +216,9 @@ def prepare(config: Config) -> Run:
         survey_step=parallel.predict(
             training.make_predict_step(model, method, features=True)
         ),
+        correct_step=parallel.predict(
+            training.make_correct_step(model, method)
+        ),
     )
     optimizer = training.create_optimizer(
         config.optimizer,
@@ -207,6 +243,7 @@ def train(
     *,
     stop_after: int | None = None,
     progress: bool = True,
+    measure: Measure | None = None,
 ) -> Outcome | None:
     """Trains, or goes on where the runs in `workdir` were interrupted.
 
@@ -222,6 +259,8 @@ def train(
       workdir: the runs' folder, see arm_jax.workdir.
       stop_after: interrupt once this many steps were taken by this call.
       progress: show a progress bar.
+      measure: what else to read off each run's predictions of the validation
+        split at each epoch's end, for its line in metrics.jsonl.
 
     Returns:
       The outcome, or None if the runs were interrupted.
@@ -272,7 +311,7 @@ def train(
                     bar.set_postfix(_shown(means), refresh=False)
                     snapshot = snapshot._replace(state=state)
                     if epoch_ends:
-                        scores = run.score(state.variables, "validation")
+                        scores = _validate(run, state.variables, measure)
                         _append(log, run, step, "validation", scores)
                         snapshot = _keep_better(snapshot, scores)
                     stop = interrupted.is_set() or step >= stop_at
@@ -281,6 +320,34 @@ def train(
                     if stop and step < run.total_steps:
                         return None
     return Outcome(last=snapshot.state.variables, best=snapshot.best)
+
+
+def last_variables(run: Run, workdir: Path) -> Variables:
+    """Returns what the runs in `workdir` ended with.
+
+    Raises:
+      InputError: they are not finished, or their checkpoint cannot be read.
+    """
+    with Checkpoints(workdir) as checkpoints:
+        restored = checkpoints.restore_latest(run.initial())
+    if restored is None or restored[0] < run.total_steps:
+        at = 0 if restored is None else restored[0]
+        raise InputError(
+            f"the run in {workdir} is at step {at} of {run.total_steps}; "
+            "finish it first"
+        )
+    return restored[1].state.variables
+
+
+def _validate(
+    run: Run, variables: Variables, measure: Measure | None
+) -> list[dict[str, float]]:
+    predictions = run.predict(variables, "validation")
+    scores = run.summarize(predictions)
+    if measure is None:
+        return scores
+    more = measure(predictions)
+    return [a | b for a, b in zip(scores, more, strict=True)]
 
 
 def _check_method(config: Config, method: Method, modalities: int) -> None:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from arm_jax import parallel
+from arm_jax import parallel, shapley
 from arm_jax.config import OptimizerConfig
 from arm_jax.errors import InputError
 from arm_jax.methods import Context, Forward, Memory, Method, terms
@@ -25,6 +25,8 @@ from arm_jax.valuation import (
 )
 
 _BITS = 1 / math.log(2)
+# Key of the method's own parameters among those of the model.
+_OWN = "method"
 # Decay a step of the running means of features.
 _MEAN_DECAY = 0.99
 
@@ -112,6 +114,9 @@ def create_state(
     init_key, step_key = jax.random.split(jax.random.key(seed))
     params = model.init(init_key)
     context = Context(model.modalities, model.num_classes, model.features)
+    if method.parameters is not None:
+        own_key = jax.random.fold_in(init_key, 1)
+        params = {**params, _OWN: method.parameters(context, own_key)}
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         variables=Variables(
@@ -174,6 +179,7 @@ def make_train_step(
                 step=state.step,
                 memory=variables.memory,
                 turn=number,
+                parameters=params.get(_OWN, ()),
                 axis_name=axis_name,
             )
             value, metrics = method.loss(forward, batch)
@@ -228,7 +234,10 @@ def bind_head(model: Model, method: Method, variables: Variables) -> Head:
     if method.fuse is None:
         return plain
     fuse = method.fuse
-    return lambda features, mask: fuse(plain, features, mask, variables.memory)
+    own = () if method.parameters is None else (variables.params[_OWN],)
+    return lambda features, mask: fuse(
+        plain, features, mask, variables.memory, *own
+    )
 
 
 def make_predict_step(
@@ -254,6 +263,26 @@ def make_predict_step(
         return (log_probs, found) if features else log_probs
 
     return predict
+
+
+def make_correct_step(
+    model: Model, method: Method
+) -> Callable[[Variables, Mapping[str, Any]], jax.Array]:
+    """Returns `correct(variables, batch) -> [batch, 2 ** modalities]`.
+
+    Whether the prediction of each subset, in the order of
+    `shapley.coalitions`, is right: 1 or 0.
+    """
+    masks = jnp.asarray(shapley.coalitions(len(model.modalities)), jnp.float32)
+
+    def correct(variables: Variables, batch: Mapping[str, Any]) -> jax.Array:
+        features = model.encode(variables.params, batch["inputs"], None)
+        head = bind_head(model, method, variables)
+        logits = jax.vmap(head, in_axes=(None, 0))(features, masks)
+        right = logits.argmax(axis=-1) == batch["label"]
+        return right.T.astype(jnp.float32)
+
+    return correct
 
 
 def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:

@@ -61,22 +61,20 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     return Subsets(log_p[0], log_p[1 : 1 + count], log_p[1 + count :])
 
 
-def at_label(log_probs: Array, label: jax.Array) -> jax.Array:
+def at_label(log_probs: Array, label: Array) -> jax.Array:
     """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`."""
     index = jnp.broadcast_to(label, log_probs.shape[:-1])[..., None]
     return jnp.take_along_axis(log_probs, index, axis=-1)[..., 0]
 
 
 def joint_contribution(
-    log_probs: Subsets, log_prior: Array, label: jax.Array
+    log_probs: Subsets, log_prior: Array, label: Array
 ) -> jax.Array:
     """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`."""
     return at_label(log_probs.full, label) - jnp.take(log_prior, label)
 
 
-def conditional_contributions(
-    log_probs: Subsets, label: jax.Array
-) -> jax.Array:
+def conditional_contributions(log_probs: Subsets, label: Array) -> jax.Array:
     """phi_CMI `[modalities, batch]` in nats."""
     return at_label(log_probs.full, label) - at_label(log_probs.without, label)
 

@@ -9,6 +9,8 @@ A folder belongs to one configuration: opening it with another is an error, so
 that a resumed run can only be the run that was interrupted.
 """
 
+import functools
+import hashlib
 import importlib.metadata
 import json
 import math
@@ -78,7 +80,8 @@ def versions() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "packages": packages,
-        "code": _git_revision(),
+        "code": source_digest(),
+        "revision": _git_revision(),
         "device_kind": devices[0].device_kind,
         "device_count": len(devices),
     }
@@ -177,6 +180,18 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
             )
     elif old != new:
         yield f"{path}: {old!r} there, {new!r} now"
+
+
+@functools.cache
+def source_digest() -> str:
+    """Returns a digest of the sources of `arm_jax` and `bounds`."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parent.parent
+    for package in ("arm_jax", "bounds"):
+        for file in sorted((root / package).rglob("*.py")):
+            digest.update(file.relative_to(root).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _git_revision() -> str | None:

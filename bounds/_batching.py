@@ -189,7 +189,10 @@ def _minimum(state: _broja.State) -> Minimum:
 def _start(
     p1y: jax.Array, p2y: jax.Array, tol: jax.Array, *, lanes_last: bool
 ) -> _broja.State:
-    start = partial(_broja.start, tol=tol)
+
+    def start(p1y: jax.Array, p2y: jax.Array) -> _broja.State:
+        return _broja.start(_broja.prepare(p1y, p2y, tol))
+
     return (start if lanes_last else jax.vmap(start))(p1y, p2y)
 
 

@@ -26,6 +26,7 @@ def get_config(method: str = "joint") -> ConfigDict:
             "batch_size": 128,
             "options": {
                 "protocol": "speaker",
+                "held_out": -1,
                 "normalize_loudness": True,
                 "path": "",
                 "source_dir": "",

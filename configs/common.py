@@ -1,6 +1,7 @@
 """What the training configs share."""
 
 import dataclasses
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -16,9 +17,78 @@ def training(method: str) -> ConfigDict:
     `--config.method.options.balance=1.0`.
     """
     blocks = {
-        "method": {"name": method, "options": methods.default_options(method)},
+        "method": _method(method),
         "model": dataclasses.asdict(ModelConfig()),
         "optimizer": dataclasses.asdict(OptimizerConfig()),
         "train": dataclasses.asdict(TrainConfig()),
     }
     return ConfigDict(blocks)
+
+
+# The methods of a comparison, the baseline of the differences first.
+METHODS = (
+    "joint",
+    "unimodal",
+    "uniform",
+    "ogm_ge",
+    "agm",
+    "mla",
+    "pmr",
+    "sample_valuation",
+    "arm_released",
+    "arm",
+)
+
+
+def comparison(
+    training: ConfigDict,
+    seeds: int,
+    *,
+    without: tuple[str, ...] = (),
+    variants: dict[str, dict[str, Any]] | None = None,
+) -> ConfigDict:
+    """Returns the config of a comparison of methods, and of ARM's parts.
+
+    Args:
+      training: config of one run; its method does not matter.
+      seeds: of each run.
+      without: methods that are not defined for this data set.
+      variants: name to options of the data set, such as its folds, that every
+        method is trained and tested on; results are pooled.
+    """
+    training = training.copy_and_resolve_references()
+    training.train.seeds = seeds
+    del training.method
+    runs = {m: _method(m) for m in METHODS if m not in without}
+    parts: dict[str, dict[str, Any]] = {
+        "arm_no_fusion": {"fusion": "none"},
+        "arm_no_balance": {"balance": 0.0},
+        "arm_no_resampling": {"replay": 0.0},
+        "arm_strict": {"form": "strict"},
+        "arm_running_fusion": {"fusion": "running"},
+    }
+    weights: dict[str, dict[str, Any]] = {
+        "arm_balance_half": {"balance": 0.25},
+        "arm_balance_double": {"balance": 1.0},
+        "arm_unimodal_half": {"unimodal": 0.5},
+        "arm_unimodal_double": {"unimodal": 2.0},
+    }
+    groups = {
+        "Methods": tuple(runs),
+        "Ablation": ("arm", "uniform", *parts),
+        "Sensitivity": ("arm", *weights),
+    }
+    for label, options in (parts | weights).items():
+        runs[label] = _method("arm", **options)
+    return ConfigDict(
+        {
+            "training": training,
+            "runs": runs,
+            "groups": groups,
+            "variants": variants or {"all": {}},
+        }
+    )
+
+
+def _method(name: str, **options: Any) -> dict[str, Any]:
+    return {"name": name, "options": methods.default_options(name) | options}

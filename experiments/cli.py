@@ -30,6 +30,19 @@ def required(flag: flags.FlagHolder) -> Any:
     return flag.value
 
 
+def config() -> dict[str, Any]:
+    """Returns the config that the flags name, as a plain dict.
+
+    Raises:
+      InputError: none was given, or it cannot be read.
+    """
+    given = required(CONFIG)
+    try:
+        return to_dict(given)
+    except OSError as error:  # how ml_collections reports a missing file
+        raise InputError(_last_words(error)) from error
+
+
 def to_dict(config: config_dict.ConfigDict) -> dict[str, Any]:
     """Returns a config as a plain dict, references resolved."""
     return config.copy_and_resolve_references().to_dict()
@@ -62,15 +75,27 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
 def _parse_flags(argv: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
-    # ml_collections raises these for an unknown key, a value of a wrong type
-    # or a config file that is missing.
-    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        sys.exit(_fail(error, 2))
-    except flags.Error as error:
-        sys.exit(_fail(error, 2))
+    # ml_collections raises all of these, for an unknown key, a value of a
+    # wrong type, or whatever a config file raises.
+    except (
+        AttributeError, KeyError, TypeError, ValueError, flags.Error
+    ) as error:  # fmt: skip
+        sys.exit(_fail(InputError(_last_words(error)), 2))
+
+
+def _last_words(error: Exception) -> str:
+    """The message of an error that may quote the traceback of another one.
+
+    What a person got wrong fits one line; a defect of a config file keeps its
+    traceback.
+    """
+    text = str(error.args[0] if isinstance(error, KeyError) else error).strip()
+    last = text.splitlines()[-1].strip()
+    if "Traceback" in text and "InputError" not in last:
+        return text
+    return last.removeprefix("arm_jax.errors.InputError: ")
 
 
 def _fail(error: Exception, status: int) -> int:
-    message = error.args[0] if isinstance(error, KeyError) else error
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)
     return status

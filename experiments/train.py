@@ -17,7 +17,7 @@ import numpy as np
 from arm_jax import config as config_lib
 from arm_jax import loop
 from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
-from experiments import cli, interactions
+from experiments import bridge, cli, interactions
 from experiments.report import figure, markdown_table, mean_and_sd
 
 # Which variables a test accuracy belongs to.
@@ -48,25 +48,35 @@ def train(
     if results_file.exists():
         return read_json(results_file)
     start = time.monotonic()
-    outcome = loop.train(run, folder, progress=progress)
+    outcome = loop.train(
+        run,
+        folder,
+        progress=progress,
+        measure=lambda predictions: bridge.of_predictions(
+            predictions, run.model.modalities
+        ),
+    )
     timings = JsonLines(folder / "timings.jsonl")
     timings.append({"seconds": time.monotonic() - start})
     if outcome is None:
         return None
     last = run.score(outcome.last, "test")
     selected = run.score(outcome.best.variables, "test")
+    shapley = run.shapley(outcome.last, "test")
     results = {
         "method": run_config.method.name,
         "dataset": run.dataset.name,
         "modalities": list(run.model.modalities),
         "examples": {k: len(v) for k, v in run.dataset.splits.items()},
         "steps": run.total_steps,
+        "class_names": list(run.dataset.class_names),
         "training_seconds": sum(r["seconds"] for r in timings.read()),
         "runs": [
             {
                 "seed": seed,
                 "selected_step": int(outcome.best.step[number]),
                 "test": {"last": last[number], "selected": selected[number]},
+                "shapley": shapley[number],
             }
             for number, seed in enumerate(run.seeds)
         ],
@@ -233,7 +243,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
     workdir = cli.required(cli.WORKDIR)
-    results = train(cli.to_dict(cli.required(cli.CONFIG)), workdir)
+    results = train(cli.config(), workdir)
     if results is None:
         print("interrupted; the same command resumes the run")
         return 130

@@ -111,6 +111,7 @@ class AvDigits(tfds.core.GeneratorBasedBuilder):
 def load(
     *,
     protocol: str = "speaker",
+    held_out: int = -1,
     normalize_loudness: bool = True,
     path: str = "",
     source_dir: str = "",
@@ -122,6 +123,9 @@ def load(
       protocol: "speaker" tests on a speaker (lucas) that was never heard and
         validates on another one (theo); "official" tests on takes 0 to 4 of
         all speakers and validates on takes 5 to 9. The images are the same.
+      held_out: number of a training speaker who becomes the test speaker, and
+        whose pairs are not trained on: what is chosen on all of them in turn
+        was chosen without the test speaker. -1 leaves the protocol as it is.
       normalize_loudness: subtract from each spectrogram its mean, so that how
         loud a speaker was recorded does not matter.
       path: the packed file; empty for avdigits.npz in the folder of the
@@ -140,7 +144,8 @@ def load(
       their own.
 
     Raises:
-      InputError: unknown protocol, or missing or inconsistent files.
+      InputError: unknown protocol or speaker, or missing or inconsistent
+        files.
     """
     if protocol not in PROTOCOLS:
         raise InputError(
@@ -158,6 +163,8 @@ def load(
         )
         for name in SPLITS
     }
+    if held_out >= 0:
+        splits = _hold_out(splits, held_out)
     if normalize_loudness:
         splits = {k: _equally_loud(split) for k, split in splits.items()}
     return checked(
@@ -226,6 +233,21 @@ def _check_pairs(
                 f"avdigits: {source}: {key}[{at}] is {pairs[at].tolist()}, "
                 f"{why}"
             )
+
+
+def _hold_out(splits: Mapping[str, Split], speaker: int) -> dict[str, Split]:
+    train = splits["train"]
+    speakers = train.groups["speaker"]
+    if speaker not in speakers:
+        raise InputError(
+            f"avdigits: held_out {speaker} is no training speaker; these are "
+            + ", ".join(map(str, np.unique(speakers)))
+        )
+    return {
+        **splits,
+        "train": train.where(speakers != speaker),
+        "test": train.where(speakers == speaker),
+    }
 
 
 def _equally_loud(split: Split) -> Split:

@@ -29,6 +29,15 @@ class Split:
     def __len__(self) -> int:
         return len(self.label)
 
+    def where(self, chosen: np.ndarray) -> "Split":
+        """Returns the examples that `chosen`, bool `[n]`, marks."""
+        return Split(
+            inputs={name: x[chosen] for name, x in self.inputs.items()},
+            label=self.label[chosen],
+            id=self.id[chosen],
+            groups={name: x[chosen] for name, x in self.groups.items()},
+        )
+
     def take(self, indices: np.ndarray) -> dict:
         """Returns the examples at `indices` as one batch."""
         return {

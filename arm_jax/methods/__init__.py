@@ -50,6 +50,7 @@ class Forward(NamedTuple):
       step: number of steps taken before this one, for schedules.
       memory: of the method, see `Method.init`.
       turn: which of the method's turns this is, a Python integer.
+      parameters: of the method, see `Method.parameters`.
       axis_name: of the mapped device axis, or None.
     """
 
@@ -59,6 +60,7 @@ class Forward(NamedTuple):
     step: jax.Array
     memory: Memory = ()
     turn: int = 0
+    parameters: Any = ()
     axis_name: str | None = None
 
     def log_probs(self) -> Subsets:
@@ -82,6 +84,15 @@ class Forward(NamedTuple):
         if self.axis_name is not None:
             sums = jax.lax.psum(sums, self.axis_name)
         return sums[0] / jnp.maximum(sums[1], 1e-12)
+
+    def gather(self, x: jax.Array) -> jax.Array:
+        """`x`, `[batch, ...]`, of all devices, along the first axis.
+
+        For what is no function of means over the batch, such as a histogram.
+        """
+        if self.axis_name is None:
+            return x
+        return jax.lax.all_gather(x, self.axis_name, tiled=True)
 
 
 class Context(NamedTuple):
@@ -139,8 +150,11 @@ class Method(NamedTuple):
         for any.
       init: `init(context) -> memory`: a pytree of arrays that lives in the
         training state.
+      parameters: `parameters(context, key) -> parameters`: a pytree of arrays
+        of the method's own, trained like the model's.
       fuse: `fuse(head, features, mask, memory) -> logits`, in training and in
-        prediction; None leaves the model's head as it is.
+        prediction; None leaves the model's head as it is. The method's own
+        parameters, if it has any, are a fifth argument.
       update: `update(gradients, metrics, memory, key) -> (gradients, memory)`,
         after the average over devices; the key is the same on all of them.
       turns: updates a batch, from the number of modalities.
@@ -156,6 +170,7 @@ class Method(NamedTuple):
     fusion: str = "concat"
     modality_counts: tuple[int, ...] = ()
     init: Callable[[Context], Memory] = _no_memory
+    parameters: Callable[[Context, jax.Array], Any] | None = None
     fuse: Callable[..., jax.Array] | None = None
     update: Callable[..., tuple[Any, Memory]] | None = None
     turns: Callable[[int], int] = lambda modalities: 1

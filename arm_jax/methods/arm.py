@@ -53,7 +53,7 @@ def method(
     joint: float = 0.0,
     form: str = "loose",
     fusion: str = "sample",
-    temperature: float = 1.0,
+    temperature: float = 3.0,
     replay: float = 0.5,
     warmup: int = 2,
 ) -> Method:
@@ -242,7 +242,7 @@ def _begin_epoch(
     at = np.arange(len(survey.label)), survey.label
     log_probs: Subsets = survey.log_probs
     without = log_probs.without[at[0], :, at[1]]
-    phi = log_probs.full[at][:, None] - without
+    phi = np.asarray(log_probs.full[at][:, None] - without)
     return memory, replay_weakest(phi, round(replay * len(phi)), rng)
 
 

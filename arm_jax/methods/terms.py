@@ -54,3 +54,12 @@ def check_weights(method: str, **weights: Any) -> None:
             raise InputError(
                 f"method '{method}': {name} must be at least 0, got {weight}"
             )
+
+
+def check_fractions(method: str, **fractions: Any) -> None:
+    """Raises InputError for a fraction outside [0, 1)."""
+    for name, fraction in fractions.items():
+        if not 0 <= fraction < 1:
+            raise InputError(
+                f"method '{method}': {name} must be in [0, 1), got {fraction}"
+            )

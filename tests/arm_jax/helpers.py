@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from arm_jax import methods, parallel, training
 from arm_jax.config import ModelConfig, OptimizerConfig
@@ -40,16 +41,68 @@ def context(modalities=("a", "b")):
     return methods.Context(tuple(modalities), CLASSES, 5)
 
 
-def forward(model, params, batch, *, memory=(), turn=0):
+def forward(model, params, batch, *, memory=(), turn=0, method=None):
     """What a loss sees, as `training.make_train_step` builds it."""
+    head = training.bind_head(
+        model,
+        method or methods.Method(None),
+        training.Variables(params, memory, means={}),
+    )
     return methods.Forward(
         features=model.encode(params, batch["inputs"], None),
-        head=lambda f, mask: model.head(params, f, mask * batch["mask"], {}),
+        head=lambda f, mask: head(f, mask * batch["mask"]),
         log_prior=jnp.log(jnp.full(CLASSES, 1 / CLASSES)),
         step=jnp.zeros((), jnp.int32),
         memory=memory,
         turn=turn,
+        parameters=params.get("method", ()),
     )
+
+
+def bare_forward(features, *, head=None, memory=(), turn=0):
+    """Features given by hand, which are the logits unless there is a head."""
+    features = {k: jnp.asarray(x, jnp.float32) for k, x in features.items()}
+    return methods.Forward(
+        features=features,
+        head=head
+        or (lambda f, mask: sum(mask[m] * x for m, x in enumerate(f.values()))),
+        log_prior=jnp.zeros(()),
+        step=jnp.zeros((), jnp.int32),
+        memory=memory,
+        turn=turn,
+    )
+
+
+def bare_batch(label, modalities=2):
+    label = np.asarray(label, np.int32)
+    return {
+        "label": label,
+        "mask": np.ones((len(label), modalities), np.float32),
+    }
+
+
+def loss(method, *, modalities=("a", "b"), size=8, turn=0, memory=None):
+    """Returns (parameters, `loss(parameters) -> (scalar, metrics)`).
+
+    As training starts, with the memory of the start unless one is given.
+    """
+    model = tiny_model(modalities, method.fusion)
+    state = training.create_state(model, method, optax.identity(), seed=0)
+    variables = state.variables
+    batch = tiny_batch(size=size, modalities=modalities)
+
+    def of(params):
+        seen = forward(
+            model,
+            params,
+            batch,
+            memory=variables.memory if memory is None else memory,
+            turn=turn,
+            method=method,
+        )
+        return method.loss(seen, batch)
+
+    return variables.params, of
 
 
 def steps(method, modalities=("a", "b"), *, learning_rate=1e-2):
@@ -67,3 +120,42 @@ def steps(method, modalities=("a", "b"), *, learning_rate=1e-2):
     )
     state = training.create_state(model, method, optimizer, seed=0)
     return state, jax.jit(plain), mapped
+
+
+def check_jit_and_gradients(method, modalities=("a", "b")):
+    """The loss is finite, so are its gradients, and jit changes nothing."""
+    params, of = loss(method, modalities=modalities)
+    value, metrics = of(params)
+    assert np.isfinite(value)
+    jitted, gradient = jax.jit(jax.value_and_grad(of, has_aux=True))(params)
+    np.testing.assert_allclose(jitted[0], value, rtol=1e-5)
+    assert jitted[1].keys() == metrics.keys()
+    for leaf in jax.tree.leaves(gradient):
+        assert np.isfinite(leaf).all()
+
+
+def check_devices(state, plain, mapped):
+    """Twenty steps over the devices are those on the whole batch.
+
+    Args as `steps` returns them.
+    """
+    over_devices = parallel.update(mapped)
+    # One run: the axis of runs has length 1.
+    spread = parallel.replicate(jax.tree.map(lambda x: x[None].copy(), state))
+    for step in range(20):
+        batch = tiny_batch(seed=step, size=16)
+        state, expected = plain(state, batch)
+        one_run = jax.tree.map(lambda x: x[None], batch)
+        spread, found = over_devices(spread, parallel.split(one_run, axis=1))
+        jax.block_until_ready(found)
+    assert jax.local_device_count() > 1
+    for a, b in zip(
+        jax.tree.leaves(state.variables),
+        jax.tree.leaves(spread.variables),
+        strict=True,
+    ):
+        np.testing.assert_allclose(b[0], a, atol=1e-6)
+    for key in expected:
+        np.testing.assert_allclose(
+            found[key][0], expected[key], rtol=1e-5, atol=1e-5, err_msg=key
+        )

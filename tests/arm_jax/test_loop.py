@@ -13,7 +13,8 @@ from arm_jax.checkpoint import Checkpoints
 from arm_jax.errors import InputError, TrainingError
 from arm_jax.workdir import JsonLines
 
-STEPS_PER_EPOCH = 140 // 20
+# 140 examples in batches of 20; from the second epoch on 70 copies more.
+EPOCH_ENDS = (7, 17, 27, 37)
 
 
 def make_config(npz_file: Path, **blocks) -> config_lib.Config:
@@ -24,7 +25,8 @@ def make_config(npz_file: Path, **blocks) -> config_lib.Config:
             "options": {"path": str(npz_file)},
         },
         "model": {"hidden": (8,), "features": 6, "dropout": 0.2},
-        "method": {"name": "arm"},
+        "method": {"name": "arm", "options": {"warmup": 1}},
+        "optimizer": {"learning_rate": 1e-2},
         "train": {"epochs": 4, "log_every": 3, "seeds": 2},
     }
     for name, block in blocks.items():
@@ -62,16 +64,16 @@ def test_lines_of_a_run(whole, run):
     records = [r for r in records if r["seed"] == 1]
     train = [r for r in records if r["split"] == "train"]
     assert [r["step"] for r in train] == [
-        s for s in range(1, 29) if s % 3 == 0 or s % STEPS_PER_EPOCH == 0
+        s for s in range(1, 38) if s % 3 == 0 or s in EPOCH_ENDS
     ]
     validation = [r for r in records if r["split"] == "validation"]
-    assert [r["step"] for r in validation] == [7, 14, 21, 28]
+    assert [r["step"] for r in validation] == list(EPOCH_ENDS)
     for key in ("accuracy", "accuracy_loud", "phi_cmi_quiet", "phi_mi"):
         assert key in validation[0]
     for key in ("loss", "gradient_norm", "update_norm", "contribution_gap"):
         assert key in train[0]
-    assert train[-1]["loss"] < train[0]["loss"]
-    assert run.total_steps == 28
+    assert train[-1]["cross_entropy"] < train[0]["cross_entropy"]
+    assert run.total_steps == 37
 
 
 def test_same_seed_gives_the_same_run(whole, run, tmp_path):
@@ -80,13 +82,14 @@ def test_same_seed_gives_the_same_run(whole, run, tmp_path):
     assert lines(tmp_path) == lines(whole[1])
 
 
-@pytest.mark.parametrize("stop_after", [14, 8])
+@pytest.mark.parametrize("stop_after", [17, 8])
 def test_resumed_run_is_the_uninterrupted_one(whole, run, tmp_path, stop_after):
-    # 14 is an epoch's end; 8 is within an epoch, and rounds up to line 9.
+    # 17 is an epoch's end; 8 is within an epoch, among its copies, and
+    # rounds up to line 9.
     assert (
         loop.train(run, tmp_path, stop_after=stop_after, progress=False) is None
     )
-    assert JsonLines(tmp_path / "metrics.jsonl").read()[-1]["step"] in (14, 9)
+    assert JsonLines(tmp_path / "metrics.jsonl").read()[-1]["step"] in (17, 9)
     outcome = loop.train(run, tmp_path, progress=False)
     assert_same_state(outcome.last, whole[0].last)
     assert_same_state(outcome.best, whole[0].best)
@@ -153,13 +156,13 @@ def damage(folder: Path) -> None:
 
 
 def test_damaged_checkpoint_falls_back(whole, run, tmp_path, caplog):
-    loop.train(run, tmp_path, stop_after=21, progress=False)
-    damage(tmp_path / "checkpoints" / "21")
+    loop.train(run, tmp_path, stop_after=27, progress=False)
+    damage(tmp_path / "checkpoints" / "27")
     outcome = loop.train(run, tmp_path, progress=False)
     assert_same_state(outcome.last, whole[0].last)
     assert lines(tmp_path) == lines(whole[1])
-    assert (tmp_path / "checkpoints_damaged" / "21_0").is_dir()
-    assert "21 cannot be read" in caplog.text
+    assert (tmp_path / "checkpoints_damaged" / "27_0").is_dir()
+    assert "27 cannot be read" in caplog.text
 
 
 def test_nothing_readable_is_an_error_and_nothing_is_lost(run, tmp_path):
@@ -173,7 +176,9 @@ def test_nothing_readable_is_an_error_and_nothing_is_lost(run, tmp_path):
 
 
 def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):
-    config = make_config(npz_file, method={"name": "tests.arm_jax.nan_loss"})
+    config = make_config(
+        npz_file, method={"name": "tests.arm_jax.nan_loss", "options": {}}
+    )
     run = loop.prepare(config)
     with pytest.raises(
         TrainingError, match=r"loss is nan at step 10 \(seed 0\)"

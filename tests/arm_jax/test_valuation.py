@@ -2,8 +2,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import bounds
 from arm_jax.valuation import (
+    Subsets,
     conditional_contributions,
+    expected_conditional_contributions,
+    expected_joint_contribution,
     joint_contribution,
     subset_log_probs,
     subset_masks,
@@ -123,3 +127,30 @@ def test_means_are_the_informations_of_a_random_table(rng):
     np.testing.assert_allclose(
         (weight * phi[0]).sum() / BIT, conditional, atol=1e-5
     )
+    # The bridge: the contribution gap is I(X1;Y) - I(X2;Y) = U1 - U2.
+    pid = bounds.pid(table)
+    np.testing.assert_allclose(
+        (weight * (phi[0] - phi[1])).sum() / BIT,
+        pid.unique1 - pid.unique2,
+        atol=1e-5,
+    )
+
+
+def test_expected_contributions_are_expectations(rng):
+    """Their definition, summed over labels drawn from the prediction."""
+    p = rng.dirichlet(np.ones(3), size=(5, 7))
+    log_p = jnp.log(jnp.asarray(p, jnp.float32))
+    log_probs = Subsets(log_p[0], log_p[1:3], log_p[3:])
+    log_prior = jnp.log(jnp.array([0.2, 0.3, 0.5]))
+    joint = conditional = 0
+    for y in range(3):
+        label = jnp.full(7, y)
+        weight = p[0][:, y]
+        joint += weight * joint_contribution(log_probs, log_prior, label)
+        conditional += weight * conditional_contributions(log_probs, label)
+    np.testing.assert_allclose(
+        expected_joint_contribution(log_probs, log_prior), joint, atol=1e-5
+    )
+    found = expected_conditional_contributions(log_probs)
+    np.testing.assert_allclose(found, conditional, atol=1e-5)
+    assert (found >= -1e-6).all()

@@ -19,9 +19,7 @@ TOL = 1.1e-9
 
 
 def parts(out):
-    return np.stack(
-        [out.redundancy, out.unique1, out.unique2, out.synergy], -1
-    )
+    return np.stack([out.redundancy, out.unique1, out.unique2, out.synergy], -1)
 
 
 def gate(function, n=2, noise=0.0):

@@ -9,8 +9,16 @@ import configs
 from arm_jax import methods
 from arm_jax.config import Config, from_mapping
 from experiments import cli
+from experiments.compare import plan
 
 TRAINING = ("avdigits", "mfeat", "mosi", "npz", "watch")
+COMPARISONS = (
+    "compare_avdigits",
+    "compare_mfeat",
+    "compare_mosi",
+    "compare_watch",
+    "select_avdigits",
+)
 
 
 def test_every_config_has_its_command():
@@ -27,3 +35,13 @@ def test_training_configs_convert(name, method):
     config = from_mapping(Config, cli.to_dict(module.get_config(method)))
     assert config.method.name == method
     assert config.method.options == methods.default_options(method)
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons_are_complete(name):
+    module = importlib.import_module(f"configs.{name}")
+    runs = plan(cli.to_dict(module.get_config()))
+    assert set(methods.names()) <= set(runs)
+    for variants in runs.values():
+        for config in variants.values():
+            from_mapping(Config, config)

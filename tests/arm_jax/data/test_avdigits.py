@@ -329,3 +329,25 @@ def test_the_real_file(protocol):
     assert first.std() > 1
     assert last.std() > 1
     assert np.abs(first - last).max() > 1
+
+
+def test_training_speaker_held_out(load):
+    whole = load()
+    train = whole.splits["train"]
+    speaker = int(train.groups["speaker"][0])
+    held_out = load(held_out=speaker)
+    test = held_out.splits["test"]
+    assert set(test.groups["speaker"]) == {speaker}
+    assert speaker not in held_out.splits["train"].groups["speaker"]
+    assert sorted(
+        test.id.tolist() + held_out.splits["train"].id.tolist()
+    ) == sorted(train.id.tolist())
+    np.testing.assert_array_equal(
+        held_out.splits["validation"].id, whole.splits["validation"].id
+    )
+
+
+def test_speaker_who_is_not_in_training(load):
+    test_speaker = int(load().splits["test"].groups["speaker"][0])
+    with pytest.raises(InputError, match="is no training speaker; these are"):
+        load(held_out=test_speaker)

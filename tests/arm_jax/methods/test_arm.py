@@ -5,8 +5,14 @@ import pytest
 
 from arm_jax import methods
 from arm_jax.errors import InputError
+from arm_jax.methods.arm import fusion_weights, replay_weakest
 from arm_jax.methods.terms import contribution_gap
-from arm_jax.valuation import conditional_contributions
+from arm_jax.valuation import (
+    Subsets,
+    conditional_contributions,
+    expected_conditional_contributions,
+    subset_log_probs,
+)
 from tests.arm_jax import helpers
 
 
@@ -39,7 +45,9 @@ def term_gradient(form, modalities):
 
     def value(params, balance):
         method = methods.create(
-            "arm", {"form": form, "balance": balance, "unimodal": 0.0}
+            "arm",
+            {"form": form, "balance": balance, "unimodal": 0.0}
+            | {"fusion": "none"},
         )
         forward = helpers.forward(model, params, batch)
         return method.loss(forward, batch)[0]
@@ -83,7 +91,9 @@ def test_without_its_terms_it_is_joint():
     params = model.init(jax.random.key(0))
     batch = helpers.tiny_batch()
     forward = helpers.forward(model, params, batch)
-    plain = methods.create("arm", {"unimodal": 0.0, "balance": 0.0})
+    plain = methods.create(
+        "arm", {"unimodal": 0.0, "balance": 0.0, "fusion": "none"}
+    )
     np.testing.assert_allclose(
         plain.loss(forward, batch)[0],
         methods.create("joint", {}).loss(forward, batch)[0],
@@ -96,12 +106,130 @@ def test_without_its_terms_it_is_joint():
     [
         ({"balance": -0.1}, "balance must be at least 0, got -0.1"),
         ({"unimodal": -1.0}, "unimodal must be at least 0"),
+        ({"joint": float("nan")}, "joint must be at least 0, got nan"),
         ({"form": "hard"}, "form must be one of .* got 'hard'"),
+        ({"fusion": "sum"}, "fusion must be one of .* got 'sum'"),
+        ({"temperature": 0.0}, "temperature must be above 0"),
+        ({"replay": 1.5}, "replay must be at most 1, got 1.5"),
+        ({"warmup": -1}, "warmup must be at least 0, got -1"),
     ],
 )
 def test_bad_options(options, message):
-    batch = helpers.tiny_batch()
-    model = helpers.tiny_model()
-    forward = helpers.forward(model, model.init(jax.random.key(0)), batch)
     with pytest.raises(InputError, match=message):
-        methods.create("arm", options).loss(forward, batch)
+        methods.create("arm", options)
+
+
+def test_fusion_weights_by_hand():
+    contributions = jnp.array([1.0, 0.0, 2.0])
+    everything = fusion_weights(contributions, jnp.ones(3), 1.0)
+    np.testing.assert_allclose(everything.sum(), 3, rtol=1e-6)
+    np.testing.assert_allclose(
+        everything[0] / everything[1], np.exp(1), rtol=1e-5
+    )
+    some = fusion_weights(contributions, jnp.array([1.0, 1, 0]), 0.5)
+    np.testing.assert_allclose(some.sum(), 2, rtol=1e-6)
+    np.testing.assert_allclose(some[0] / some[1], np.exp(2), rtol=1e-5)
+    assert some[2] == 0
+    # A modality alone is never weighted, and no modality is no NaN.
+    np.testing.assert_allclose(
+        fusion_weights(contributions, jnp.array([0.0, 1, 0]), 1.0), [0, 1, 0]
+    )
+    np.testing.assert_array_equal(
+        fusion_weights(contributions, jnp.zeros(3), 1.0), 0
+    )
+
+
+@pytest.mark.parametrize("fusion", ["running", "sample"])
+def test_fusion_leaves_modalities_alone_as_they_are(fusion):
+    method = methods.create("arm", {"fusion": fusion, "temperature": 0.2})
+    model = helpers.tiny_model()
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, helpers.tiny_batch()["inputs"], None)
+    head = lambda f, mask: model.head(params, f, mask, {})
+    memory = jnp.array([2.0, 1.0])
+    fused = lambda f, mask: method.fuse(head, f, mask, memory)
+    plain, weighted = (subset_log_probs(h, features) for h in (head, fused))
+    np.testing.assert_allclose(weighted.alone, plain.alone, atol=1e-6)
+    assert jnp.abs(weighted.full - plain.full).max() > 1e-3
+
+
+def test_running_fusion_follows_the_contributions():
+    method = methods.create("arm", {"fusion": "running"})
+    memory = method.init(helpers.context())
+    for _ in range(500):
+        _, memory = method.update(
+            {}, {"phi_cmi": jnp.log(2.0) * jnp.array([1.5, 0.5])}, memory, None
+        )
+    np.testing.assert_allclose(memory, [1.5, 0.5], rtol=0.01)
+
+
+def test_contributions_do_not_learn_through_the_weights():
+    method = methods.create("arm", {"fusion": "sample", "temperature": 0.1})
+    model = helpers.tiny_model()
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, helpers.tiny_batch()["inputs"], None)
+    head = lambda f, mask: model.head(params, f, mask, {})
+    everything = jnp.ones(2)
+
+    def fused(scale):
+        # The weights are those of `features`, whatever `scale` is.
+        scaled = {name: x * scale for name, x in features.items()}
+        return method.fuse(head, scaled, everything, ()).sum()
+
+    plain = subset_log_probs(head, features)
+    expected = expected_conditional_contributions(plain).T / jnp.log(2.0)
+    weights = fusion_weights(expected, jnp.ones_like(expected), 0.1)
+
+    def fixed(scale):
+        scaled = {
+            name: x * scale * weights[:, m, None]
+            for m, (name, x) in enumerate(features.items())
+        }
+        return head(scaled, everything).sum()
+
+    np.testing.assert_allclose(
+        jax.grad(fused)(1.0), jax.grad(fixed)(1.0), rtol=1e-4
+    )
+
+
+def test_replay_is_drawn_by_the_gap_and_keeps_the_weakest(rng):
+    # Gaps of 0, 1 and 3 bits; the weakest is the second, then the first.
+    phi = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 3.0]])
+    drawn = np.zeros(3)
+    for _ in range(4000):
+        copies = replay_weakest(phi, 1, rng)
+        drawn[copies.row] += 1
+        assert copies.mask.tolist() == [{1: [0, 1], 2: [1, 0]}[copies.row[0]]]
+    np.testing.assert_allclose(drawn / 4000, [0, 0.25, 0.75], atol=0.03)
+
+
+def test_replay_draws_without_replacement(rng):
+    phi = rng.normal(size=(50, 3))
+    copies = replay_weakest(phi, 50, rng)
+    assert sorted(copies.row.tolist()) == list(range(50))
+    np.testing.assert_array_equal(
+        copies.mask.argmax(1), phi[copies.row].argmin(1)
+    )
+
+
+def test_survey_gives_the_right_number_of_copies(rng):
+    method = methods.create("arm", {"replay": 0.3})
+    log_p = np.log(rng.dirichlet(np.ones(3), size=(40, 5))).astype(np.float32)
+    survey = methods.Survey(
+        features={},
+        log_probs=Subsets(log_p[:, 0], log_p[:, 1:3], log_p[:, 3:]),
+        label=rng.integers(3, size=40),
+        log_prior=np.log(np.full(3, 1 / 3)),
+    )
+    memory, copies = method.begin_epoch(survey, (), rng)
+    assert memory == ()
+    assert copies.row.shape == (12,)
+    assert copies.mask.shape == (12, 2)
+    phi = log_p[:, 0][np.arange(40), survey.label][
+        :, None
+    ] - np.take_along_axis(
+        log_p[:, 3:], survey.label[:, None, None], axis=2
+    ).squeeze(2)
+    np.testing.assert_array_equal(
+        copies.mask.argmax(1), phi[copies.row].argmin(1)
+    )

@@ -1,5 +1,7 @@
 """What every method must hold; a new one is tested by being in the folder."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,9 @@ import pytest
 from arm_jax import methods, parallel
 from arm_jax.errors import InputError
 from tests.arm_jax import helpers
+
+# Compiled once for the tests of a method.
+steps = functools.cache(lambda name: helpers.steps(methods.create(name, {})))
 
 MODALITIES = [("a",), ("a", "b"), ("a", "b", "c")]
 
@@ -23,54 +28,18 @@ def test_jit_and_finite_gradients(name, modalities):
     method = methods.create(name, {})
     if not allowed(method, modalities):
         pytest.skip(f"{name} is not defined for {len(modalities)} modalities")
-    model = helpers.tiny_model(modalities, method.fusion)
-    params = model.init(jax.random.key(0))
-    batch = helpers.tiny_batch(modalities=modalities)
-    memory = method.init(helpers.context(modalities))
-
-    def objective(params):
-        forward = helpers.forward(model, params, batch, memory=memory)
-        return method.loss(forward, batch)
-
-    value, metrics = objective(params)
-    assert np.isfinite(value)
-    gradient = jax.grad(lambda p: objective(p)[0])(params)
-    for leaf in jax.tree.leaves(gradient):
-        assert np.isfinite(leaf).all()
-    jitted = jax.jit(objective)(params)
-    np.testing.assert_allclose(jitted[0], value, rtol=1e-5)
-    assert jitted[1].keys() == metrics.keys()
+    helpers.check_jit_and_gradients(method, modalities)
 
 
 @pytest.mark.parametrize("name", methods.names())
 def test_pmap_is_jit_on_the_whole_batch(name):
-    state, plain, mapped = helpers.steps(methods.create(name, {}))
-    over_devices = parallel.update(mapped)
-    # One run: the axis of runs has length 1.
-    spread = parallel.replicate(jax.tree.map(lambda x: x[None].copy(), state))
-    for step in range(20):
-        batch = helpers.tiny_batch(seed=step)
-        state, expected = plain(state, batch)
-        one_run = jax.tree.map(lambda x: x[None], batch)
-        spread, found = over_devices(spread, parallel.split(one_run, axis=1))
-        jax.block_until_ready(found)
-    assert jax.local_device_count() > 1
-    for a, b in zip(
-        jax.tree.leaves(state.variables),
-        jax.tree.leaves(spread.variables),
-        strict=True,
-    ):
-        np.testing.assert_allclose(b[0], a, atol=1e-6)
-    for key in expected:
-        np.testing.assert_allclose(
-            found[key][0], expected[key], atol=1e-5, err_msg=key
-        )
+    helpers.check_devices(*steps(name))
 
 
 @pytest.mark.parametrize("name", methods.names())
 def test_learns_the_tiny_task(name):
-    state, plain, _ = helpers.steps(methods.create(name, {}))
-    batch = helpers.tiny_batch(size=64)
+    state, plain, _ = steps(name)
+    batch = helpers.tiny_batch(size=16)
     first = None
     for _ in range(20):
         state, metrics = plain(state, batch)
@@ -116,15 +85,10 @@ def test_unknown_option():
 
 
 def test_dotted_path_is_a_users_own_loss():
-    own = methods.create("tests.arm_jax.methods.own_loss", {"scale": 2.0})
-    batch = helpers.tiny_batch()
-    model = helpers.tiny_model()
-    params = model.init(jax.random.key(0))
-    forward = helpers.forward(model, params, batch)
-    joint, _ = methods.create("joint", {}).loss(forward, batch)
-    np.testing.assert_allclose(
-        own.loss(forward, batch)[0], 2 * joint, rtol=1e-6
-    )
+    own = methods.create("tests.arm_jax.methods.own_loss", {"focus": 0.0})
+    params, of = helpers.loss(own)
+    _, joint = helpers.loss(methods.create("joint", {}))
+    np.testing.assert_allclose(of(params)[0], joint(params)[0], rtol=1e-6)
 
 
 def test_unknown_module():

@@ -1,0 +1,136 @@
+"""AGM: adaptive gradient modulation through a split of the fused logits.
+
+Li et al., Boosting Multi-modal Model Performance with Adaptive Gradient
+Modulation, ICCV 2023. The logits of the modalities S are a game's value f(S),
+f(nobody) = 0; its Shapley values m_1, .., m_M are logits of the modalities
+that sum to the fused ones. For two modalities
+
+    m_1 = (f(1, 2) - f(2) + f(1)) / 2.
+
+With c_m the batch mean of -log softmax(m_m)[label], at most -log 1e-8 for a
+sample, and C_m its mean over all steps before,
+
+    ratio_m  = exp(mean over n != m of c_n - c_m)
+    target_m = exp(mean over n != m of C_n - C_m)
+    kappa_m  = exp(alpha * min(target_m - ratio_m, 10)),
+
+the gradient that flows from the cross-entropy of the sum into m_m is
+multiplied by kappa_m: a modality that is ahead of its usual lead slows down.
+
+Departures: for more than two modalities, the means over the others are ours,
+not necessarily the paper's. The masked evaluations share the features of the
+full one, dropout included, where the released code runs the network again in
+evaluation mode; and gradients are clipped by `optimizer.clip_norm` or not at
+all, where it clips them once the head's exceed norm 1. A linear head is
+additive over modalities, so there m_m is the logits of modality m alone. There
+are 2^M - 1 evaluations of the head.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from arm_jax import shapley
+from arm_jax.methods import (
+    Batch,
+    Context,
+    Forward,
+    Memory,
+    Method,
+    Metrics,
+    terms,
+)
+from arm_jax.valuation import at_label
+
+# The largest cross-entropy of one sample that enters kappa.
+_LARGEST = 18.420681  # -log 1e-8
+
+
+def method(*, alpha: float = 1.5) -> Method:
+    """Joint training with the gradient into each modality's part scaled.
+
+    Args:
+      alpha: strength; the authors name 1.5 for CREMA-D, 2.5 for AV-MNIST and
+        4 for UR-Funny.
+
+    Raises:
+      InputError: a negative `alpha`.
+    """
+    terms.check_weights("agm", alpha=alpha)
+    return Method(partial(_loss, alpha), init=_init, update=_update)
+
+
+def split(forward: Forward) -> jax.Array:
+    """Logits of the modalities, `[modalities, batch, classes]`.
+
+    Their sum is the fused logits.
+    """
+    count = len(forward.features)
+    # Nobody, the first coalition, has the value 0 whatever the head says.
+    masks = jnp.asarray(shapley.coalitions(count)[1:], jnp.float32)
+    logits = jax.vmap(forward.head, in_axes=(None, 0))(forward.features, masks)
+    weights = jnp.asarray(shapley.weights(count)[:, 1:], logits.dtype)
+    return jnp.tensordot(weights, logits, axes=1)
+
+
+def coefficients(costs: jax.Array, usual: jax.Array, alpha: float) -> jax.Array:
+    """Returns kappa `[modalities]` of c and of C, `[modalities]` each."""
+    ratio, target = jnp.exp(_behind(costs)), jnp.exp(_behind(usual))
+    return jnp.exp(alpha * jnp.minimum(target - ratio, 10))
+
+
+@jax.custom_vjp
+def scale_gradient(x: jax.Array, factor: jax.Array) -> jax.Array:
+    """Returns `x`; the gradient with respect to it is times `factor`."""
+    del factor
+    return x
+
+
+def _scale_forward(x: jax.Array, factor: jax.Array) -> tuple[Any, Any]:
+    return x, factor
+
+
+def _scale_backward(factor: jax.Array, g: jax.Array) -> tuple[Any, Any]:
+    return factor * g, jnp.zeros_like(factor)
+
+
+scale_gradient.defvjp(_scale_forward, _scale_backward)
+
+
+def _behind(costs: jax.Array) -> jax.Array:
+    """Mean cost of the others minus one's own, `[modalities]`; 0 for one."""
+    count = len(costs)
+    return (costs.sum() - count * costs) / max(count - 1, 1)
+
+
+def _init(context: Context) -> Memory:
+    return {
+        "costs": jnp.zeros(len(context.modalities)),
+        "steps": jnp.zeros(()),
+    }
+
+
+def _loss(
+    alpha: float, forward: Forward, batch: Batch
+) -> tuple[jax.Array, Metrics]:
+    label = batch["label"]
+    parts = split(forward)
+    each = -at_label(jax.nn.log_softmax(jax.lax.stop_gradient(parts)), label)
+    costs = forward.mean(jnp.minimum(each, _LARGEST))
+    kappa = coefficients(costs, forward.memory["costs"], alpha)
+    fused = jax.vmap(scale_gradient)(parts, kappa).sum(axis=0)
+    total = -at_label(jax.nn.log_softmax(fused), label).mean()
+    return total, {"costs": costs} | {
+        f"kappa_{name}": kappa[m] for m, name in enumerate(forward.features)
+    }
+
+
+def _update(
+    gradients: Any, metrics: Metrics, memory: Memory, key: jax.Array
+) -> tuple[Any, Memory]:
+    del key
+    steps = memory["steps"] + 1
+    step = (metrics["costs"] - memory["costs"]) / steps
+    return gradients, {"costs": memory["costs"] + step, "steps": steps}

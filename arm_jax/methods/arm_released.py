@@ -1,0 +1,216 @@
+"""What the code released with ARM does, defects included; it is not ARM.
+
+Gao et al., Asymmetric Reinforcing against Multi-modal Representation Bias,
+AAAI 2025, describes contributions of each sample, a balanced loss and
+re-sampling (see `arm`). The code released with it does this, in which x and y
+stand for the features of the two modalities, of width d:
+
+    c   = Linear(x, y)                        the neck, 2d -> d
+    p_k = batch mean of softmax(classifier(k))[label]  for k = c, x, y
+    N_m = normalised mutual information of m and c, all B * d numbers of each
+          as samples, 30 bins
+    C_m = "normalised conditional mutual information" of m and c given the
+          other modality, 2 bins
+    S_x = p_c N_x + p_y (N_x - C_x)           S_y = p_c N_y + p_x (N_y - C_y)
+    logits = classifier(Linear((S_x / S_y) x, (S_y / S_x) y)),
+
+with one classifier d -> classes for all, and is trained on the cross-entropy
+of these logits alone. No gradient passes through the scores S. Defects:
+
+- `crossed`: S_x has p_y, and S_y has p_x.
+- `faulty_information`: C_m is no conditional information, see
+  `estimators.released_conditional_information`.
+- `neck`, `unimodal`: no loss reaches the neck, which stays a random
+  projection, nor the classifier's reading of single modalities.
+- `bound`: the scores may be near 0 or negative, and their ratios anything.
+- Flattened features as samples: N_m is little but the bias of its estimate.
+- Scores of a batch, not of a sample; and they use labels, also in prediction.
+
+Departure: predictions never see labels here, so they use running averages of
+the two scores in training. Encoders and data are the project's.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from arm_jax import estimators
+from arm_jax.errors import InputError
+from arm_jax.methods import (
+    Batch,
+    Context,
+    Forward,
+    Memory,
+    Method,
+    Metrics,
+    terms,
+)
+from arm_jax.valuation import Head, at_label
+
+
+def method(
+    *,
+    crossed: bool = True,
+    faulty_information: bool = True,
+    neck: float = 0.0,
+    unimodal: float = 0.0,
+    bound: float = 0.0,
+    decay: float = 0.99,
+) -> Method:
+    """The released code; every default is what it does.
+
+    Args:
+      crossed: weigh by the other modality's probability, or by one's own.
+      faulty_information: the released formula, or the plug-in normalised
+        conditional mutual information.
+      neck: weight of a cross-entropy of classifier(c), which trains the neck.
+      unimodal: weight of the cross-entropies of single modalities.
+      bound: largest ratio of the scores, its inverse the smallest; at least
+        1, or 0 for none.
+      decay: a step, of the running averages of the scores.
+
+    Raises:
+      InputError: a negative weight, a bound between 0 and 1, or a decay
+        outside [0, 1).
+    """
+    terms.check_weights("arm_released", neck=neck, unimodal=unimodal)
+    terms.check_fractions("arm_released", decay=decay)
+    if not (bound == 0 or bound >= 1):
+        raise InputError(
+            f"method 'arm_released': bound must be 0 or at least 1, got {bound}"
+        )
+
+    def loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
+        own, label = forward.parameters, batch["label"]
+        x, y = forward.features.values()
+        c = _linear(own["neck"], jnp.concatenate([x, y], axis=-1))
+        each = at_label(
+            jax.nn.log_softmax(
+                _linear(own["classifier"], jnp.stack([c, x, y]))
+            ),
+            label,
+        )
+        now = scores(
+            forward.mean(jnp.exp(jax.lax.stop_gradient(each))),
+            *(forward.gather(jax.lax.stop_gradient(f)) for f in (c, x, y)),
+            crossed=crossed,
+            faulty_information=faulty_information,
+        )
+        scales = _scales(now, bound)
+        logits = _classify(own, (x, y), scales)
+        total = -at_label(jax.nn.log_softmax(logits), label).mean()
+        c_loss, *alone = -each.mean(axis=-1)
+        return total + neck * c_loss + unimodal * sum(alone), {
+            "scores": now
+        } | {
+            f"scale_{name}": scales[m]
+            for m, name in enumerate(forward.features)
+        }
+
+    return Method(
+        loss,
+        modality_counts=(2,),
+        init=_init,
+        parameters=_parameters,
+        fuse=partial(_fuse, bound),
+        update=partial(_update, decay),
+    )
+
+
+def scores(
+    probability: jax.Array,
+    c: jax.Array,
+    x: jax.Array,
+    y: jax.Array,
+    *,
+    crossed: bool,
+    faulty_information: bool,
+) -> jax.Array:
+    """Returns (S_x, S_y).
+
+    Args:
+      probability: p_c, p_x, p_y.
+      c: features of the neck, `[batch, width]`.
+      x: features of the first modality, `[batch, width]`.
+      y: features of the second modality, `[batch, width]`.
+      crossed: see `method`.
+      faulty_information: see `method`.
+    """
+    conditional = (
+        estimators.released_conditional_information
+        if faulty_information
+        else estimators.normalized_conditional_mutual_information
+    )
+    p_c, p_x, p_y = probability
+    if crossed:
+        p_x, p_y = p_y, p_x
+    c, x, y = c.ravel(), x.ravel(), y.ravel()
+
+    def score(own: jax.Array, other: jax.Array, p: jax.Array) -> jax.Array:
+        n = estimators.normalized_mutual_information(own, c, bins=30)
+        return p_c * n + p * (n - conditional(own, c, other, bins=2))
+
+    return jnp.stack([score(x, y, p_x), score(y, x, p_y)])
+
+
+def _scales(found: jax.Array, bound: float) -> jax.Array:
+    ratio = found[0] / found[1]
+    if bound:
+        ratio = jnp.clip(ratio, 1 / bound, bound)
+    return jnp.stack([ratio, 1 / ratio])
+
+
+def _classify(own: Any, features: Any, scales: jax.Array) -> jax.Array:
+    x, y = features
+    scaled = jnp.concatenate([scales[0] * x, scales[1] * y], axis=-1)
+    return _linear(own["classifier"], _linear(own["head"], scaled))
+
+
+def _fuse(
+    bound: float,
+    head: Head,
+    features: Mapping[str, jax.Array],
+    mask: jax.Array,
+    memory: Memory,
+    own: Any,
+) -> jax.Array:
+    # The model's own head has no part in this method and is not trained.
+    del head
+    kept = [f * mask[..., m, None] for m, f in enumerate(features.values())]
+    return _classify(own, kept, _scales(memory["scores"], bound))
+
+
+def _init(context: Context) -> Memory:
+    # Only the ratio counts: it is 1 before the first step, and what the steps
+    # say, whatever the decay, after it.
+    return {"scores": jnp.full(len(context.modalities), 1e-12, float)}
+
+
+def _update(
+    decay: float, gradients: Any, metrics: Metrics, memory: Memory, key: Any
+) -> tuple[Any, Memory]:
+    del key
+    old, new = memory["scores"], metrics["scores"]
+    return gradients, {"scores": decay * old + (1 - decay) * new}
+
+
+def _parameters(context: Context, key: jax.Array) -> Any:
+    width = context.features
+    shapes = {
+        "neck": (2 * width, width),
+        "head": (2 * width, width),
+        "classifier": (width, context.num_classes),
+    }
+    keys = jax.random.split(key, len(shapes))
+    make = jax.nn.initializers.lecun_normal()
+    return {
+        name: {"kernel": make(k, shape), "bias": jnp.zeros(shape[1])}
+        for k, (name, shape) in zip(keys, shapes.items(), strict=True)
+    }
+
+
+def _linear(parameters: Any, x: jax.Array) -> jax.Array:
+    return x @ parameters["kernel"] + parameters["bias"]

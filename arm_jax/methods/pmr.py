@@ -1,0 +1,121 @@
+"""PMR: prototypical modality rebalance.
+
+Fan et al., PMR: Prototypical Modal Rebalance for Multimodal Learning, CVPR
+2023. Before each epoch, the prototype c_{m,k} of class k in modality m becomes
+
+    momentum * c_{m,k} + (1 - momentum) * mean feature of class k,
+
+the mean feature itself before the first epoch. Samples are classified by
+distance to the prototypes, q_m = softmax over k of -|f_m - c_{m,k}|; with s_m
+the batch mean of q_m(label), the loss is
+
+    CE(all) + alpha * CE(q_weakest),
+
+in nats, the last term for the modality of the smallest s_m.
+
+Departures: prototypes are means over the whole training split, not over a
+tenth of its batches. The definition has two modalities; with more the weakest
+one alone has the term. There is no window of epochs; it is on throughout.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from arm_jax.methods import (
+    Batch,
+    Context,
+    Forward,
+    Memory,
+    Method,
+    Metrics,
+    Survey,
+    terms,
+)
+from arm_jax.valuation import at_label
+
+
+def method(*, alpha: float = 1.0, momentum: float = 0.2) -> Method:
+    """Joint training, and prototypes for the weakest modality.
+
+    Args:
+      alpha: weight of the prototypes' cross-entropy.
+      momentum: share of the old prototypes in the new ones.
+
+    Raises:
+      InputError: a negative weight, or a momentum outside [0, 1).
+    """
+    terms.check_weights("pmr", alpha=alpha)
+    terms.check_fractions("pmr", momentum=momentum)
+    return Method(
+        partial(_loss, alpha),
+        init=_init,
+        begin_epoch=partial(_new_prototypes, momentum),
+    )
+
+
+def prototype_log_probs(
+    features: jax.Array, prototypes: jax.Array
+) -> jax.Array:
+    """Returns log q.
+
+    Args:
+      features: `[modalities, batch, width]`.
+      prototypes: `[modalities, classes, width]`.
+
+    Returns:
+      `[modalities, batch, classes]`, in nats.
+    """
+    # |f - c|^2 in parts: a matrix product, where the difference would be an
+    # array over samples, classes and width.
+    product = jnp.einsum(
+        "mbd,mkd->mbk", features, prototypes, precision="highest"
+    )
+    square = (
+        (features**2).sum(axis=-1)[:, :, None]
+        - 2 * product
+        + (prototypes**2).sum(axis=-1)[:, None]
+    )
+    # The floor keeps the gradient finite on a prototype.
+    return jax.nn.log_softmax(-jnp.sqrt(jnp.maximum(square, 1e-12)))
+
+
+def _init(context: Context) -> Memory:
+    modalities = len(context.modalities)
+    shape = (modalities, context.num_classes, context.features)
+    return {"prototypes": jnp.zeros(shape), "epochs": jnp.zeros((), jnp.int32)}
+
+
+def _loss(
+    alpha: float, forward: Forward, batch: Batch
+) -> tuple[jax.Array, Metrics]:
+    features = jnp.stack(list(forward.features.values()))
+    log_q = prototype_log_probs(features, forward.memory["prototypes"])
+    each = at_label(log_q, batch["label"])
+    # Compared, so they must be those of the whole batch.
+    scores = forward.mean(jnp.exp(jax.lax.stop_gradient(each)))
+    weakest = (scores == scores.min()) & (scores < scores.max())
+    rebalance = -(weakest * each.mean(axis=-1)).sum()
+    fused = terms.fused_cross_entropy(forward.log_probs(), batch)
+    return fused + alpha * rebalance, {
+        f"prototype_score_{name}": scores[m]
+        for m, name in enumerate(forward.features)
+    }
+
+
+def _new_prototypes(
+    momentum: float, survey: Survey, memory: Memory, rng: np.random.Generator
+) -> tuple[Memory, None]:
+    del rng
+    old, epochs = memory["prototypes"], memory["epochs"]
+    members = np.eye(old.shape[1])[survey.label]
+    count = members.sum(axis=0)[:, None]
+    features = np.stack(list(survey.features.values()))
+    means = members.T @ features / np.maximum(count, 1)
+    share = momentum if epochs else 0.0
+    new = share * old + (1 - share) * means
+    # A class without examples keeps its prototype.
+    new = np.where(count > 0, new, old).astype(old.dtype)
+    return {"prototypes": new, "epochs": epochs + 1}, None

@@ -1,0 +1,118 @@
+"""Sample-level modality valuation: replay what a modality contributes least.
+
+Wei et al., Enhancing Multimodal Cooperation via Sample-level Modality
+Valuation, CVPR 2024. On a training sample, the modalities S have the value
+
+    v(S) = |S| if the prediction from S is right, else 0,
+
+and modality m the contribution phi_m, its Shapley value in that game (for two
+modalities -1/2 to 3/2). After a warm-up, each epoch shows copies of a sample
+with the features of modality m alone:
+
+    3 if phi_m < -0.1,  2 if -0.1 <= phi_m < 0.4,  1 if 0.4 <= phi_m < 1.
+
+The loss is that of joint training, copies included.
+
+Departures: an epoch has a fixed number of copies, `replay` times the training
+examples, so that nothing is compiled anew. Where the rule asks for more, a
+random subset of its copies is shown; where it asks for fewer, ordinary
+complete copies of random samples fill the epoch. Values are those of the model
+before the epoch. The thresholds are those of two modalities for any number; the
+more there are, the more copies the rule asks for.
+
+The head must be additive in the modalities (the project's are): then the
+predictions of all subsets follow from those of single modalities.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from arm_jax import shapley
+from arm_jax.errors import InputError
+from arm_jax.methods import Copies, Memory, Method, Survey, joint, terms
+from arm_jax.valuation import Subsets
+
+
+def method(*, replay: float = 0.5, warmup: int = 5) -> Method:
+    """Joint training, with copies of single modalities.
+
+    Args:
+      replay: copies an epoch, as a share of the training examples.
+      warmup: epochs before the first copies.
+
+    Raises:
+      InputError: `replay` or `warmup` is negative.
+    """
+    terms.check_weights("sample_valuation", replay=replay, warmup=warmup)
+    if replay == 0:
+        raise InputError(
+            "method 'sample_valuation': replay must be positive; without "
+            "copies this is 'joint'"
+        )
+    return Method(
+        joint.loss,
+        begin_epoch=partial(_choose, replay),
+        warmup=warmup,
+        replay=replay,
+    )
+
+
+def right_by_subset(log_probs: Subsets, label: np.ndarray) -> np.ndarray:
+    """Whether the prediction from each subset is right.
+
+    Log-probabilities are logits up to a constant. Those of subset S are, by
+    additivity, `nobody + sum over m in S of (alone_m - nobody)`.
+
+    Args:
+      log_probs: as in `Survey`.
+      label: `[n]`.
+
+    Returns:
+      bool `[2**modalities, n]`, in the order of `shapley.coalitions`; nobody
+      is never right.
+    """
+    alone = np.moveaxis(np.asarray(log_probs.alone, np.float64), 1, 0)
+    count = len(alone)
+    members = shapley.coalitions(count)
+    nobody = (alone.sum(axis=0) - log_probs.full) / max(count - 1, 1)
+    logits = nobody + np.tensordot(members, alone - nobody, axes=1)
+    right = logits.argmax(axis=-1) == label
+    right[0] = False
+    return right
+
+
+def contributions(right: np.ndarray) -> np.ndarray:
+    """Returns phi `[modalities, n]` of `right`, `[2**modalities, n]`."""
+    count = (len(right) - 1).bit_length()
+    size = shapley.coalitions(count).sum(axis=1)
+    phi = shapley.weights(count) @ (size[:, None] * right)
+    # Rounded: thresholds that are met exactly must not be missed by an ulp.
+    return np.round(phi, 9)
+
+
+def copies_of(phi: np.ndarray) -> np.ndarray:
+    """Number of copies that the rule asks for, of the shape of `phi`."""
+    return np.select([phi < -0.1, phi < 0.4, phi < 1], [3, 2, 1], 0)
+
+
+def _choose(
+    replay: float, survey: Survey, memory: Memory, rng: np.random.Generator
+) -> tuple[Memory, Copies]:
+    right = right_by_subset(survey.log_probs, survey.label)
+    wanted = copies_of(contributions(right))
+    modalities, samples = wanted.shape
+    modality, row = (
+        np.repeat(index.ravel(), wanted.ravel())
+        for index in np.indices(wanted.shape)
+    )
+    mask = np.eye(modalities)[modality]
+    budget = round(replay * samples)
+    if len(row) > budget:
+        chosen = rng.choice(len(row), budget, replace=False)
+        return memory, Copies(row[chosen], mask[chosen])
+    missing = budget - len(row)
+    return memory, Copies(
+        np.concatenate([row, rng.integers(samples, size=missing)]),
+        np.concatenate([mask, np.ones((missing, modalities))]),
+    )

@@ -1,0 +1,24 @@
+"""How ARM's options were chosen: without the test speaker.
+
+    python -m experiments.compare --config=configs/select_avdigits.py \
+        --workdir=runs/select_avdigits
+
+On the validation speaker all methods are near 99 %, so that nothing can be
+chosen there. Instead each of the four training speakers is held out in turn and
+plays the test speaker.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import avdigits, common
+
+SPEAKERS = (0, 1, 3, 5)
+
+
+def get_config() -> ConfigDict:
+    """Returns the config of the choice."""
+    return common.comparison(
+        avdigits.get_config(),
+        seeds=2,
+        variants={f"speaker_{k}": {"held_out": k} for k in SPEAKERS},
+    )

@@ -1,0 +1,61 @@
+"""What the predictions of the modalities share about the label.
+
+The bridge between the two halves of the project: the partial information
+decomposition (bounds.pid) of (prediction of modality 1, prediction of modality
+2, label), whose terms training moves. For exact posteriors the contribution gap
+phi_CMI(1) - phi_CMI(2) is U1 - U2 in the mean.
+"""
+
+import itertools
+
+import numpy as np
+
+import bounds
+from arm_jax.evaluation import Predictions
+from bounds.discretize import joint_counts
+
+TERMS = ("redundancy", "unique1", "unique2", "synergy")
+
+
+def key(term: str, first: str, second: str) -> str:
+    """Returns the name of a term of a pair in a line of metrics."""
+    return f"{term}_{first}_{second}"
+
+
+def of_predictions(
+    predictions: list[Predictions], modalities: tuple[str, ...]
+) -> list[dict[str, float]]:
+    """PID (bits, plug-in) of each pair's predicted classes with the label.
+
+    Args:
+      predictions: of each run.
+      modalities: names, in the order of the predictions.
+
+    Returns:
+      For each run, the terms of each pair under `key`.
+    """
+    pairs = list(itertools.combinations(range(len(modalities)), 2))
+    if not pairs:
+        return [{} for _ in predictions]
+    classes = predictions[0].log_probs.full.shape[-1]
+    counts = []
+    for of_run in predictions:
+        predicted = np.argmax(of_run.log_probs.alone, axis=-1)
+        counts += [
+            joint_counts(
+                predicted[:, i], predicted[:, j], of_run.label, (classes,) * 3
+            )
+            for i, j in pairs
+        ]
+    # One batch for all runs and pairs.
+    pid = bounds.pid(np.stack(counts), normalize=True)
+    found: list[dict[str, float]] = []
+    for run in range(len(predictions)):
+        terms = {}
+        for number, (i, j) in enumerate(pairs):
+            at = run * len(pairs) + number
+            for term in TERMS:
+                name = key(term, modalities[i], modalities[j])
+                terms[name] = float(getattr(pid, term)[at])
+        found.append(terms)
+    return found

@@ -1,0 +1,172 @@
+"""Compares methods on one data set, with several seeds each.
+
+    python -m experiments.compare --config=configs/compare_avdigits.py \
+        --workdir=runs/compare_avdigits
+
+Every method is one run (all its seeds side by side) in a folder of its own;
+finished runs are skipped, an interrupted one is resumed, so the command can be
+stopped and repeated at any time. The workdir gets results.jsonl, table.md and
+figures/. The test split is looked at once, at the end of each run.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from arm_jax.errors import InputError
+from arm_jax.workdir import (
+    JsonLines,
+    open_workdir,
+    read_json,
+    source_digest,
+)
+from experiments import cli, compare_report
+from experiments.train import train
+
+_ONLY = flags.DEFINE_list(
+    "only", None, "Labels of the runs to do now; all if not given."
+)
+
+
+def plan(
+    config: Mapping[str, Any],
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns the training config of each run, by label and variant.
+
+    Args:
+      config: `training`, a config for experiments.train without a method;
+        `runs`, label to the method's name and options; `variants`, name to
+        options of the data set that every method is run with; `groups`, name
+        of a table to the labels of its rows, the first one its baseline.
+
+    Raises:
+      InputError: a group names a run that there is not.
+    """
+    training = config["training"]
+    data = training["data"]
+    runs = {
+        label: {
+            variant: training
+            | {"method": method}
+            | {"data": data | {"options": data["options"] | options}}
+            for variant, options in config["variants"].items()
+        }
+        for label, method in config["runs"].items()
+    }
+    for group, labels in config["groups"].items():
+        for label in labels:
+            if label not in runs:
+                raise InputError(
+                    f"group '{group}' names the run '{label}'; there are: "
+                    + ", ".join(runs)
+                )
+    return runs
+
+
+def compare(
+    config: Mapping[str, Any],
+    workdir: str | Path,
+    *,
+    only: Sequence[str] | None = None,
+    progress: bool = True,
+) -> dict[str, dict[str, Any]] | None:
+    """Does the runs that are not done yet, and writes the report.
+
+    Args:
+      config: see `plan`.
+      workdir: folder of the comparison.
+      only: labels of the runs to do now; the report is on those that are done.
+      progress: show progress bars.
+
+    Returns:
+      The results of each finished run by label, or None if interrupted.
+
+    Raises:
+      InputError: wrong configuration or data, a workdir of another
+        configuration, or finished runs of other sources.
+    """
+    runs = plan(config)
+    for label in only or ():
+        if label not in runs:
+            raise InputError(
+                f"--only names '{label}'; there are: {', '.join(runs)}"
+            )
+    folder = open_workdir(workdir, config)
+    chosen = [
+        (label, variant)
+        for label in runs
+        for variant in runs[label]
+        if only is None or label in only
+    ]
+    for label, variant in chosen:
+        _check_sources(run_folder(folder, label, variant))
+    results: dict[str, dict[str, Any]] = {}
+    for number, (label, variant) in enumerate(chosen, start=1):
+        if progress:
+            where = f"run {number} of {len(chosen)}"
+            print(f"{where}: {label} ({variant})", flush=True)
+        found = train(
+            runs[label][variant],
+            run_folder(folder, label, variant),
+            progress=progress,
+        )
+        if found is None:
+            return None
+        for run in found["runs"]:
+            run["variant"] = variant
+        pooled = results.setdefault(label, found | {"runs": []})
+        pooled["runs"] += found["runs"]
+    log = JsonLines(folder / "results.jsonl")
+    log.keep(
+        [
+            {"label": label, "method": found["method"]} | run
+            for label, found in results.items()
+            for run in found["runs"]
+        ]
+    )
+    curves = {
+        label: compare_report.Curves(
+            run_folder(folder, label, variant) / "metrics.jsonl"
+            for variant in runs[label]
+        )
+        for label in results
+    }
+    compare_report.write(folder, config["groups"], results, curves)
+    return results
+
+
+def run_folder(workdir: Path, label: str, variant: str) -> Path:
+    """Returns the folder of one run of a comparison."""
+    return workdir / "runs" / label / variant
+
+
+def _check_sources(run: Path) -> None:
+    """Raises InputError for a finished run that other sources produced."""
+    if not (run / "results.json").exists():
+        return
+    there = read_json(run / "versions.json")["code"]
+    if there != source_digest():
+        raise InputError(
+            f"{run} was finished by other sources ({there} there, "
+            f"{source_digest()} now); compare like with like: choose another "
+            "workdir, or move that folder away to repeat the run"
+        )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command."""
+    del argv
+    workdir = Path(cli.required(cli.WORKDIR))
+    results = compare(cli.config(), workdir, only=_ONLY.value)
+    if results is None:
+        print("interrupted; the same command goes on")
+        return 130
+    print()
+    print((workdir / "table.md").read_text())
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

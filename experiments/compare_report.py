@@ -1,0 +1,267 @@
+"""Tables and figures of a comparison of methods."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from arm_jax.workdir import JsonLines
+from experiments import bridge
+from experiments.report import (
+    COLORS,
+    figure,
+    markdown_table,
+    mean_and_sd,
+)
+
+Results = Mapping[str, Mapping[str, Any]]
+
+
+def write(
+    folder: Path,
+    groups: Mapping[str, Sequence[str]],
+    results: Results,
+    curves: Mapping[str, "Curves"],
+) -> None:
+    """Writes table.md and the figures for the runs that are in `results`."""
+    first = next(iter(results.values()))
+    lines = [
+        f"# Methods on {first['dataset']}",
+        "",
+        f"Test split ({first['examples']['test']} examples), mean +- sd over "
+        f"{len(first['runs'])} runs, accuracies in %. `last` is the last "
+        "epoch, `selected` the best one on validation; all else is at the "
+        "last epoch. Shapley: share of each modality in the accuracy, in "
+        "points. The difference is that of the fused accuracy to the first "
+        "row, paired by run, with its 95 % interval (Student's t).",
+    ]
+    for group, labels in groups.items():
+        done = [label for label in labels if label in results]
+        if not done:
+            continue
+        chosen = {label: results[label] for label in done}
+        lines += ["", f"## {group}", "", table(chosen), ""]
+        shown = {label: curves[label] for label in done}
+        for name, caption in _figures(folder, group, shown, first):
+            lines += [f"![{caption}](figures/{name})", ""]
+    (folder / "table.md").write_text("\n".join(lines))
+
+
+def table(results: Results) -> str:
+    """One row a run; the first one is what the others are compared with."""
+    modalities = next(iter(results.values()))["modalities"]
+    baseline = fused(next(iter(results.values())))
+    rows: list[list[str]] = []
+    for label, found in results.items():
+        runs = found["runs"]
+
+        def percent(which: str, key: str, runs: Any = runs) -> str:
+            return mean_and_sd([100 * r["test"][which][key] for r in runs])
+
+        rows.append(
+            [
+                label,
+                percent("last", "accuracy"),
+                percent("selected", "accuracy"),
+                *(percent("last", f"accuracy_{m}") for m in modalities),
+                percent("last", "macro_f1"),
+                *(
+                    mean_and_sd([100 * r["shapley"][m] for r in runs])
+                    for m in modalities
+                ),
+                difference(fused(found), baseline) if rows else "",
+            ]
+        )
+    return markdown_table(
+        [
+            "method",
+            "last",
+            "selected",
+            *(f"{m} alone" for m in modalities),
+            "macro-F1",
+            *(f"Shapley {m}" for m in modalities),
+            "difference",
+        ],
+        rows,
+    )
+
+
+def fused(found: Mapping[str, Any]) -> np.ndarray:
+    """Fused test accuracy in % of each seed, at the last epoch."""
+    return np.asarray(
+        [100 * run["test"]["last"]["accuracy"] for run in found["runs"]]
+    )
+
+
+def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:
+    """Mean paired difference and its 95 % interval, as text."""
+    if len(accuracy) != len(baseline):
+        return "not paired"
+    gains = accuracy - baseline
+    if len(gains) < 2:
+        return f"{gains.mean():+.1f}"
+    half = stats.t.ppf(0.975, len(gains) - 1) * stats.sem(gains)
+    return f"{gains.mean():+.1f} [{gains.mean() - half:+.1f}, " + (
+        f"{gains.mean() + half:+.1f}]"
+    )
+
+
+class Curves:
+    """The lines of metrics of all runs of a label, as curves over steps."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._records = [r for path in paths for r in JsonLines(path).read()]
+
+    def get(self, split: str, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Returns steps `[t]` and values `[t, runs]`; empty if not logged."""
+        by_step: dict[int, list[float]] = {}
+        for record in self._records:
+            if record["split"] == split and key in record:
+                by_step.setdefault(record["step"], []).append(record[key])
+        # Variants may differ in length: up to the end of the shortest one.
+        runs = max(map(len, by_step.values()), default=0)
+        whole = {s: v for s, v in by_step.items() if len(v) == runs}
+        return np.asarray(list(whole)), np.asarray(list(whole.values()))
+
+
+def _figures(
+    folder: Path,
+    group: str,
+    curves: Mapping[str, Curves],
+    first: Mapping[str, Any],
+) -> list[tuple[str, str]]:
+    """Draws the figures of one group; returns their files and captions."""
+    modalities = first["modalities"]
+    slug = group.replace(" ", "_").lower()
+    path = folder / "figures"
+    made = []
+
+    def draw(name: str, caption: str, ylabel: str, of: Any) -> None:
+        file = f"{slug}_{name}.png"
+        with figure(path / file, figsize=(6.8, 3.8)) as (_, axis):
+            for number, (label, curve) in enumerate(curves.items()):
+                steps, values = of(curve)
+                if len(steps):
+                    _band(axis, steps, values, label, number)
+            axis.set(xlabel="step", ylabel=ylabel)
+            axis.legend(
+                fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5)
+            )
+        made.append((file, caption))
+
+    dominant = _dominant(curves, modalities)
+    draw(
+        "dominant",
+        f"Validation accuracy of the dominant modality ({dominant}) alone",
+        f"{dominant} alone, validation accuracy",
+        lambda c: c.get("validation", f"accuracy_{dominant}"),
+    )
+    draw(
+        "gap",
+        "Contribution gap: largest less smallest mean phi_CMI on validation",
+        r"gap of mean $\phi^{CMI}$ (bits)",
+        lambda c: _gap(c, modalities),
+    )
+    draw(
+        "joint_contribution",
+        "Mean joint contribution phi_MI of the training samples",
+        r"mean $\phi^{MI}$, training (bits)",
+        lambda c: c.get("train", "phi_mi"),
+    )
+    if _balanced_loss(path / f"{slug}_balanced_loss.png", curves):
+        made.append(
+            (
+                f"{slug}_balanced_loss.png",
+                "The balanced loss, one line a seed",
+            )
+        )
+    if len(modalities) == 2:
+        _bridge(path / f"{slug}_bridge.png", curves, modalities)
+        made.append(
+            (
+                f"{slug}_bridge.png",
+                "Where training moves redundancy, unique information and "
+                "synergy of the predictions, on validation",
+            )
+        )
+    return made
+
+
+def _band(
+    axis: Any, steps: np.ndarray, values: np.ndarray, label: str, number: int
+) -> None:
+    """A line at the mean over seeds in a band of their range."""
+    color = COLORS[number % len(COLORS)]
+    # Colours repeat after eight; the dashes then differ.
+    style = ("-", "--", ":")[number // len(COLORS) % 3]
+    axis.plot(steps, values.mean(axis=1), style, label=label, color=color)
+    axis.fill_between(
+        steps,
+        values.min(axis=1),
+        values.max(axis=1),
+        color=color,
+        alpha=0.1,
+        linewidth=0,
+    )
+
+
+def _dominant(curves: Mapping[str, Curves], modalities: Sequence[str]) -> str:
+    """The modality that is best alone at the end of the first run."""
+    curve = next(iter(curves.values()))
+    return max(
+        modalities,
+        key=lambda m: curve.get("validation", f"accuracy_{m}")[1][-1].mean(),
+    )
+
+
+def _gap(
+    curve: Curves, modalities: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    found = [curve.get("validation", f"phi_cmi_{m}") for m in modalities]
+    values = np.stack([values for _, values in found])
+    return found[0][0], values.max(axis=0) - values.min(axis=0)
+
+
+def _balanced_loss(path: Path, curves: Mapping[str, Curves]) -> bool:
+    found = {
+        label: curve.get("train", "contribution_gap")
+        for label, curve in curves.items()
+    }
+    found = {label: x for label, x in found.items() if len(x[0])}
+    if not found:
+        return False
+    with figure(path, figsize=(6.8, 3.8)) as (_, axis):
+        for number, (label, (steps, values)) in enumerate(found.items()):
+            lines = axis.plot(
+                steps, values, color=COLORS[number % len(COLORS)], alpha=0.7
+            )
+            lines[0].set_label(label)
+        axis.set(xlabel="step", ylabel="balanced loss, training (nats)")
+        axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return True
+
+
+def _bridge(
+    path: Path, curves: Mapping[str, Curves], modalities: Sequence[str]
+) -> None:
+    first, second = modalities
+    titles = {
+        "redundancy": "redundancy",
+        "unique1": f"unique to {first}",
+        "unique2": f"unique to {second}",
+        "synergy": "synergy",
+    }
+    with figure(path, ncols=4, figsize=(13, 3.4), sharex=True) as (_, axes):
+        for axis, term in zip(axes, bridge.TERMS, strict=True):
+            name = bridge.key(term, first, second)
+            for number, (label, curve) in enumerate(curves.items()):
+                steps, values = curve.get("validation", name)
+                if len(steps):
+                    _band(axis, steps, values, label, number)
+            axis.set(xlabel="step", title=titles[term])
+        axes[0].set_ylabel("information about the label (bits)")
+        axes[-1].legend(
+            fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5)
+        )

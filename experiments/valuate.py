@@ -1,0 +1,177 @@
+"""What each modality contributes to a trained model, sample by sample.
+
+    python -m experiments.valuate --workdir=runs/watch_arm [--split=test]
+
+Reads a finished run of experiments.train and writes, for the chosen split,
+valuation_SPLIT.npz and figures/valuation_SPLIT.png into its workdir:
+
+    id, label           [n]
+    phi_mi              [seeds, n]              bits, with the true label
+    phi_cmi             [seeds, n, modalities]  bits, with the true label
+    expected_phi_mi     [seeds, n]              bits, without labels
+    expected_phi_cmi    [seeds, n, modalities]  bits, without labels
+    modalities          names, in the order of the last axis
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from arm_jax import config as config_lib
+from arm_jax import loop
+from arm_jax.data.dataset import SPLITS
+from arm_jax.errors import InputError
+from arm_jax.evaluation import Predictions
+from arm_jax.valuation import (
+    Subsets,
+    conditional_contributions,
+    expected_conditional_contributions,
+    expected_joint_contribution,
+    joint_contribution,
+)
+from arm_jax.workdir import read_json
+from experiments import cli
+from experiments.report import COLORS, figure, markdown_table
+
+_SPLIT = flags.DEFINE_enum("split", "test", SPLITS, "Which examples.")
+
+
+def valuate(workdir: Path, split: str) -> dict[str, np.ndarray]:
+    """Values every sample of `split` under the last state of a finished run.
+
+    Raises:
+      InputError: no run there, or one that is not finished.
+    """
+    if not (workdir / "config.json").exists():
+        raise InputError(f"no run in {workdir}: it has no config.json")
+    config = config_lib.from_mapping(
+        config_lib.Config, read_json(workdir / "config.json")
+    )
+    run = loop.prepare(config)
+    variables = loop.last_variables(run, workdir)
+    predictions = run.predict(variables, split)
+    values = [_of_run(p, run.log_prior) for p in predictions]
+    arrays = {
+        name: np.stack([v[name] for v in values]).astype(np.float32)
+        for name in values[0]
+    }
+    first = predictions[0]
+    arrays |= {
+        "id": first.id,
+        "label": first.label,
+        "modalities": np.asarray(run.model.modalities),
+    }
+    file = workdir / f"valuation_{split}.npz"
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    _draw(workdir / "figures" / f"valuation_{split}.png", arrays)
+    return arrays
+
+
+def summary_table(values: dict[str, np.ndarray]) -> str:
+    """Mean contributions over samples and seeds, and how they are spread."""
+    rows = [
+        _row("phi_MI, all", values["phi_mi"], values["expected_phi_mi"]),
+        *(
+            _row(
+                f"phi_CMI, {name}",
+                values["phi_cmi"][..., m],
+                values["expected_phi_cmi"][..., m],
+            )
+            for m, name in enumerate(values["modalities"])
+        ),
+    ]
+    return markdown_table(
+        ["bits", "mean", "below 0", "5 %", "median", "95 %", "label-free"],
+        rows,
+    )
+
+
+def _row(name: str, x: np.ndarray, expected: np.ndarray) -> list[str]:
+    quantiles = (f"{q:.2f}" for q in np.quantile(x, [0.05, 0.5, 0.95]))
+    below = f"{100 * (x < 0).mean():.0f} %"
+    return [
+        name,
+        f"{x.mean():.2f}",
+        below,
+        *quantiles,
+        f"{expected.mean():.2f}",
+    ]
+
+
+def _of_run(
+    predictions: Predictions, log_prior: np.ndarray
+) -> dict[str, np.ndarray]:
+    label: Any = predictions.label
+    log_probs = Subsets(
+        predictions.log_probs.full,
+        np.moveaxis(np.asarray(predictions.log_probs.alone), 1, 0),
+        np.moveaxis(np.asarray(predictions.log_probs.without), 1, 0),
+    )
+    bits = 1 / np.log(2)
+    conditional: Any = conditional_contributions(log_probs, label)
+    expected: Any = expected_conditional_contributions(log_probs)
+    return {
+        "phi_mi": np.asarray(joint_contribution(log_probs, log_prior, label))
+        * bits,
+        "phi_cmi": np.asarray(conditional).T * bits,
+        "expected_phi_mi": np.asarray(
+            expected_joint_contribution(log_probs, log_prior)
+        )
+        * bits,
+        "expected_phi_cmi": np.asarray(expected).T * bits,
+    }
+
+
+def _draw(path: Path, values: dict[str, np.ndarray]) -> None:
+    names = values["modalities"]
+    with figure(path, ncols=2, figsize=(9.5, 3.6)) as (_, axes):
+        low, high = np.quantile(values["phi_cmi"], [0.005, 0.995])
+        bins = np.linspace(low, high, 60)
+        for m, name in enumerate(names):
+            axes[0].hist(
+                values["phi_cmi"][..., m].ravel(),
+                bins=bins,
+                histtype="step",
+                linewidth=1.5,
+                color=COLORS[m % len(COLORS)],
+                label=name,
+            )
+        axes[0].set(
+            xlabel=r"$\phi^{CMI}$ of a sample (bits)",
+            ylabel="samples, all seeds",
+            yscale="log",
+            title="Contribution given the others",
+        )
+        axes[0].legend()
+        gap = values["phi_cmi"].max(-1) - values["phi_cmi"].min(-1)
+        weakest = values["phi_cmi"].argmin(-1)
+        axes[1].hist(
+            [gap[weakest == m] for m in range(len(names))],
+            bins=np.linspace(0, np.quantile(gap, 0.995), 41),
+            stacked=True,
+            color=COLORS[: len(names)],
+            label=[f"{name} weakest" for name in names],
+        )
+        axes[1].set(
+            xlabel=r"$\max_m \phi^{CMI} - \min_m \phi^{CMI}$ (bits)",
+            ylabel="samples, all seeds",
+            title="What re-sampling looks at",
+        )
+        axes[1].legend()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command."""
+    del argv
+    workdir = Path(cli.required(cli.WORKDIR))
+    values = valuate(workdir, _SPLIT.value)
+    print(summary_table(values))
+    print(f"\nvalues: {workdir / f'valuation_{_SPLIT.value}.npz'}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

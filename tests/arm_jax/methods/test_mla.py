@@ -1,0 +1,96 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from arm_jax import methods
+from arm_jax.errors import InputError
+from arm_jax.methods import mla
+from tests.arm_jax import helpers
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_each_turn_trains_one_modality(turn):
+    method = methods.create("mla", {})
+    assert method.turns(2) == 2
+    params, of = helpers.loss(method, turn=turn)
+    gradient = jax.jit(jax.grad(lambda p: of(p)[0]))(params)
+    size = [
+        max(jnp.abs(g).max() for g in jax.tree.leaves(gradient[block]))
+        for block in ("encoders_a", "encoders_b", "classifier")
+    ]
+    assert size[turn] > 1e-3
+    # What the fusion weights leave is rounding.
+    assert size[1 - turn] < 1e-9
+    assert size[2] > 1e-3
+
+
+def test_entropy_weights_by_hand():
+    # Entropies 0 and log 3 in the first sample, swapped in the second.
+    sure, unsure = np.array([100.0, 0, 0]), np.ones(3)
+    features = {
+        "a": jnp.asarray([sure, unsure]),
+        "b": jnp.asarray([unsure, sure]),
+    }
+    head = helpers.bare_forward(features).head
+    fuse = lambda mask: mla.fuse_by_entropy(head, features, mask, ())
+    expected = 0.75 * sure + 0.25 * unsure
+    np.testing.assert_allclose(fuse(jnp.ones(2)), [expected] * 2, rtol=1e-6)
+    np.testing.assert_allclose(fuse(jnp.array([1.0, 0])), features["a"])
+    by_sample = jnp.array([[1.0, 1], [0, 1]])
+    np.testing.assert_allclose(fuse(by_sample), [expected, sure], rtol=1e-6)
+    np.testing.assert_allclose(fuse(jnp.zeros(2)), np.zeros((2, 3)))
+
+
+def step(memory, feature, kernel, damping=0.1):
+    gradients = {
+        "classifier": {"kernel": jnp.asarray(kernel), "bias": jnp.ones(1)}
+    }
+    metrics = {"mean_feature": jnp.asarray(feature)}
+    gradients, memory = mla.project(
+        damping, gradients, metrics, memory, jax.random.key(0)
+    )
+    np.testing.assert_array_equal(gradients["classifier"]["bias"], [1])
+    return gradients["classifier"]["kernel"], memory
+
+
+def test_projection_by_hand():
+    memory = {"projection": jnp.eye(2)}
+    kernel = np.array([[2.0], [3.0]])
+    # Nothing came before the first turn.
+    found, memory = step(memory, [1.0, 0.0], kernel)
+    np.testing.assert_allclose(found, kernel)
+    # P = diag(1 - 1 / 1.1, 1) up to its norm.
+    p = np.diag([1 - 1 / 1.1, 1.0])
+    p /= np.linalg.norm(p)
+    np.testing.assert_allclose(memory["projection"], p, rtol=1e-5)
+    found, _ = step(memory, [0.0, 1.0], kernel)
+    np.testing.assert_allclose(found, p @ kernel, rtol=1e-5)
+
+
+def test_projected_gradient_leaves_earlier_features_alone(rng):
+    memory = {"projection": jnp.eye(5)}
+    seen = rng.normal(size=(2, 5)).astype(np.float32)
+    for feature in seen:
+        _, memory = step(memory, feature, np.ones((5, 3)), damping=1e-6)
+    gradient = rng.normal(size=(5, 3)).astype(np.float32)
+    found, _ = step(memory, seen[0], gradient)
+    np.testing.assert_allclose(seen @ found, np.zeros((2, 3)), atol=1e-4)
+    assert jnp.abs(found).max() > 0.1
+
+
+def test_projection_is_a_switch():
+    assert methods.create("mla", {"projection": False}).update is None
+    assert methods.create("mla", {"weights": "average"}).fuse is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weights": "max"}, "weights must be one of .* got 'max'"),
+        ({"damping": 0.0}, "damping must be above 0, got 0"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(InputError, match=message):
+        methods.create("mla", options)

@@ -1,0 +1,127 @@
+import json
+
+import numpy as np
+import pytest
+
+from arm_jax.errors import InputError
+from arm_jax.workdir import read_json, write_json
+from configs import common, npz
+from experiments import cli
+from experiments.compare import compare, plan, run_folder
+from experiments.compare_report import difference
+from experiments.valuate import summary_table, valuate
+
+
+def small_config(npz_file):
+    training = npz.get_config()
+    training.data.options.path = str(npz_file)
+    training.data.batch_size = 20
+    training.train.epochs = 2
+    config = cli.to_dict(common.comparison(training, seeds=2))
+    config["runs"] = {k: config["runs"][k] for k in ("joint", "uniform")}
+    config["groups"] = {"Methods": ("joint", "uniform")}
+    return config
+
+
+@pytest.fixture(scope="module")
+def finished(npz_file, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("compare")
+    return compare(small_config(npz_file), workdir, progress=False), workdir
+
+
+def test_what_a_comparison_leaves(finished):
+    results, workdir = finished
+    assert list(results) == ["joint", "uniform"]
+    lines = (workdir / "results.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [(r["label"], r["seed"]) for r in records] == [
+        (label, seed) for label in ("joint", "uniform") for seed in (0, 1)
+    ]
+    table = (workdir / "table.md").read_text()
+    assert "| joint   |" in table
+    assert "| uniform |" in table
+    for name in ("dominant", "gap", "joint_contribution", "bridge"):
+        file = workdir / "figures" / f"methods_{name}.png"
+        assert file.stat().st_size > 0
+        assert file.name in table
+
+
+def test_shapley_shares_sum_to_the_gain_over_nothing(finished):
+    results, _ = finished
+    for run in results["uniform"]["runs"]:
+        total = sum(run["shapley"].values())
+        # Nothing predicts class 0, a third of the test rows.
+        accuracy = run["test"]["last"]["accuracy"]
+        np.testing.assert_allclose(total, accuracy - 17 / 50, atol=0.03)
+
+
+def test_finished_runs_are_not_repeated(finished, npz_file):
+    results, workdir = finished
+    file = run_folder(workdir, "joint", "all") / "results.json"
+    stamp = file.stat().st_mtime_ns
+    again = compare(small_config(npz_file), workdir, progress=False)
+    assert again.keys() == results.keys()
+    assert file.stat().st_mtime_ns == stamp
+
+
+def test_runs_of_other_sources_are_refused(finished, npz_file):
+    _, workdir = finished
+    file = run_folder(workdir, "uniform", "all") / "versions.json"
+    versions = read_json(file)
+    write_json(file, versions | {"code": "0123456789ab"})
+    with pytest.raises(InputError, match="finished by other sources"):
+        compare(small_config(npz_file), workdir, progress=False)
+    write_json(file, versions)
+
+
+def test_group_of_unknown_runs(npz_file):
+    config = small_config(npz_file)
+    config["groups"] = {"Methods": ("joint", "magic")}
+    with pytest.raises(InputError, match="'Methods' names the run 'magic'"):
+        plan(config)
+
+
+def test_unknown_label(npz_file, tmp_path):
+    with pytest.raises(InputError, match="--only names 'magic'"):
+        compare(small_config(npz_file), tmp_path, only=["magic"])
+
+
+def test_missing_data_file(npz_file, tmp_path):
+    config = small_config(npz_file)
+    config["training"]["data"]["options"]["path"] = "nowhere.npz"
+    with pytest.raises(InputError, match="no file nowhere"):
+        compare(config, tmp_path, progress=False)
+
+
+def test_paired_difference_by_hand():
+    # Gains 1, 2, 3: mean 2, sd 1, t(0.975, 2) = 4.303.
+    text = difference(np.array([2.0, 3, 4]), np.array([1.0, 1, 1]))
+    assert text == "+2.0 [-0.5, +4.5]"
+
+
+def test_values_of_a_finished_run(finished):
+    _, workdir = finished
+    folder = run_folder(workdir, "joint", "all")
+    values = valuate(folder, "validation")
+    assert values["phi_cmi"].shape == (2, 50, 2)
+    assert list(values["modalities"]) == ["loud", "quiet"]
+    assert (values["expected_phi_cmi"] >= -1e-5).all()
+    saved = np.load(folder / "valuation_validation.npz")
+    np.testing.assert_array_equal(saved["phi_mi"], values["phi_mi"])
+    records = (folder / "metrics.jsonl").read_text().splitlines()
+    last = [
+        r
+        for r in map(json.loads, records)
+        if r["split"] == "validation" and r["seed"] == 1
+    ][-1]
+    np.testing.assert_allclose(
+        values["phi_cmi"][1].mean(0),
+        [last["phi_cmi_loud"], last["phi_cmi_quiet"]],
+        atol=1e-4,
+    )
+    assert "phi_CMI, quiet" in summary_table(values)
+
+
+def test_valuation_needs_a_run(tmp_path):
+    with pytest.raises(InputError, match="no run in"):
+        valuate(tmp_path, "test")
