@@ -1,0 +1,115 @@
+"""Leading axes: broadcast, flattened for one vmap, cut into chunks, restored.
+
+The jitted functions given here take arrays with exactly one batch axis.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+
+from bounds import _entry
+
+# Tables of so few numbers come in batches of at least so many: no slower, and
+# one shape less to compile.
+_SMALL = 256
+_SMALL_BATCH = 16
+
+
+def call(
+    function: Callable[..., Any],
+    names: Sequence[str],
+    values: Sequence[Any],
+    event_ranks: Sequence[int],
+    dtype: Any = np.float64,
+    chunk: int | None = None,
+) -> Any:
+    """Validates distributions and evaluates a batched function on them.
+
+    Args:
+      function: a jitted function of arrays `[batch, *event]` to a pytree of
+        arrays `[batch, ...]`.
+      names: of the arguments, for messages.
+      values: distributions `[..., *event]`.
+      event_ranks: number of trailing event axes of each value.
+      dtype: of the computation.
+      chunk: tables evaluated at a time; all if None.
+
+    Returns:
+      NumPy arrays with the broadcast leading axes of `values`.
+    """
+    dtype = _entry.check_float_dtype(dtype)
+    checked = [
+        _entry.check_distribution(name, value, rank)
+        for name, value, rank in zip(names, values, event_ranks, strict=True)
+    ]
+    flat, lead = flatten(checked, event_ranks)
+    return restore(evaluate(function, *flat, dtype=dtype, chunk=chunk), lead)
+
+
+def flatten(
+    values: Sequence[np.ndarray], event_ranks: Sequence[int]
+) -> tuple[list[np.ndarray], tuple[int, ...]]:
+    """Broadcasts leading axes and folds them into one; also returns them."""
+    lead = np.broadcast_shapes(
+        *(
+            v.shape[: v.ndim - r]
+            for v, r in zip(values, event_ranks, strict=True)
+        )
+    )
+    flat = []
+    for value, rank in zip(values, event_ranks, strict=True):
+        event = value.shape[value.ndim - rank :]
+        full = np.broadcast_to(value, lead + event)
+        flat.append(full.reshape((-1, *event)))
+    return flat, lead
+
+
+def restore(tree: Any, lead: tuple[int, ...]) -> Any:
+    """Unfolds the batch axis of every leaf."""
+    return jax.tree.map(lambda x: x.reshape(lead + x.shape[1:]), tree)
+
+
+def evaluate(
+    function: Callable[..., Any],
+    *arrays: np.ndarray,
+    dtype: Any = np.float64,
+    chunk: int | None = None,
+    concurrent: bool = True,
+) -> Any:
+    """`_entry.evaluate` in chunks of equal shape, on all cores.
+
+    The last chunk is filled up with copies of the last table, and so is a
+    batch up to a power of 4, so that few shapes are ever compiled.
+
+    Args:
+      function: see `call`.
+      *arrays: `[batch, *event]` each.
+      dtype: of the computation.
+      chunk: tables evaluated at a time; all if None.
+      concurrent: whether chunks may run at the same time. Two programs that
+        call LAPACK can wait for each other's threads on the CPU, for ever.
+
+    Returns:
+      The pytree that `function` returned, with NumPy leaves.
+    """
+    size = arrays[0].shape[0]
+    small = sum(a[0].size for a in arrays) <= _SMALL
+    width = min(_SMALL_BATCH if small else 1, chunk or _SMALL_BATCH)
+    while width < size and (chunk is None or 4 * width <= chunk):
+        width *= 4
+
+    def part(start: int) -> Any:
+        rows = np.minimum(np.arange(start, start + width), size - 1)
+        return _entry.evaluate(
+            function, *(a[rows] for a in arrays), dtype=dtype
+        )
+
+    starts = list(range(0, size, width))
+    parts = [part(starts[0])]  # compiles before the threads start
+    with ThreadPoolExecutor(os.cpu_count() if concurrent else 1) as pool:
+        parts += pool.map(part, starts[1:])
+    return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *parts)

@@ -1,0 +1,43 @@
+"""The maximum-entropy joint with given pairwise marginals, certified."""
+
+from typing import Any
+
+from bounds import _batch, marginals
+from bounds._maxent import MaxEnt as MaxEnt
+
+
+def maxent(
+    p12: Any,
+    p1y: Any,
+    p2y: Any,
+    *,
+    project: bool = False,
+    tol: float = 1e-9,
+    max_steps: int = 100,
+) -> MaxEnt:
+    """Maximises the entropy over the joints with these pairwise marginals.
+
+    It is the joint about which the marginals say nothing more, and its
+    synergy is the least that they allow. Zeros that no zero marginal forces
+    (AND, OR, small counts) are found like any other value.
+
+    Args:
+      p12: p(x1, x2), `[..., x1, x2]`.
+      p1y: p(x1, y), `[..., x1, y]`.
+      p2y: p(x2, y), `[..., x2, y]`.
+      project: move marginals that contradict each other to the nearest that
+        do not, see `marginals.consistent`.
+      tol: gap in bits at which a table is done.
+      max_steps: the most Newton steps.
+
+    Returns:
+      The joint and its certificate, NumPy float64.
+
+    Raises:
+      ValueError: no distributions, alphabets that do not match, or marginals
+        that have no common joint; see `marginals.consistent`.
+    """
+    triple, out = marginals.solve(
+        p12, p1y, p2y, project=project, tol=tol, max_steps=max_steps
+    )
+    return _batch.restore(out, triple.lead)

@@ -1,0 +1,116 @@
+"""An interval that contains the synergy, without a multimodal label."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bounds import _batch, synergy_lower, synergy_upper
+from bounds._known import Known, known
+
+EFFORTS = ("fast", "exact")
+
+
+class SynergyInterval(NamedTuple):
+    """What marginals say about synergy; bits, every field a batch.
+
+    Attributes:
+      lower: proven: no joint with these marginals has less synergy.
+      upper: proven: no joint with these marginals has more.
+      achieved: synergy of a joint that was found, so at most `upper -
+        achieved` is left to gain.
+      by_bound: every bound, `by_bound["lower"][name]` of `synergy_lower` and
+        `by_bound["upper"][name]` of `synergy_upper`.
+      redundancy: R of the partial information decomposition.
+      unique1: U1.
+      unique2: U2.
+      gap: proven: `lower` is within it of the least synergy that the
+        marginals allow, and R, U1, U2 of their exact values.
+      distance: how far `project` moved the marginals, in total variation
+        summed over the three.
+    """
+
+    lower: Any
+    upper: Any
+    achieved: Any
+    by_bound: dict[str, dict[str, Any]]
+    redundancy: Any
+    unique1: Any
+    unique2: Any
+    gap: Any
+    distance: Any
+
+
+def synergy_interval(
+    p12: Any,
+    p1y: Any,
+    p2y: Any,
+    *,
+    effort: str = "fast",
+    project: bool = False,
+    tol: float = 1e-5,
+    max_nodes: int = 10_000,
+    seconds: float = 1.0,
+) -> SynergyInterval:
+    """Bounds the synergy of every joint with these pairwise marginals.
+
+    `p1y` and `p2y` come from labelled data of single modalities, `p12` from
+    unlabelled pairs. `lower` is the best possible bound; `upper` is, with
+    effort="exact", the best possible one as far as the budget reaches, and
+    always for 2x2x2 tables. Both are proofs, by dual points, and rounded
+    outward, so no convergence has to be trusted.
+
+    Args:
+      p12: p(x1, x2), `[..., x1, x2]`.
+      p1y: p(x1, y), `[..., x1, y]`.
+      p2y: p(x2, y), `[..., x2, y]`; leading axes broadcast.
+      effort: "fast": linear programs; "exact": and branch and bound.
+      project: move marginals that contradict each other to the nearest that
+        do not, see `marginals.consistent`.
+      tol: with "exact", the gap in bits between `upper` and `achieved` at
+        which a table is done.
+      max_nodes: with "exact", boxes of a table.
+      seconds: with "exact", time of a table, on average.
+
+    Returns:
+      The interval, NumPy float64.
+
+    Raises:
+      ValueError: unknown effort; no distributions; or marginals that have no
+        common joint, see `marginals.consistent`.
+    """
+    if effort not in EFFORTS:
+        raise ValueError(f"effort must be one of {EFFORTS}, got {effort!r}")
+    k = known(p12, p1y, p2y, project=project)
+    found = synergy_upper.search(k)
+    upper = synergy_upper.bounds_of(k, found)
+    achieved = synergy_upper.achieved_of(k, found.entropy)
+    if effort == "exact" or k.maxent.joint.shape[1:] == (2, 2, 2):
+        best = synergy_upper.exact_of(
+            k, found, tol=tol, max_nodes=max_nodes, seconds=seconds
+        )
+        upper["exact"], achieved = best.upper, best.achieved
+    lower = _lower_bounds(k)
+    out = SynergyInterval(
+        # Synergy is a divergence to a set that contains the joint.
+        lower=np.maximum(np.max(list(lower.values()), axis=0), 0),
+        upper=np.min(list(upper.values()), axis=0),
+        achieved=achieved,
+        by_bound={"lower": lower, "upper": upper},
+        redundancy=k.pid.redundancy,
+        unique1=k.pid.unique1,
+        unique2=k.pid.unique2,
+        gap=k.maxent.gap + (k.t_high - k.t_low) + 2 * k.margin,
+        distance=k.triple.distance,
+    )
+    return _batch.restore(out, k.triple.lead)
+
+
+def _lower_bounds(k: Known) -> dict[str, np.ndarray]:
+    family = synergy_lower.disagreements_of(k)
+    return {
+        "redundancy": synergy_lower.redundancy_of(k),
+        "chernoff": family.chernoff,
+        "bhattacharyya": family.bhattacharyya,
+        "disagreement": family.disagreement,
+        "paper_disagreement": family.paper,
+    }

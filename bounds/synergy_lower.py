@@ -1,0 +1,279 @@
+"""Lower bounds on synergy that need no multimodal label; all in bits.
+
+For every joint with the given p(x1, x2), p(x1, y), p(x2, y), and in the order
+disagreement <= bhattacharyya <= chernoff <= redundancy <= S. The first three
+compare the posteriors p(y|x1) and p(y|x2) of a pair, and rest on
+
+  S = w (I(X1;Y|X2) - U1) + (1-w) (I(X2;Y|X1) - U2)   for every w in [0, 1]
+
+where the informations are expected divergences of p(y|x1,x2) from p(y|x2) and
+p(y|x1). Their mixture is at least the Chernoff divergence of the two,
+-log sum_y p(y|x1)^(1-w) p(y|x2)^w, whatever p(y|x1,x2) is. At w = 1/2 this is
+Bhattacharyya's, which Pinsker's inequality bounds by the squared distance.
+"""
+
+import math
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bounds import _batch, _entry
+from bounds._known import Known, known
+
+# Largest factor of the expected squared distance that the proof allows.
+LARGEST_FACTOR = 1 / (4 * math.log(2))
+_GOLDEN = (math.sqrt(5) - 1) / 2
+# Golden-section steps on [0, 1]; every w gives a valid bound.
+_SECTIONS = 30
+_CHUNK_CELLS = 2**17
+
+
+class Disagreement(NamedTuple):
+    """The disagreement family; every field has the batch's shape.
+
+    Attributes:
+      distance: alpha = E ||p(y|x1) - p(y|x2)||^2, no information.
+      paper: alpha / 4 - max(U1, U2), bits.
+      disagreement: alpha / (4 ln 2) - (U1 + U2) / 2, bits.
+      bhattacharyya: E[-log2 sum_y sqrt(p(y|x1) p(y|x2))] - (U1 + U2) / 2.
+      chernoff: the best of E[-log2 sum_y p(y|x1)^(1-w) p(y|x2)^w] - w U1 -
+        (1-w) U2 over w.
+      weight: the w of `chernoff`.
+    """
+
+    distance: Any
+    paper: Any
+    disagreement: Any
+    bhattacharyya: Any
+    chernoff: Any
+    weight: Any
+
+
+def redundancy(
+    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+) -> np.ndarray:
+    """The best possible lower bound: a joint that fits has this synergy.
+
+    S_R = R - I(X1;X2) + min I(X1;X2|Y) over the joints with these marginals,
+    the shared-information theorem of Liang et al., by maximum entropy.
+
+    Args:
+      p12: p(x1, x2), `[..., x1, x2]`.
+      p1y: p(x1, y), `[..., x1, y]`.
+      p2y: p(x2, y), `[..., x2, y]`.
+      project: see `marginals.consistent`.
+
+    Returns:
+      `[...]`, bits.
+
+    Raises:
+      ValueError: see `marginals.consistent`.
+
+    References:
+      Liang et al., Multimodal learning without labeled multimodal data:
+      guarantees and applications, ICLR 2024.
+    """
+    k = known(p12, p1y, p2y, project=project)
+    return _batch.restore(redundancy_of(k), k.triple.lead)
+
+
+def disagreement(
+    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+) -> np.ndarray:
+    """S_D, from the expected squared distance of the posteriors.
+
+    Arguments, result and errors are those of `redundancy`.
+    """
+    return _one("disagreement", p12, p1y, p2y, project)
+
+
+def bhattacharyya(
+    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+) -> np.ndarray:
+    """S_B, from Bhattacharyya's distance of the posteriors.
+
+    Arguments, result and errors are those of `redundancy`.
+    """
+    return _one("bhattacharyya", p12, p1y, p2y, project)
+
+
+def chernoff(
+    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+) -> np.ndarray:
+    """S_C, from Chernoff's divergence of the posteriors at the best w.
+
+    Arguments, result and errors are those of `redundancy`.
+    """
+    return _one("chernoff", p12, p1y, p2y, project)
+
+
+def paper_disagreement(
+    p12: Any,
+    p1y: Any,
+    p2y: Any,
+    *,
+    c: float = 0.25,
+    project: bool = False,
+) -> np.ndarray:
+    """S_U = c alpha - max(U1, U2), the disagreement theorem of the paper.
+
+    Args:
+      p12: see `redundancy`.
+      p1y: see `redundancy`.
+      p2y: see `redundancy`.
+      c: factor of alpha, at most 1 / (4 ln 2): up to there `disagreement`
+        implies the bound. With the released code's c = 1 it is none.
+      project: see `redundancy`.
+
+    Returns:
+      `[...]`, bits.
+
+    Raises:
+      ValueError: `c` out of range; and see `marginals.consistent`.
+    """
+    if not 0 <= c <= LARGEST_FACTOR:
+        raise ValueError(
+            f"c must be between 0 and 1/(4 ln 2) = {LARGEST_FACTOR:.4f}, got "
+            f"{c}: beyond, it is not a lower bound"
+        )
+    k = known(p12, p1y, p2y, project=project)
+    alpha = disagreements_of(k).distance
+    bound = c * alpha - np.maximum(k.unique1, k.unique2) - k.margin
+    return _batch.restore(bound, k.triple.lead)
+
+
+def from_predictions(
+    prediction1: Any, prediction2: Any, unique1: Any, unique2: Any
+) -> Disagreement:
+    """The disagreement family from classifier outputs on unlabelled pairs.
+
+    The modalities may be continuous. The bounds hold for the distribution of
+    these pairs if the predictions are the true posteriors; the error of an
+    estimate from finitely many pairs is the caller's.
+
+    Args:
+      prediction1: p(y|x1) of each pair, `[..., pairs, y]`.
+      prediction2: p(y|x2) of each pair, same shape.
+      unique1: U1 in bits, or an upper bound on it, `[...]`.
+      unique2: U2 likewise.
+
+    Returns:
+      The bounds, NumPy float64.
+
+    Raises:
+      ValueError: predictions that are no distributions or differ in shape.
+    """
+    a = _entry.check_distribution("prediction1", prediction1, 1)
+    b = _entry.check_distribution("prediction2", prediction2, 1)
+    if a.shape != b.shape or a.ndim < 2:
+        raise ValueError(
+            "prediction1 and prediction2 must both have shape [..., pairs, "
+            f"y], got {a.shape} and {b.shape}"
+        )
+    lead = a.shape[:-2]
+    u1, u2 = (
+        np.broadcast_to(np.asarray(u, np.float64), lead).reshape(-1)
+        for u in (unique1, unique2)
+    )
+    a, b = (x.reshape((-1, *x.shape[-2:])) for x in (a, b))
+    weights = np.full(a.shape[:2], 1 / a.shape[1])
+    out = _batch.evaluate(_of_predictions, weights, a, b, u1, u2)
+    return _batch.restore(out, lead)
+
+
+def redundancy_of(k: Known) -> np.ndarray:
+    """`redundancy` of a checked batch."""
+    return k.entropy - k.maxent.bound - k.t_high - k.margin
+
+
+def disagreements_of(k: Known) -> Disagreement:
+    """The disagreement family of a checked batch."""
+    triple = k.triple
+    cells = triple.p12[0].size * triple.p1y.shape[2]
+    out = _batch.evaluate(
+        _of_tables,
+        *triple.arrays,
+        k.unique1,
+        k.unique2,
+        chunk=max(1, _CHUNK_CELLS // cells),
+    )
+    return out._replace(
+        **{
+            name: getattr(out, name) - k.margin
+            for name in ("paper", "disagreement", "bhattacharyya", "chernoff")
+        }
+    )
+
+
+def _one(name: str, p12: Any, p1y: Any, p2y: Any, project: bool) -> np.ndarray:
+    k = known(p12, p1y, p2y, project=project)
+    return _batch.restore(getattr(disagreements_of(k), name), k.triple.lead)
+
+
+def _family(
+    weights: jax.Array,
+    a: jax.Array,
+    b: jax.Array,
+    unique1: jax.Array,
+    unique2: jax.Array,
+) -> Disagreement:
+    """Weights `[pairs]`, posteriors `[pairs, y]`, informations in bits."""
+    both = (a > 0) & (b > 0)
+    log_a = jnp.log(jnp.where(both, a, 1))
+    log_b = jnp.log(jnp.where(both, b, 1))
+
+    def at(w: jax.Array | float) -> jax.Array:
+        mixed = jnp.exp((1 - w) * log_a + w * log_b)
+        overlap = jnp.sum(jnp.where(both, mixed, 0), -1)
+        # No overlap: exact posteriors do not have it where there is mass, so
+        # it is rounding, and leaving out a term keeps the bound valid.
+        counted = (overlap > 0) & (weights > 0)
+        divergence = -jnp.log2(jnp.where(counted, overlap, 1))
+        return jnp.sum(weights * divergence) - w * unique1 - (1 - w) * unique2
+
+    def shrink(
+        _: int, ends: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        low, high = ends
+        left = high - _GOLDEN * (high - low)
+        right = low + _GOLDEN * (high - low)
+        up = at(left) < at(right)
+        return jnp.where(up, left, low), jnp.where(up, high, right)
+
+    zero = jnp.zeros((), weights.dtype)
+    low, high = jax.lax.fori_loop(0, _SECTIONS, shrink, (zero, zero + 1))
+    half, best = at(0.5), at((low + high) / 2)
+    alpha = jnp.sum(weights * jnp.sum((a - b) ** 2, -1))
+    return Disagreement(
+        distance=alpha,
+        paper=alpha / 4 - jnp.maximum(unique1, unique2),
+        disagreement=LARGEST_FACTOR * alpha - (unique1 + unique2) / 2,
+        bhattacharyya=half,
+        chernoff=jnp.maximum(half, best),
+        weight=jnp.where(best > half, (low + high) / 2, 0.5),
+    )
+
+
+def _of_table(
+    p12: jax.Array,
+    p1y: jax.Array,
+    p2y: jax.Array,
+    unique1: jax.Array,
+    unique2: jax.Array,
+) -> Disagreement:
+    def posterior(p: jax.Array) -> jax.Array:
+        mass = p.sum(1, keepdims=True)
+        return p / jnp.where(mass > 0, mass, 1)
+
+    shape = (*p12.shape, p1y.shape[1])
+    a = jnp.broadcast_to(posterior(p1y)[:, None], shape)
+    b = jnp.broadcast_to(posterior(p2y)[None], shape)
+    flat = partial(jnp.reshape, shape=(-1, shape[-1]))
+    return _family(p12.ravel(), flat(a), flat(b), unique1, unique2)
+
+
+_of_tables = jax.jit(jax.vmap(_of_table))
+_of_predictions = jax.jit(jax.vmap(_family))

@@ -1,0 +1,348 @@
+"""Upper bounds on synergy that need no multimodal label; all in bits.
+
+S = H(X1,X2) + H(Y) - T_min - H(joint), and only the entropy of the joint is
+not determined by p(x1, x2), p(x1, y), p(x2, y). So an upper bound on S is a
+lower bound on that entropy, a concave function whose minimum over the joints
+with these marginals is NP-hard. In order of sharpness on most tables:
+majorization, released, conditional, chord, envelope, exact.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bounds import _batch, _branch, _normal, _slices, coupling
+from bounds._known import Known, known
+
+_LOG2 = math.log(2)
+_CHUNK_CELLS = 2**14
+
+
+class Exact(NamedTuple):
+    """What branch and bound reached; every field has the batch's shape.
+
+    Attributes:
+      upper: proven upper bound on the synergy, bits.
+      achieved: synergy of `joint`, bits, rounded down.
+      joint: `[..., x1, x2, y]`, the joint of largest synergy that was found.
+      nodes: boxes that were bounded; 0 where a closed form answered.
+    """
+
+    upper: Any
+    achieved: Any
+    joint: Any
+    nodes: Any
+
+
+def majorization(
+    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+) -> np.ndarray:
+    """From a coupling of p(x1, x2) with p(y): the bound of the paper.
+
+    Args:
+      p12: p(x1, x2), `[..., x1, x2]`.
+      p1y: p(x1, y), `[..., x1, y]`.
+      p2y: p(x2, y), `[..., x2, y]`.
+      project: see `marginals.consistent`.
+
+    Returns:
+      `[...]`, bits.
+
+    Raises:
+      ValueError: see `marginals.consistent`.
+
+    References:
+      Liang et al., Multimodal learning without labeled multimodal data:
+      guarantees and applications, ICLR 2024; Cicalese, Gargano and Vaccaro,
+      Minimum-entropy couplings and their applications, 2019.
+    """
+    return _one("majorization", p12, p1y, p2y, project)
+
+
+def released(
+    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+) -> np.ndarray:
+    """The best of three couplings of one pair with the third variable.
+
+    What the paper's released code computes. Arguments, result and errors are
+    those of `majorization`.
+    """
+    return _one("released", p12, p1y, p2y, project)
+
+
+def conditional(
+    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+) -> np.ndarray:
+    """The best of coupling two variables given each value of the third.
+
+    Uses all three marginals; never above the trivial I(X;Y|X') <= H(Y|X').
+    Arguments, result and errors are those of `majorization`.
+    """
+    return _one("conditional", p12, p1y, p2y, project)
+
+
+def chord(p12: Any, p1y: Any, p2y: Any, *, project: bool = False) -> np.ndarray:
+    """From the chord of -r log r over the range of each cell.
+
+    A linear program over the joints, certified by a dual point. Arguments,
+    result and errors are those of `majorization`.
+    """
+    return _one("chord", p12, p1y, p2y, project)
+
+
+def envelope(
+    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+) -> np.ndarray:
+    """From the concave envelope of the entropy of each slice of the joint.
+
+    A slice over one variable is a point of a small polytope, because its sum
+    is known; the best of slicing over x1, x2 and y, as far as the variable
+    has at most 5 values, else `chord`. Arguments, result and errors are those
+    of `majorization`.
+    """
+    return _one("envelope", p12, p1y, p2y, project)
+
+
+def exact(
+    p12: Any,
+    p1y: Any,
+    p2y: Any,
+    *,
+    project: bool = False,
+    tol: float = 1e-5,
+    max_nodes: int = 10_000,
+    seconds: float = 1.0,
+) -> Exact:
+    """The largest synergy that the marginals allow, as far as affordable.
+
+    For 2x2x2 tables the joints are a segment and the answer is at one of its
+    ends. Otherwise branch and bound on `envelope`; when the budget is spent,
+    the bound proven so far.
+
+    Args:
+      p12: see `majorization`.
+      p1y: see `majorization`.
+      p2y: see `majorization`.
+      project: see `majorization`.
+      tol: gap between `upper` and `achieved`, in bits, at which to stop.
+      max_nodes: budget of one table.
+      seconds: budget of a table on average.
+
+    Returns:
+      The bound and the joint that shows how much is left to gain.
+
+    Raises:
+      ValueError: see `marginals.consistent`.
+    """
+    k = known(p12, p1y, p2y, project=project)
+    out = exact_of(k, search(k), tol=tol, max_nodes=max_nodes, seconds=seconds)
+    return _batch.restore(out, k.triple.lead)
+
+
+class Search(NamedTuple):
+    """Envelope bounds and the joints found on the way; a flat batch.
+
+    Attributes:
+      floors: slicing variable (its axis in the joint) to the lower bound that
+        it gives on the entropy, nats.
+      joint: the joint of least entropy that was found.
+      entropy: its entropy, nats.
+    """
+
+    floors: dict[int, np.ndarray]
+    joint: np.ndarray
+    entropy: np.ndarray
+
+
+def bounds_of(k: Known, found: Search) -> dict[str, np.ndarray]:
+    """All bounds but `exact` of a checked batch."""
+    names = ("majorization", "released", "conditional", "chord")
+    out = {name: _bits(k, _floor(name, k)) for name in names}
+    floors = [_floor("chord", k), *found.floors.values()]
+    out["envelope"] = _bits(k, np.max(floors, axis=0))
+    return out
+
+
+def search(k: Known) -> Search:
+    """Computes the envelope bounds; searches locally for small entropy."""
+    arrays = k.triple.arrays
+    if _is_segment(k):
+        first, second, entropy1, entropy2 = _batch.evaluate(_ends, *arrays)
+        second_best = entropy2 < entropy1
+        joint = np.where(second_best[:, None, None, None], second, first)
+        entropy = np.minimum(entropy1, entropy2)
+        return Search(_envelopes(k)[0], joint, entropy)
+    floors, starts = _envelopes(k)
+    joint, entropy = _descend(k.maxent.joint, k)
+    for start in starts:
+        other, value = _descend(start, k)
+        better = value < entropy
+        joint = np.where(better[:, None, None, None], other, joint)
+        entropy = np.where(better, value, entropy)
+    return Search(floors, joint, entropy)
+
+
+def achieved_of(k: Known, entropy: np.ndarray) -> np.ndarray:
+    """Synergy of joints with this entropy (nats), rounded down."""
+    return k.entropy - entropy / _LOG2 - k.t_high - k.margin
+
+
+def exact_of(
+    k: Known, found: Search, *, tol: float, max_nodes: int, seconds: float
+) -> Exact:
+    """`exact` of a checked batch."""
+    size = len(k.margin)
+    if _is_segment(k):
+        return Exact(
+            _bits(k, found.entropy),
+            achieved_of(k, found.entropy),
+            found.joint,
+            np.zeros(size, int),
+        )
+    floor = np.max([_floor("chord", k), *found.floors.values()], axis=0)
+    joint, entropy = found.joint.copy(), found.entropy.copy()
+    nodes = np.zeros(size, int)
+    best_axis = _largest_floor(found.floors)
+    for axis in found.floors:
+        which = np.flatnonzero(best_axis == axis)
+        if not which.size:
+            continue
+        p12, p1y, p2y = _views(k.triple.arrays, axis)
+        least = _branch.minimize(
+            p12[which],
+            p1y[which],
+            p2y[which],
+            np.moveaxis(joint[which], axis + 1, -1),
+            tol=tol * _LOG2,
+            max_nodes=max_nodes,
+            seconds=seconds,
+        )
+        floor[which] = np.maximum(floor[which], least.bound)
+        joint[which] = np.moveaxis(least.joint, -1, axis + 1)
+        entropy[which] = least.value
+        nodes[which] = least.nodes
+    return Exact(_bits(k, floor), achieved_of(k, entropy), joint, nodes)
+
+
+def _largest_floor(floors: dict[int, np.ndarray]) -> np.ndarray:
+    """The slicing variable of the largest floor, of each table."""
+    if not floors:
+        return np.zeros(0, int)
+    axes = np.array(list(floors))
+    return axes[np.argmax(np.stack(list(floors.values())), axis=0)]
+
+
+def _one(name: str, p12: Any, p1y: Any, p2y: Any, project: bool) -> np.ndarray:
+    k = known(p12, p1y, p2y, project=project)
+    if name == "envelope":
+        floor = np.max([_floor("chord", k), *_envelopes(k)[0].values()], axis=0)
+    else:
+        floor = _floor(name, k)
+    return _batch.restore(_bits(k, floor), k.triple.lead)
+
+
+def _bits(k: Known, floor: np.ndarray) -> np.ndarray:
+    return k.entropy - floor / _LOG2 - k.t_low + k.margin
+
+
+def _is_segment(k: Known) -> bool:
+    return k.maxent.joint.shape[1:] == (2, 2, 2)
+
+
+def _views(arrays: tuple[np.ndarray, ...], axis: int) -> tuple[np.ndarray, ...]:
+    """The marginals of the joint whose variable `axis` was moved last."""
+    p12, p1y, p2y = arrays
+    turn = lambda p: np.swapaxes(p, -1, -2)
+    return {
+        0: (p2y, turn(p12), turn(p1y)),
+        1: (p1y, p12, turn(p2y)),
+        2: (p12, p1y, p2y),
+    }[axis]
+
+
+def _envelopes(k: Known) -> tuple[dict[int, np.ndarray], list[np.ndarray]]:
+    """Floors (nats) by slicing axis, and the joints that attain them."""
+    floors, joints = {}, []
+    for axis, symbols in enumerate(k.maxent.joint.shape[1:]):
+        if symbols > _slices.MOST_SYMBOLS:
+            continue
+        floor, joint = _run(_envelope_floors, _views(k.triple.arrays, axis))
+        floors[axis] = floor
+        joints.append(np.moveaxis(joint, -1, axis + 1))
+    return floors, joints
+
+
+def _descend(start: np.ndarray, k: Known) -> tuple[np.ndarray, np.ndarray]:
+    return _run(_descents, (start, *k.triple.arrays))
+
+
+def _floor(name: str, k: Known) -> np.ndarray:
+    return _run(_FLOORS[name], k.triple.arrays)
+
+
+def _run(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Any:
+    p12, p1y = arrays[-3:-1]
+    shape = (*p12.shape[1:], p1y.shape[2])
+    return _batch.evaluate(
+        function,
+        *arrays,
+        chunk=max(1, _CHUNK_CELLS // math.prod(shape)),
+        concurrent=not _normal.calls_lapack(*shape),
+    )
+
+
+def _majorization_floor(
+    p12: jax.Array, p1y: jax.Array, p2y: jax.Array
+) -> jax.Array:
+    return coupling.meet_entropy(p12.ravel(), p1y.sum(0))
+
+
+def _released_floor(
+    p12: jax.Array, p1y: jax.Array, p2y: jax.Array
+) -> jax.Array:
+    return jnp.max(
+        jnp.stack(
+            [
+                coupling.meet_entropy(p12.ravel(), p1y.sum(0)),
+                coupling.meet_entropy(p1y.ravel(), p2y.sum(1)),
+                coupling.meet_entropy(p2y.ravel(), p1y.sum(1)),
+            ]
+        )
+    )
+
+
+def _conditional_floor(
+    p12: jax.Array, p1y: jax.Array, p2y: jax.Array
+) -> jax.Array:
+    # H(Y) + sum_y p(y) H(p(x1|y) ^ p(x2|y)) is the sum over y of the
+    # entropies of the meets of p(x1, y) and p(x2, y), not normalised.
+    given = lambda a, b: jnp.sum(jax.vmap(coupling.meet_entropy)(a, b))
+    return jnp.max(
+        jnp.stack([given(p1y.T, p2y.T), given(p12, p1y), given(p12.T, p2y)])
+    )
+
+
+def _segment_ends(
+    p12: jax.Array, p1y: jax.Array, p2y: jax.Array
+) -> tuple[jax.Array, ...]:
+    first, second = _slices.segment(p12, p1y, p2y)
+    entropy = lambda r: jnp.sum(_slices.entr(r))
+    return first, second, entropy(first), entropy(second)
+
+
+_FLOORS = {
+    name: jax.jit(jax.vmap(function))
+    for name, function in (
+        ("majorization", _majorization_floor),
+        ("released", _released_floor),
+        ("conditional", _conditional_floor),
+        ("chord", _slices.chord_bound),
+    )
+}
+_envelope_floors = jax.jit(jax.vmap(_slices.envelope_bound))
+_descents = jax.jit(jax.vmap(_slices.descend))
+_ends = jax.jit(jax.vmap(_segment_ends))
