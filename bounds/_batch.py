@@ -3,13 +3,20 @@
 The jitted functions given here take arrays with exactly one batch axis.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import numpy as np
 
 from bounds import _entry
+
+# Tables of so few numbers come in batches of at least so many: no slower, and
+# one shape less to compile.
+_SMALL = 256
+_SMALL_BATCH = 16
 
 
 def call(
@@ -71,22 +78,38 @@ def evaluate(
     *arrays: np.ndarray,
     dtype: Any = np.float64,
     chunk: int | None = None,
+    concurrent: bool = True,
 ) -> Any:
-    """`_entry.evaluate` in chunks of equal shape, compiled once.
+    """`_entry.evaluate` in chunks of equal shape, on all cores.
 
-    The last chunk is filled up with copies of the last table.
+    The last chunk is filled up with copies of the last table, and so is a
+    batch up to a power of 4, so that few shapes are ever compiled.
+
+    Args:
+      function: see `call`.
+      *arrays: `[batch, *event]` each.
+      dtype: of the computation.
+      chunk: tables evaluated at a time; all if None.
+      concurrent: whether chunks may run at the same time. Two programs that
+        call LAPACK can wait for each other's threads on the CPU, for ever.
+
+    Returns:
+      The pytree that `function` returned, with NumPy leaves.
     """
     size = arrays[0].shape[0]
-    if chunk is None or size <= chunk:
-        return _entry.evaluate(function, *arrays, dtype=dtype)
+    small = sum(a[0].size for a in arrays) <= _SMALL
+    width = min(_SMALL_BATCH if small else 1, chunk or _SMALL_BATCH)
+    while width < size and (chunk is None or 4 * width <= chunk):
+        width *= 4
 
     def part(start: int) -> Any:
-        rows = np.minimum(np.arange(start, start + chunk), size - 1)
+        rows = np.minimum(np.arange(start, start + width), size - 1)
         return _entry.evaluate(
             function, *(a[rows] for a in arrays), dtype=dtype
         )
 
-    starts = list(range(0, size, chunk))
-    # One after the other: see `_batching.minimize`.
-    parts = [part(start) for start in starts]
+    starts = list(range(0, size, width))
+    parts = [part(starts[0])]  # compiles before the threads start
+    with ThreadPoolExecutor(os.cpu_count() if concurrent else 1) as pool:
+        parts += pool.map(part, starts[1:])
     return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *parts)

@@ -1,6 +1,5 @@
 """Runs `_broja` on batches: chunks, stragglers, devices and progress."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -94,8 +93,9 @@ def minimize(
         )  # fmt: skip
         return out._replace(lam=out.mu, mu=out.lam)
     devices = jax.local_devices() if devices is None else list(devices)
-    # One device's work overlaps with the host's part of another chunk.
-    workers = len(devices)
+    # One chunk a device at a time; all CPU devices are one, because two
+    # executions that wait for the CPU's common threads can wait for ever.
+    workers = 1 if devices[0].platform == "cpu" else len(devices)
     batch, n1, ny = p1y.shape
     n2 = p2y.shape[1]
     lanes = _broja.lanes_pay(n1, n2, ny)

@@ -9,14 +9,13 @@ has to converge: the least bound of the boxes that are left is proven.
 import heapq
 import itertools
 import time
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _linear, _slices
+from bounds import _batch, _linear, _normal, _slices
 
 # Boxes bounded in one round, boxes of one call (calls share the cores), and
 # tables that share the rounds.
@@ -108,7 +107,6 @@ def _minimize_group(
     settled = np.full(size, np.inf)
     nodes = np.zeros(size, int)
     heaps: list[list[_Box]] = [[] for _ in range(size)]
-    deadline = time.monotonic() + seconds
 
     def examine(
         which: list[int],
@@ -141,6 +139,8 @@ def _minimize_group(
     everything = list(range(size))
     lower, upper = _evaluate(_widest, *tables)
     examine(everything, lower, upper, [-np.inf] * size, True)
+    # From here on nothing is compiled.
+    deadline = time.monotonic() + seconds
     for rounds in itertools.count(1):
         open_tables = [
             t for t in everything if heaps[t] and nodes[t] < max_nodes
@@ -169,10 +169,16 @@ def _minimize_group(
 
 
 def _evaluate(function, *arrays):  # type: ignore[no-untyped-def]
-    """Calls `function` in full batches, so that it is compiled once."""
+    """Calls `function` in batches of one size, so that it is compiled once."""
     size = len(arrays[0])
-    rows = np.minimum(np.arange(-(-size // _BATCH) * _BATCH), size - 1)
-    out = _batch.evaluate(function, *(a[rows] for a in arrays), chunk=_BATCH)
+    rows = np.minimum(np.arange(max(size, _BATCH)), size - 1)
+    shape = arrays[0].shape[1:]
+    out = _batch.evaluate(
+        function,
+        *(a[rows] for a in arrays),
+        chunk=_BATCH,
+        concurrent=len(shape) < 3 or not _normal.calls_lapack(*shape),
+    )
     return jax.tree.map(lambda x: x[:size], out)
 
 

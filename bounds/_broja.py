@@ -341,9 +341,7 @@ def _newton_step(
 
     def longest(x: jax.Array, dx: jax.Array, most: Any) -> jax.Array:
         """Largest step up to 1 that takes at most a share `most` of x."""
-        return most / jnp.maximum(
-            _max_all(-dx / jnp.where(live, x, 1)), most
-        )
+        return most / jnp.maximum(_max_all(-dx / jnp.where(live, x, 1)), most)
 
     _, _, d_s, d_r = direction(jnp.zeros_like(r))
     after = (r + longest(r, d_r, 1) * d_r) * (s + longest(s, d_s, 1) * d_s)
@@ -434,8 +432,10 @@ def _certificate(
     label = _sum(p1y, 0)
     entropy = -_sum(label * jnp.log(jnp.where(label > 0, label, 1)), 0)
     size = (
-        _sum_all(jnp.abs(term1)) + _sum_all(jnp.abs(term2))
-        - upper + 3 * (entropy + 1)
+        _sum_all(jnp.abs(term1))
+        + _sum_all(jnp.abs(term2))
+        - upper
+        + 3 * (entropy + 1)
     )
     eps = jnp.finfo(pi.dtype).eps
     # Continuity of H(Y|X) (Alicki and Fannes 2004; Winter 2016, lemma 2) pays

@@ -10,6 +10,8 @@ from bounds import _batch, _maxent, _rounding, marginals
 from bounds.decomposition import PID, pid_from_marginals
 
 _LOG2 = np.log(2)
+# Gap, in bits, of the decomposition and of the maximum entropy.
+_TOL = 2e-10
 
 
 class Known(NamedTuple):
@@ -45,8 +47,8 @@ def known(p12: Any, p1y: Any, p2y: Any, *, project: bool = False) -> Known:
     Raises:
       ValueError: see `marginals.consistent`.
     """
-    triple, joint = marginals.solve(p12, p1y, p2y, project=project)
-    pid = pid_from_marginals(triple.p1y, triple.p2y)
+    triple, joint = marginals.solve(p12, p1y, p2y, project=project, tol=_TOL)
+    pid = pid_from_marginals(triple.p1y, triple.p2y, tol=_TOL)
     entropy, margin = _batch.evaluate(_entropies, *triple.arrays)
     t_min = pid.redundancy + pid.unique1 + pid.unique2
     error = pid.gap + margin

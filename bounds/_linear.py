@@ -128,7 +128,9 @@ def solve(
         # The margins' weights are of order 1/slack: near the end the largest
         # diagonal entries are huge and the pinned directions need a ridge
         # relative to them.
-        newton = _normal.factor(response, ridge=1e3 * jnp.finfo(dtype).eps)
+        newton = _normal.factor(
+            response, ridge=1e3 * float(jnp.finfo(dtype).eps)
+        )
         dual_residual = jnp.where(
             live,
             lp.cost - s.a[..., None] - _respond(lp, s.b, s.c) - s.slack,
@@ -139,7 +141,7 @@ def solve(
         r_b = lp.p1y - jnp.sum(mass, 1)
         r_c = lp.p2y - jnp.sum(mass, 0)
 
-        def direction(complementarity):
+        def direction(complementarity: jax.Array) -> tuple[jax.Array, ...]:
             g = complementarity / s.slack - d * dual_residual
             q_a = r_a - jnp.sum(g, -1)
             pull = jnp.sum(g[..., None] * lp.atoms, 2) + mean * q_a[..., None]
@@ -148,15 +150,13 @@ def solve(
             )
             shift = _respond(lp, db, dc)
             da = inverse * (q_a - jnp.sum(d * shift, -1))
-            d_slack = jnp.where(
-                live, dual_residual - da[..., None] - shift, 0
-            )
+            d_slack = jnp.where(live, dual_residual - da[..., None] - shift, 0)
             d_weights = jnp.where(
                 live, complementarity / s.slack - d * d_slack, 0
             )
             return d_weights, d_slack, da, db, dc
 
-        def longest(value, step):
+        def longest(value: jax.Array, step: jax.Array) -> jax.Array:
             ratio = jnp.where(live & (step < 0), -value / step, jnp.inf)
             return jnp.minimum(1, _TO_BOUNDARY * jnp.min(ratio))
 
@@ -187,9 +187,7 @@ def solve(
             s.best.steps + 1,
         )
         spread = jnp.sum(weights * slack)
-        return _State(
-            weights, slack, s.a + t_dual * da, b, c, best, spread
-        )
+        return _State(weights, slack, s.a + t_dual * da, b, c, best, spread)
 
     def unfinished(s: _State) -> jax.Array:
         # A NaN ends the loop too: the best bound before it stays proven.

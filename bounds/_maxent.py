@@ -67,13 +67,14 @@ def solve(
     max_steps: int = 100,
 ) -> MaxEnt:
     """Solves a flat batch on the host; `tol` in bits."""
-    cells = p12[0].size * p1y.shape[2]
+    shape = (*p12.shape[1:], p1y.shape[2])
     return _batch.evaluate(
         partial(_jitted, tol=tol * math.log(2), max_steps=max_steps),
         p12,
         p1y,
         p2y,
-        chunk=max(1, _CHUNK_CELLS // cells),
+        chunk=max(1, _CHUNK_CELLS // math.prod(shape)),
+        concurrent=not _normal.calls_lapack(*shape),
     )
 
 
@@ -128,9 +129,7 @@ def core(
         largest = jnp.maximum(jnp.max(jnp.abs(db)), jnp.max(jnp.abs(dc)))
         scale = jnp.minimum(1, _CAP / jnp.maximum(largest, 1))
         fractions = scale * jnp.asarray(_FRACTIONS, dtype)
-        values = jax.vmap(lambda t: dual(s.b + t * db, s.c + t * dc))(
-            fractions
-        )
+        values = jax.vmap(lambda t: dual(s.b + t * db, s.c + t * dc))(fractions)
         values = jnp.where(jnp.isfinite(values), values, jnp.inf)
         # Near the end the objective no longer tells the points apart: the
         # longest of the equally good steps.
@@ -172,9 +171,8 @@ def core(
         jnp.asarray(-jnp.inf, dtype),
     )
     end = jax.lax.while_loop(unfinished, step, start)
-    size = (
-        jnp.max(jnp.where(p1y > 0, jnp.abs(end.b), 0))
-        + jnp.max(jnp.where(p2y > 0, jnp.abs(end.c), 0))
+    size = jnp.max(jnp.where(p1y > 0, jnp.abs(end.b), 0)) + jnp.max(
+        jnp.where(p2y > 0, jnp.abs(end.c), 0)
     )
     margin = noise * size + _rounding.entropy_change(noise, p12.size)
     h12 = jnp.sum(entr(p12))

@@ -15,8 +15,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-
 _POLISHING_STEPS = 2
+# Up to this size a loop over the columns, vectorised across a batch, beats
+# LAPACK, which is called once a matrix.
+_SMALL = 12
 
 
 class Factor(NamedTuple):
@@ -46,7 +48,7 @@ def factor(response: jax.Array, ridge: jax.Array | float) -> Factor:
     hessian = hessian + jnp.finfo(w.dtype).eps * eye
     scale = jax.lax.rsqrt(jnp.diagonal(hessian))
     hessian = hessian * scale[:, None] * scale + ridge * eye
-    if size <= _UNROLLED:
+    if size <= _SMALL:
         root = _inverse_cholesky(hessian)
     else:
         root = jnp.linalg.cholesky(hessian)
@@ -61,13 +63,18 @@ def solve(
     m = ny - 1
     right = jnp.concatenate([rows[:, :-1].ravel(), columns[:-1, :-1].ravel()])
     right = right * f.scale
-    if right.size <= _UNROLLED:
+    if right.size <= _SMALL:
         d = jnp.sum(f.root * jnp.sum(f.root * right, 1)[:, None], 0)
     else:
         d = jax.scipy.linalg.cho_solve((f.root, True), right)
     d = d * f.scale
     pad = lambda v, n, extra: jnp.pad(v.reshape(n, m), ((0, extra), (0, 1)))
     return pad(d[: n1 * m], n1, 0), pad(d[n1 * m :], n2 - 1, 1)
+
+
+def calls_lapack(n1: int, n2: int, ny: int) -> bool:
+    """Whether `factor` does for tables of this shape."""
+    return (n1 + n2 - 1) * (ny - 1) > _SMALL
 
 
 def response(r: jax.Array, posterior: jax.Array) -> jax.Array:
@@ -108,6 +115,7 @@ def polished(
 
     Changes are relative to the cells, so that small cells stay small.
     """
+
     def step(
         _: int, state: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, jax.Array]:
@@ -131,21 +139,20 @@ def _block_diagonal(blocks: jax.Array) -> jax.Array:
     return full.reshape(n * m, n * m)
 
 
-# Up to this size the loops are unrolled, which XLA vectorises over a batch;
-# LAPACK, called once a matrix, is several times slower there.
-_UNROLLED = 12
-
-
 def _inverse_cholesky(a: jax.Array) -> jax.Array:
     """M, lower triangular, with M.T M the inverse of `a`."""
     n = a.shape[0]
-    inverse = jnp.eye(n, dtype=a.dtype)
-    for j in range(n):
+    index = jnp.arange(n)
+
+    def eliminate(
+        j: jax.Array, state: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        a, inverse = state
         pivot = jax.lax.rsqrt(a[j, j])
-        column = jnp.where(jnp.arange(n) > j, a[:, j] * pivot, 0)
+        column = jnp.where(index > j, a[:, j] * pivot, 0)[:, None]
         row = inverse[j] * pivot
-        a = a - column[:, None] * column
-        inverse = jnp.where(
-            jnp.arange(n)[:, None] == j, row, inverse - column[:, None] * row
-        )
-    return inverse
+        inverse = jnp.where(index[:, None] == j, row, inverse - column * row)
+        return a - column * column.T, inverse
+
+    start = (a, jnp.eye(n, dtype=a.dtype))
+    return jax.lax.fori_loop(0, n, eliminate, start)[1]

@@ -98,9 +98,7 @@ def linear_program(
 ) -> _linear.Program:
     """The joint r that minimises <slope, r>; an infinite slope forbids."""
     ny = slope.shape[-1]
-    atoms = jnp.broadcast_to(
-        jnp.eye(ny, dtype=slope.dtype), (*slope.shape, ny)
-    )
+    atoms = jnp.broadcast_to(jnp.eye(ny, dtype=slope.dtype), (*slope.shape, ny))
     valid = jnp.isfinite(slope)
     return _linear.Program(
         atoms, jnp.where(valid, slope, 0), valid, p12, p1y, p2y
@@ -108,7 +106,7 @@ def linear_program(
 
 
 def chord_bound(p12: jax.Array, p1y: jax.Array, p2y: jax.Array) -> jax.Array:
-    """min H >= min <r, -log u>, u the upper corner of the box; nats."""
+    """Min H >= min <r, -log u>, u the upper corner of the box; nats."""
     _, upper = widest(p12, p1y, p2y)
     lp = linear_program(-jnp.log(upper), p12, p1y, p2y)
     return _linear.solve(lp, tol=_TOL, max_steps=_MAX_STEPS).bound
@@ -117,7 +115,7 @@ def chord_bound(p12: jax.Array, p1y: jax.Array, p2y: jax.Array) -> jax.Array:
 def envelope_bound(
     p12: jax.Array, p1y: jax.Array, p2y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """min H >= min of the envelope, nats; also the joint that attains it."""
+    """Min H >= min of the envelope, nats; also the joint that attains it."""
     box = tighten(*widest(p12, p1y, p2y), p12, p1y, p2y)
     lp = envelope_program(*box, p12, p1y, p2y)
     solution = _linear.solve(lp, tol=_TOL, max_steps=_MAX_STEPS)

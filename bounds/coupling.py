@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _entry
+from bounds import _batch
 
 # Bits between the greedy coupling of two marginals and the best one
 # (Compton et al. 2023).
@@ -101,7 +101,7 @@ def meet_entropy(p: jax.Array, q: jax.Array) -> jax.Array:
 def _greedy_core(*marginals: jax.Array) -> Coupling:
     steps = sum(m.size for m in marginals) - len(marginals) + 1
 
-    def match(left, _):
+    def match(left: tuple[jax.Array, ...], _: None) -> Any:
         largest = [jnp.argmax(m) for m in left]
         mass = functools.reduce(
             jnp.minimum, (m[i] for m, i in zip(left, largest, strict=True))

@@ -102,7 +102,7 @@ def solve(
     off = _pair_disagreement(flat) > _entry.SUM_TOLERANCE
     wrong = off.any(0)
     if project:
-        for i in np.flatnonzero(wrong):
+        for i in map(int, np.flatnonzero(wrong)):
             _move(flat, distance, i)
     elif wrong.any():
         raise ValueError(_pair_message(flat, off, lead))
@@ -110,7 +110,7 @@ def solve(
     # a linear program decides.
     found = _maxent.solve(*flat, **options)
     again = []
-    for i in np.flatnonzero(found.status != Status.CONVERGED):
+    for i in map(int, np.flatnonzero(found.status != Status.CONVERGED)):
         nearest, moved = nearest_joint(*(v[i] for v in flat))
         if moved <= _entry.SUM_TOLERANCE:
             continue
@@ -128,7 +128,7 @@ def solve(
         found = _maxent.MaxEnt(*(np.array(old) for old in found))
         for old, new in zip(found, redone, strict=True):
             old[again] = new
-    return Triple(*flat, distance, lead), found
+    return Triple(flat[0], flat[1], flat[2], distance, lead), found
 
 
 def nearest_joint(

@@ -41,5 +41,3 @@ def maxent(
         p12, p1y, p2y, project=project, tol=tol, max_steps=max_steps
     )
     return _batch.restore(out, triple.lead)
-
-

@@ -208,9 +208,7 @@ def disagreements_of(k: Known) -> Disagreement:
     )
 
 
-def _one(
-    name: str, p12: Any, p1y: Any, p2y: Any, project: bool
-) -> np.ndarray:
+def _one(name: str, p12: Any, p1y: Any, p2y: Any, project: bool) -> np.ndarray:
     k = known(p12, p1y, p2y, project=project)
     return _batch.restore(getattr(disagreements_of(k), name), k.triple.lead)
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _branch, _slices, coupling
+from bounds import _batch, _branch, _normal, _slices, coupling
 from bounds._known import Known, known
 
 _LOG2 = math.log(2)
@@ -85,9 +85,7 @@ def conditional(
     return _one("conditional", p12, p1y, p2y, project)
 
 
-def chord(
-    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
-) -> np.ndarray:
+def chord(p12: Any, p1y: Any, p2y: Any, *, project: bool = False) -> np.ndarray:
     """From the chord of -r log r over the range of each cell.
 
     A linear program over the joints, certified by a dual point. Arguments,
@@ -213,8 +211,11 @@ def exact_of(
         which = np.flatnonzero(best_axis == axis)
         if not which.size:
             continue
+        p12, p1y, p2y = _views(k.triple.arrays, axis)
         least = _branch.minimize(
-            *(a[which] for a in _views(k.triple.arrays, axis)),
+            p12[which],
+            p1y[which],
+            p2y[which],
             np.moveaxis(joint[which], axis + 1, -1),
             tol=tol * _LOG2,
             max_nodes=max_nodes,
@@ -235,9 +236,7 @@ def _largest_floor(floors: dict[int, np.ndarray]) -> np.ndarray:
     return axes[np.argmax(np.stack(list(floors.values())), axis=0)]
 
 
-def _one(
-    name: str, p12: Any, p1y: Any, p2y: Any, project: bool
-) -> np.ndarray:
+def _one(name: str, p12: Any, p1y: Any, p2y: Any, project: bool) -> np.ndarray:
     k = known(p12, p1y, p2y, project=project)
     if name == "envelope":
         floor = np.max([_floor("chord", k), *_envelopes(k)[0].values()], axis=0)
@@ -254,9 +253,7 @@ def _is_segment(k: Known) -> bool:
     return k.maxent.joint.shape[1:] == (2, 2, 2)
 
 
-def _views(
-    arrays: tuple[np.ndarray, ...], axis: int
-) -> tuple[np.ndarray, ...]:
+def _views(arrays: tuple[np.ndarray, ...], axis: int) -> tuple[np.ndarray, ...]:
     """The marginals of the joint whose variable `axis` was moved last."""
     p12, p1y, p2y = arrays
     turn = lambda p: np.swapaxes(p, -1, -2)
@@ -288,9 +285,14 @@ def _floor(name: str, k: Known) -> np.ndarray:
 
 
 def _run(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Any:
-    cells = math.prod(a.shape[-1] for a in arrays[-3:]) * arrays[-1].shape[-2]
-    chunk = max(1, _CHUNK_CELLS // cells)
-    return _batch.evaluate(function, *arrays, chunk=chunk)
+    p12, p1y = arrays[-3:-1]
+    shape = (*p12.shape[1:], p1y.shape[2])
+    return _batch.evaluate(
+        function,
+        *arrays,
+        chunk=max(1, _CHUNK_CELLS // math.prod(shape)),
+        concurrent=not _normal.calls_lapack(*shape),
+    )
 
 
 def _majorization_floor(

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bounds
+from tests.bounds import synergy_helpers as helpers
+
+SHAPE = (3, 3, 2)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([(2, 2, 2), SHAPE]),
+    st.sampled_from([1.0, 0.3, 0.05]),
+)
+def test_interval_contains_the_truth(seed, shape, concentration):
+    rng = np.random.default_rng(seed)
+    p = helpers.random_tables(rng, shape, 16, concentration)
+    truth = bounds.pid(p)
+    out = bounds.synergy_interval(*helpers.marginals(p))
+    assert (out.lower <= truth.synergy + truth.gap + 1e-9).all()
+    assert (out.upper >= truth.synergy - truth.gap - 1e-9).all()
+    assert (out.achieved <= out.upper).all()
+    assert (out.lower >= 0).all()
+    for side, sign in (("lower", 1), ("upper", -1)):
+        for value in out.by_bound[side].values():
+            excess = sign * (value - truth.synergy) - truth.gap
+            assert (excess <= 1e-9).all()
+
+
+@pytest.mark.parametrize("effort", ["fast", "exact"])
+def test_batch_is_loop(effort, rng):
+    p = helpers.random_tables(rng, SHAPE, 9).reshape(3, 3, *SHAPE)
+    options = {"effort": effort, "seconds": 60}
+    out = bounds.synergy_interval(*helpers.marginals(p), **options)
+    one = bounds.synergy_interval(*helpers.marginals(p[1, 2]), **options)
+    assert out.upper.shape == (3, 3)
+    assert out.lower[1, 2] == pytest.approx(one.lower, abs=1e-8)
+    assert out.upper[1, 2] == pytest.approx(one.upper, abs=2e-5)
+    assert (out.by_bound["upper"].keys() >= {"exact"}) == (effort == "exact")
+
+
+def test_swapping_the_modalities(rng):
+    p = helpers.random_tables(rng, SHAPE, 9)
+    a = bounds.synergy_interval(*helpers.marginals(p))
+    b = bounds.synergy_interval(*helpers.marginals(p.swapaxes(1, 2)))
+    np.testing.assert_allclose(a.lower, b.lower, atol=1e-8)
+    np.testing.assert_allclose(a.upper, b.upper, atol=1e-8)
+    np.testing.assert_allclose(a.unique1, b.unique2, atol=1e-8)
+
+
+def test_gates():
+    x1, x2 = np.indices((2, 2))
+    for y, wanted in ((x1 & x2, (0.5, 0.5)), (x1 ^ x2, (0, 1))):
+        p = np.eye(2)[y] / 4
+        out = bounds.synergy_interval(*helpers.marginals(p))
+        assert out.lower == pytest.approx(wanted[0], abs=1e-7)
+        assert out.upper == pytest.approx(wanted[1], abs=1e-7)
+
+
+def test_leading_axes_broadcast(rng):
+    p = helpers.random_tables(rng, (2, 2, 2), 1)[0]
+    p12, p1y, p2y = helpers.marginals(p)
+    out = bounds.synergy_interval(p12, p1y[None, None], p2y[None])
+    assert out.lower.shape == (1, 1)
+
+
+def test_bad_input(rng):
+    m = helpers.marginals(helpers.random_tables(rng, (2, 2, 2), 1)[0])
+    with pytest.raises(ValueError, match="effort must be one of"):
+        bounds.synergy_interval(*m, effort="slow")
+    with pytest.raises(ValueError, match=r"p12\[0, 1\] is not finite: nan"):
+        bounds.synergy_interval([[0.5, np.nan], [0.2, 0.3]], *m[1:])

@@ -1,0 +1,67 @@
+import importlib
+
+import numpy as np
+import pytest
+
+from arm_jax.errors import InputError
+from experiments import cli, synergy
+from tests.bounds import synergy_helpers as helpers
+
+
+def config(name, **changes):
+    module = importlib.import_module(f"configs.{name}")
+    return cli.to_dict(module.get_config()) | changes
+
+
+def test_random_study_and_resume(tmp_path, capsys):
+    small = config("synergy_random", tables=40, block=16)
+    whole = synergy.synergy(small, tmp_path / "whole", progress=False)
+    assert "| redundancy" in whole
+    assert (tmp_path / "whole" / "figures" / "lower_bounds.png").exists()
+    lines = (tmp_path / "whole" / "blocks.jsonl").read_text().splitlines()
+    assert len(lines) == 3
+    cut = tmp_path / "cut"
+    synergy.open_workdir(cut, small)
+    (cut / "blocks.jsonl").write_text(lines[0] + "\n" + lines[1][:50])
+    resumed = synergy.synergy(small, cut, progress=False)
+    # All but the times.
+    assert resumed.split("Intervals")[1] == whole.split("Intervals")[1]
+
+
+def test_logic_study(tmp_path, capsys):
+    report = synergy.synergy(
+        config("synergy_logic", noise=(0.0, 0.1)), tmp_path, progress=False
+    )
+    assert "![gates](figures/gates.png)" in report
+
+
+def test_released_formulas():
+    rows = [
+        r
+        for r in helpers.golden("released_bounds.json")
+        if r["shape"] == [2, 2, 2] and None not in r["bounds"].values()
+    ]
+    p = np.array([r["P"] for r in rows])
+    ours = synergy.released_lower(*helpers.marginals(p))
+    theirs = {
+        k: np.array([r["bounds"][k] for r in rows]) for k in rows[0]["bounds"]
+    }
+    np.testing.assert_allclose(
+        ours["released_difference"], theirs["lower_diff"], atol=1e-6
+    )
+    # Theirs take the best of several relaxations, never below this one; the
+    # shift by the swapped U1 and U2 is the same.
+    shift = ours["released_unique1"] - ours["released_redundancy"]
+    for name, sign in (("lower_R", 0), ("lower_U1", 1), ("lower_U2", -1)):
+        unshifted = theirs[name] - sign * shift
+        assert (unshifted >= ours["released_redundancy"] - 1e-6).all()
+        assert (unshifted <= [r["exact_lower"] + 1e-6 for r in rows]).all()
+
+
+def test_bad_config(tmp_path):
+    with pytest.raises(InputError, match="unknown gate 'NAND'"):
+        synergy.synergy(config("synergy_logic", gates=("NAND",)), tmp_path)
+    with pytest.raises(InputError, match="kind must be random or logic"):
+        synergy.synergy(config("synergy_random", kind="x"), tmp_path)
+    with pytest.raises(InputError, match=r"config\.block must be positive"):
+        synergy.synergy(config("synergy_random", block=0), tmp_path)
