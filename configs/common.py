@@ -45,7 +45,7 @@ def quantifying(data: Mapping[str, Any]) -> ConfigDict:
                 "kind": "posteriors",
                 "number": 0,
                 "most": 20,
-                "sensitivity": (2, 3, 4, 6, 8, 12, 20),
+                "sensitivity": (2, 4, 8, 16),
             },
             "models": {"strength": 0.1, "components": 50, "series": ()},
             "resampling": {

@@ -54,7 +54,7 @@ class SymbolsConfig:
     number: int = 0
     # Largest number that is tried, and shown in the sensitivity.
     most: int = 20
-    sensitivity: tuple[int, ...] = (2, 3, 4, 6, 8, 12, 20)
+    sensitivity: tuple[int, ...] = (2, 4, 8, 16)
 
 
 @dataclasses.dataclass(frozen=True)
