@@ -1,6 +1,7 @@
 """What the training configs share."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -23,6 +24,38 @@ def training(method: str) -> ConfigDict:
         "train": dataclasses.asdict(TrainConfig()),
     }
     return ConfigDict(blocks)
+
+
+def quantifying(data: Mapping[str, Any]) -> ConfigDict:
+    """Returns what the reports of `experiments.quantify` share.
+
+    The comments are in `experiments.quantify.Config`.
+    """
+    return ConfigDict(
+        {
+            "data": dict(data),
+            "modalities": (),
+            "folds": 0,
+            "units": "",
+            "knowledge": "labelled",
+            "rest": True,
+            "margin": 0.05,
+            "budget": 1000,
+            "symbols": {
+                "kind": "posteriors",
+                "number": 0,
+                "most": 20,
+                "sensitivity": (2, 3, 4, 6, 8, 12, 20),
+            },
+            "models": {"strength": 0.1, "components": 50, "series": ()},
+            "resampling": {
+                "replicates": 1000,
+                "permutations": 200,
+                "interval_replicates": 100,
+                "seed": 0,
+            },
+        }
+    )
 
 
 # The methods of a comparison, the baseline of the differences first.

@@ -12,7 +12,7 @@ import numpy as np
 
 import bounds
 from arm_jax.evaluation import Predictions
-from bounds.discretize import joint_counts
+from bounds.samples import count
 
 TERMS = ("redundancy", "unique1", "unique2", "synergy")
 
@@ -42,9 +42,9 @@ def of_predictions(
     for of_run in predictions:
         predicted = np.argmax(of_run.log_probs.alone, axis=-1)
         counts += [
-            joint_counts(
-                predicted[:, i], predicted[:, j], of_run.label, (classes,) * 3
-            )
+            count(
+                [predicted[:, i], predicted[:, j], of_run.label], (classes,) * 3
+            ).counts
             for i, j in pairs
         ]
     # One batch for all runs and pairs.

@@ -5,7 +5,7 @@ from typing import Any
 
 import bounds
 from arm_jax.data import Dataset
-from bounds import discretize
+from bounds import discretize, samples
 
 CLUSTERS = 20
 
@@ -30,16 +30,18 @@ def of_split(
     split = dataset.splits[split_name]
     clusters = max(2, min(clusters, len(split) // 10))
     symbols = {
-        name: discretize.kmeans(split.inputs[name], clusters)
+        name: discretize.fit_kmeans(split.inputs[name], clusters)(
+            split.inputs[name]
+        )
         for name in dataset.shapes
     }
     shape = (clusters, clusters, len(dataset.class_names))
     found = {}
     for first, second in itertools.combinations(symbols, 2):
-        counts = discretize.joint_counts(
-            symbols[first], symbols[second], split.label, shape
+        table = samples.count(
+            [symbols[first], symbols[second], split.label], shape
         )
-        pid = bounds.pid(counts, normalize=True)
+        pid = bounds.pid(table.counts, normalize=True)
         found[f"{first} + {second}"] = {
             "redundancy": float(pid.redundancy),
             "unique1": float(pid.unique1),

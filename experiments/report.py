@@ -15,7 +15,7 @@ COLORS = (
     "#000000", "#F0E442",
 )  # fmt: skip
 
-_STYLE = {
+STYLE = {
     "axes.grid": True,
     "axes.prop_cycle": plt.cycler(color=COLORS),
     "axes.spines.right": False,
@@ -62,7 +62,7 @@ def mean_and_sd(values: Sequence[float], digits: int = 1) -> str:
 def figure(path: Path, **kwargs: Any) -> Iterator[tuple[plt.Figure, Any]]:
     """Yields (figure, axes) of `plt.subplots(**kwargs)`; saves to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         fig, axes = plt.subplots(layout="constrained", **kwargs)
         try:
             yield fig, axes

@@ -1,0 +1,166 @@
+"""Estimates of information from counts: bias, error bars, null.
+
+The plug-in value of an information is too large by about
+(parameters) / (2 n ln 2) bits. Miller and Madow subtract that; the jackknife
+measures it, for anything that can be computed from a table, on tables that
+lack a block of the samples.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.stats
+
+
+class Estimate(NamedTuple):
+    """A number from samples, in bits.
+
+    Attributes:
+      value: corrected for bias, not below 0.
+      lower: end of the confidence interval.
+      upper: end of the confidence interval.
+      plug_in: uncorrected.
+      deviation: of the plug-in value, over bootstrap replicates.
+      null: the value that 95 % of permutations, which have no information on
+        the label, stay below; NaN without permutations.
+      p_value: share of permutations that reach the plug-in value, itself
+        counted; NaN without permutations.
+      enough: whether there are enough samples to say; if not, the other
+        fields but `plug_in` must not be read.
+      needed: how many (independent) samples would be enough.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    plug_in: float
+    deviation: float
+    null: float
+    p_value: float
+    enough: bool
+    needed: int
+
+
+def miller_madow(counts: Any, *, size: Any = None) -> np.ndarray:
+    """Mutual information in bits, corrected by Miller and Madow.
+
+    Args:
+      counts: `[..., x, y]`.
+      size: number of independent samples, if not the sum of the counts.
+
+    Returns:
+      I(X;Y) - (K_xy - K_x - K_y + 1) / (2 n ln 2), `[...]`, where K are the
+      numbers of symbols that occur; it may be negative.
+
+    References:
+      Miller, Note on the bias of information estimates, 1955.
+    """
+    return plug_in(counts) - miller_madow_bias(counts, size=size)
+
+
+def miller_madow_bias(counts: Any, *, size: Any = None) -> np.ndarray:
+    """What `miller_madow` subtracts; arguments as there."""
+    counts = np.asarray(counts)
+    n = counts.sum((-2, -1)) if size is None else np.asarray(size)
+    there = counts > 0
+    parameters = (
+        there.sum((-2, -1)) - there.any(-1).sum(-1) - there.any(-2).sum(-1) + 1
+    )
+    return parameters / (2 * n * math.log(2))
+
+
+def miller_madow_pid_bias(
+    counts: Any, *, size: Any = None
+) -> dict[str, np.ndarray]:
+    """Biases of a decomposition from those of its informations.
+
+    T_min = redundancy + unique1 + unique2 is an information too, of a joint
+    that is not observed; it is given the larger one of the two modalities'
+    biases. That is a guess, which experiments/coverage.py checks.
+
+    Args:
+      counts: `[..., x1, x2, y]`.
+      size: see `miller_madow`.
+
+    Returns:
+      Bits to subtract from redundancy, unique1, unique2, synergy, total,
+      information1, information2, `[...]`.
+    """
+    counts = np.asarray(counts)
+    first = miller_madow_bias(counts.sum(-2), size=size)
+    second = miller_madow_bias(counts.sum(-3), size=size)
+    joint = counts.reshape(*counts.shape[:-3], -1, counts.shape[-1])
+    total = miller_madow_bias(joint, size=size)
+    t_min = np.maximum(first, second)
+    return {
+        "redundancy": first + second - t_min,
+        "unique1": t_min - second,
+        "unique2": t_min - first,
+        "synergy": total - t_min,
+        "total": total,
+        "information1": first,
+        "information2": second,
+    }
+
+
+def plug_in(counts: Any) -> np.ndarray:
+    """Mutual information in bits of tables of counts `[..., x, y]`."""
+    counts = np.asarray(counts, np.float64)
+    p = counts / counts.sum((-2, -1), keepdims=True)
+
+    def negative_entropy(q: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        return np.sum(q * np.log2(np.where(q > 0, q, 1)), axes)
+
+    return (
+        negative_entropy(p, (-2, -1))
+        - negative_entropy(p.sum(-1), (-1,))
+        - negative_entropy(p.sum(-2), (-1,))
+    )
+
+
+def jackknife_bias(full: Any, left_out: Any, kept: Any) -> np.ndarray:
+    """Bias of a statistic by the jackknife with blocks of unequal size.
+
+    Args:
+      full: the statistic of all samples, `[...]`.
+      left_out: of the samples without each block, `[blocks, ...]`.
+      kept: share of the samples that each of these has, `[blocks]`.
+
+    Returns:
+      Its bias to the order 1/n, `[...]`.
+
+    References:
+      Busing, Meijer, van der Leeden, Delete-m jackknife for unequal m, 1999.
+    """
+    full, left_out = np.asarray(full), np.asarray(left_out)
+    kept = np.asarray(kept).reshape((-1,) + (1,) * full.ndim)
+    return np.sum(kept * left_out, 0) - (len(left_out) - 1) * full
+
+
+def interval(
+    value: Any, replicates: Any, *, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence interval of a non-negative number.
+
+    Its ends are the outer ones of two: the normal interval with the bootstrap
+    deviation, and the same for the square root. The latter is right near 0,
+    where an information is about the square of a normal variable.
+
+    Args:
+      value: the estimate, corrected for bias, `[...]`.
+      replicates: plug-in values of the bootstrap, `[replicates, ...]`.
+      level: of confidence.
+
+    Returns:
+      Lower and upper end, not below 0.
+    """
+    z = scipy.stats.norm.ppf((1 + level) / 2)
+    value = np.asarray(value)
+    replicates = np.asarray(replicates)
+    deviation = z * replicates.std(0, ddof=1)
+    root = np.sqrt(np.maximum(value, 0))
+    spread = z * np.sqrt(np.maximum(replicates, 0)).std(0, ddof=1)
+    lower = np.minimum(value - deviation, np.maximum(root - spread, 0) ** 2)
+    upper = np.maximum(value + deviation, (root + spread) ** 2)
+    return np.maximum(lower, 0), np.maximum(upper, 0)

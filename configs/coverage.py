@@ -1,0 +1,35 @@
+"""Do the error bars of `bounds.quantify` cover the truth?
+
+    python -m experiments.coverage --config=configs/coverage.py \
+        --workdir=runs/coverage
+
+Samples tables whose decomposition is known, estimates it from the samples, and
+counts how often the 95 % interval holds the truth. The argument is where the
+tables come from: "drawn" (default) makes them; "golden"
+(`--config=configs/coverage.py:golden`) reads those in the file `path`, the
+project's golden values beside the checkout.
+
+Ten minutes on two cores with "golden"; interrupted, the same command goes on.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config(tables: str = "drawn") -> ConfigDict:
+    """Returns the config of one study."""
+    return ConfigDict(
+        {
+            "tables": tables or "drawn",
+            # Of "golden".
+            "path": "../shared/golden/pid.npz",
+            # Tables of one kind and shape at most.
+            "each": 8,
+            # Cells of a table at most.
+            "cells": 192,
+            "sizes": (200, 1000, 10_000),
+            "repetitions": 200,
+            # Of the bootstrap in each repetition.
+            "replicates": 100,
+            "seed": 0,
+        }
+    )

@@ -1,0 +1,335 @@
+r"""Coverage of error bars and bias of estimators, on tables that are known.
+
+    python -m experiments.coverage --config=configs/coverage.py:golden \
+        --workdir=runs/coverage
+
+The workdir holds config.json, versions.json, cells.jsonl (a line for each
+table and sample size), results.json and report.md. The same command resumes.
+"""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+import bounds
+from arm_jax.config import from_mapping
+from arm_jax.data import packed
+from arm_jax.errors import InputError
+from arm_jax.workdir import JsonLines, open_workdir, write_json
+from bounds import estimators, samples
+from bounds.quantify import BLOCKS, enough
+from experiments import cli
+from experiments.report import markdown_table
+
+QUANTITIES = ("redundancy", "unique1", "unique2", "synergy")
+ESTIMATORS = ("plug_in", "miller_madow", "jackknife")
+SOURCES = ("drawn", "golden")
+_GOLDEN = ("P_flat", "offset", "shape", "group", "name", "ref")
+_SHAPES = ((2, 2, 2), (3, 3, 3), (5, 5, 3), (8, 8, 3))
+# Concentrations of the Dirichlet distributions of drawn tables.
+_CONCENTRATIONS = (0.2, 1.0)
+# Certified error of the solver, and of the truth, in bits.
+_TOLERANCE = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One study; configs/coverage.py says what the fields are."""
+
+    tables: str
+    path: str
+    each: int
+    cells: int
+    sizes: tuple[int, ...]
+    repetitions: int
+    replicates: int
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A joint distribution and its decomposition."""
+
+    name: str
+    p: np.ndarray
+    truth: np.ndarray
+
+
+def tables(config: Config) -> list[Table]:
+    """Returns the tables of a study.
+
+    Raises:
+      InputError: unknown source, or no such file.
+    """
+    if config.tables == "golden":
+        found = _golden(Path(config.path))
+    elif config.tables == "drawn":
+        found = _drawn(config.seed)
+    else:
+        raise InputError(
+            f"unknown tables '{config.tables}'; known: {', '.join(SOURCES)}"
+        )
+    seen: dict[Any, int] = defaultdict(int)
+    out = []
+    for table in found:
+        key = table.name.split(":")[0], table.p.shape
+        # Without a choice of two of each there is nothing to estimate.
+        if min(table.p.shape) < 2 or table.p.size > config.cells:
+            continue
+        seen[key] += 1
+        if seen[key] <= config.each:
+            out.append(table)
+    return out
+
+
+def study(
+    table: Table, size: int, config: Config, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Coverage and bias at one table and sample size."""
+    draws = rng.multinomial(size, table.p.ravel(), config.repetitions)
+    draws = draws.reshape(-1, *table.p.shape)
+    parts, kept = [draws], []
+    for draw in draws:
+        one = samples.Samples(draw, None)
+        left = samples.leave_out(one, BLOCKS, rng)
+        parts += [samples.bootstrap(one, config.replicates, rng), left.counts]
+        kept.append(left.kept)
+    solved = bounds.pid(np.concatenate(parts), normalize=True, tol=_TOLERANCE)
+    values = np.stack([getattr(solved, q) for q in QUANTITIES], -1)
+    full, rest = np.split(values, [len(draws)])
+    rest = rest.reshape(len(draws), config.replicates + BLOCKS, -1)
+    boot, left_out = np.split(rest, [config.replicates], axis=1)
+    guess = estimators.miller_madow_pid_bias(draws)
+    bias = {
+        "plug_in": np.zeros_like(full),
+        "miller_madow": np.stack([guess[q] for q in QUANTITIES], -1),
+        "jackknife": np.stack(
+            [
+                estimators.jackknife_bias(f, x, k)
+                for f, x, k in zip(full, left_out, kept, strict=True)
+            ]
+        ),
+    }
+    out: dict[str, Any] = {
+        "table": table.name,
+        "shape": list(table.p.shape),
+        "size": size,
+        "truth": table.truth,
+        "deviation": full.std(0, ddof=1),
+        "cover": {},
+        "bias": {},
+        "width": {},
+    }
+    for name in ESTIMATORS:
+        value = full - bias[name]
+        lower, upper = estimators.interval(value, boot.swapaxes(0, 1))
+        holds = (lower <= table.truth + _TOLERANCE) & (
+            upper >= table.truth - _TOLERANCE
+        )
+        out["cover"][name] = holds.mean(0)
+        out["bias"][name] = (value - table.truth).mean(0)
+        out["width"][name] = (upper - lower).mean(0)
+    # The verdict that the report gives, on the first repetition.
+    whole = samples.Samples(draws[0], None)
+    marginals = [samples.marginal(whole, (axis,)) for axis in (0, 1)]
+    of_marginals, of_table = enough(*marginals)[0], enough(whole)[0]
+    out["enough"] = [of_marginals] * 3 + [of_table]
+    out["per_cell"] = size / table.p.size
+    return out
+
+
+def run(
+    config: Mapping[str, Any], workdir: str | Path, *, progress: bool = True
+) -> list[dict[str, Any]]:
+    """Runs the study into `workdir`, or goes on with it.
+
+    Raises:
+      InputError: wrong configuration or workdir.
+    """
+    checked = from_mapping(Config, config)
+    chosen = tables(checked)
+    folder = open_workdir(workdir, config)
+    log = JsonLines(folder / "cells.jsonl")
+    records = log.read()
+    log.keep(records)
+    done = {(r["table"], r["size"]) for r in records}
+    jobs = [
+        (i, table, size)
+        for size in checked.sizes
+        for i, table in enumerate(chosen)
+    ]
+    for i, table, size in tqdm(jobs, disable=not progress):
+        if (table.name, size) in done:
+            continue
+        rng = np.random.default_rng((checked.seed, i, size))
+        log.append(study(table, size, checked, rng))
+    records = log.read()
+    (folder / "report.md").write_text(report(records, checked))
+    write_json(folder / "results.json", {"cells": records})
+    return records
+
+
+def report(records: Sequence[Mapping[str, Any]], config: Config) -> str:
+    """The study as Markdown."""
+    return "\n".join(
+        [
+            "# Coverage of error bars",
+            "",
+            f"{len({r['table'] for r in records})} tables ({config.tables}), "
+            f"{config.repetitions} repetitions each, {config.replicates} "
+            "bootstrap replicates, nominal 95 % intervals around the "
+            "jackknife's values. Mean and smallest coverage in %, over tables "
+            "for which there are at least 5 samples a possible cell, and how "
+            "often it is below 90 %.",
+            "",
+            coverage_table(records, "jackknife"),
+            "",
+            "The same around the other estimators' values:",
+            "",
+            "Miller-Madow",
+            "",
+            coverage_table(records, "miller_madow"),
+            "",
+            "Plug-in",
+            "",
+            coverage_table(records, "plug_in"),
+            "",
+            "Below 90 %, jackknife:",
+            "",
+            misses_table(records),
+            "",
+            "Mean bias of S in bits, all tables of a shape:",
+            "",
+            bias_table(records),
+            "",
+        ]
+    )
+
+
+def coverage_table(records: Sequence[Mapping[str, Any]], name: str) -> str:
+    """Coverage by shape and sample size, where there are samples enough."""
+    groups: dict[Any, list[Any]] = defaultdict(list)
+    for r in records:
+        groups[_shape_class(r["shape"]), r["size"]].append(r)
+    rows = []
+    for (shape, size), found in sorted(groups.items()):
+        cells = []
+        for k in range(len(QUANTITIES)):
+            values = [
+                100 * r["cover"][name][k] for r in found if r["enough"][k]
+            ]
+            if not values:
+                cells.append("too few samples")
+                continue
+            low = sum(v < 90 for v in values)
+            cells.append(
+                f"{np.mean(values):.1f} / {min(values):.1f} "
+                f"({low} of {len(values)})"
+            )
+        rows.append([shape, f"{size:,}", *cells])
+    return markdown_table(["cells", "n", "R", "U1", "U2", "S"], rows)
+
+
+def misses_table(records: Sequence[Mapping[str, Any]]) -> str:
+    """Every table and quantity whose intervals cover less than 90 %."""
+    rows = []
+    for r in records:
+        for k, quantity in enumerate(QUANTITIES):
+            cover = r["cover"]["jackknife"][k]
+            if r["enough"][k] and cover < 0.9:
+                rows.append(
+                    [
+                        r["table"],
+                        f"{r['size']:,}",
+                        quantity,
+                        f"{100 * cover:.1f}",
+                        f"{r['truth'][k]:.4f}",
+                        f"{r['bias']['jackknife'][k]:.4f}",
+                        f"{r['deviation'][k]:.4f}",
+                    ]
+                )
+    header = ["table", "n", "quantity", "coverage", "truth", "bias", "sd"]
+    return markdown_table(header, rows) if rows else "None."
+
+
+def bias_table(records: Sequence[Mapping[str, Any]]) -> str:
+    """Bias of S by shape and sample size, and its share of plug-in's."""
+    groups: dict[Any, list[Any]] = defaultdict(list)
+    for r in records:
+        groups[tuple(r["shape"]), r["size"]].append(r)
+    at = QUANTITIES.index("synergy")
+    rows = []
+    for (shape, size), found in sorted(groups.items()):
+        mean = {
+            name: np.mean([r["bias"][name][at] for r in found])
+            for name in ESTIMATORS
+        }
+        rows.append(
+            [
+                "x".join(map(str, shape)),
+                f"{size:,}",
+                *(f"{mean[name]:.4f}" for name in ESTIMATORS),
+                f"{mean['jackknife'] / mean['plug_in']:.2f}",
+            ]
+        )
+    header = ["shape", "n", *ESTIMATORS, "jackknife / plug_in"]
+    return markdown_table(header, rows)
+
+
+def _shape_class(shape: Sequence[int]) -> int:
+    return int(np.prod(shape))
+
+
+def _golden(path: Path) -> list[Table]:
+    arrays = packed.read(path, _GOLDEN)
+    out = []
+    for k, shape in enumerate(arrays["shape"]):
+        start = arrays["offset"][k]
+        p = arrays["P_flat"][start : start + np.prod(shape)].reshape(shape)
+        name = f"{arrays['group'][k]}:{arrays['name'][k]}"
+        out.append(Table(name, p / p.sum(), arrays["ref"][k]))
+    return out
+
+
+def _drawn(seed: int) -> list[Table]:
+    rng = np.random.default_rng(seed)
+    drawn = [
+        (f"dirichlet{a:g}:{shape[0]}x{shape[1]}x{shape[2]}_{i}",
+         rng.dirichlet(np.full(np.prod(shape), a)).reshape(shape))
+        for shape in _SHAPES
+        for a in _CONCENTRATIONS
+        for i in range(4)
+    ]  # fmt: skip
+    for name, function in (
+        ("xor", np.bitwise_xor),
+        ("and", np.bitwise_and),
+    ):
+        x1, x2 = np.indices((2, 2))
+        gate = np.eye(2)[function(x1, x2)] / 4
+        drawn.append((f"gate:{name}", gate))
+        drawn.append((f"gate:{name}_noise0.1", 0.9 * gate + 0.1 / 8))
+    out = []
+    for name, p in drawn:
+        exact = bounds.pid(p)
+        truth = np.array([getattr(exact, q) for q in QUANTITIES])
+        out.append(Table(name, p, truth))
+    return out
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command."""
+    del argv
+    workdir = Path(cli.required(cli.WORKDIR))
+    records = run(cli.to_dict(cli.required(cli.CONFIG)), workdir)
+    print(f"\n{coverage_table(records, 'jackknife')}\n\n{bias_table(records)}")
+    print(f"\nreport: {workdir / 'report.md'}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

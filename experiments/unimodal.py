@@ -1,0 +1,143 @@
+"""Simple classifiers of each modality, for symbols and as yardsticks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+COMPONENTS = 50
+_MOST_ROWS = 50_000
+
+
+def summary(x: np.ndarray) -> np.ndarray:
+    """Describes series `[n, time, channels]` by numbers that forget the phase.
+
+    Returns:
+      `[n, 5 * channels]`: mean, deviation, mean absolute difference, smallest
+      and largest value of each channel.
+    """
+    return np.concatenate(
+        [
+            x.mean(1),
+            x.std(1),
+            np.abs(np.diff(x, axis=1)).mean(1),
+            x.min(1),
+            x.max(1),
+        ],
+        axis=1,
+    )
+
+
+def flat(x: np.ndarray) -> np.ndarray:
+    """Returns the features of each sample as one row."""
+    return x.reshape(len(x), -1)
+
+
+class Compress:
+    """Standardised principal components, fitted on one set of rows."""
+
+    def __init__(self, x: np.ndarray, components: int, seed: int) -> None:
+        rows = x
+        if len(rows) > _MOST_ROWS:
+            rng = np.random.default_rng(seed)
+            rows = rows[rng.choice(len(rows), _MOST_ROWS, replace=False)]
+        most = min(components, rows.shape[1], len(rows))
+        self._steps = make_pipeline(
+            StandardScaler(), PCA(most, random_state=seed), StandardScaler()
+        ).fit(rows)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Returns the components of `x`, `[n, components]`."""
+        return np.concatenate(
+            [
+                self._steps.transform(x[start : start + _MOST_ROWS])
+                for start in range(0, len(x), _MOST_ROWS)
+            ]
+        )
+
+
+def posteriors(
+    train: np.ndarray,
+    label: np.ndarray,
+    test: np.ndarray,
+    *,
+    classes: int,
+    strength: float,
+    kind: str = "logistic",
+    seed: int = 0,
+) -> np.ndarray:
+    """Trains on some samples and predicts others.
+
+    Args:
+      train: features, `[n, d]`.
+      label: `[n]`.
+      test: features, `[m, d]`.
+      classes: number of labels.
+      strength: inverse regularisation of the logistic regression.
+      kind: "logistic", additive in the features; or "network", one hidden
+        layer, which can use their interactions.
+      seed: of the network.
+
+    Returns:
+      p(y|x), `[m, classes]`.
+    """
+    model: Any
+    if kind == "logistic":
+        model = LogisticRegression(C=strength, max_iter=2000)
+    else:
+        model = MLPClassifier(
+            (64,), alpha=1.0, early_stopping=True, random_state=seed,
+            max_iter=400,
+        )  # fmt: skip
+    if len(label) > _MOST_ROWS:
+        rng = np.random.default_rng(seed)
+        rows = rng.choice(len(label), _MOST_ROWS, replace=False)
+        train, label = train[rows], label[rows]
+    model.fit(train, label)
+    out = np.zeros((len(test), classes))
+    out[:, model.classes_] = model.predict_proba(test)
+    return out
+
+
+def accuracy(
+    probabilities: np.ndarray,
+    label: np.ndarray,
+    units: np.ndarray | None,
+    *,
+    replicates: int,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Share of right predictions and its 95 % bootstrap interval by unit."""
+    right = probabilities.argmax(1) == label
+    unit = np.arange(len(label)) if units is None else units
+    unit = np.unique(unit, return_inverse=True)[1]
+    hits, sizes = np.bincount(unit, right), np.bincount(unit)
+    rng = np.random.default_rng(seed)
+    values: list[float] = []
+    for _ in range(replicates):
+        drawn = rng.integers(len(sizes), size=len(sizes))
+        values.append(hits[drawn].sum() / sizes[drawn].sum())
+    lower, upper = np.quantile(values, [0.025, 0.975])
+    return {
+        "accuracy": float(right.mean()),
+        "lower": float(lower),
+        "upper": float(upper),
+    }
+
+
+def folds_of(
+    label: np.ndarray, units: np.ndarray | None, folds: int, seed: int
+) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+    """Training and test rows of each fold, no unit on two sides."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    if units is None:
+        kind = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        return list(kind.split(label, label))
+    grouped = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    return list(grouped.split(label, label, units))
