@@ -164,8 +164,8 @@ def minimize(
             states = jax.tree.map(
                 lambda *x: np.concatenate(x, axis), *left_states
             )
-    state = _broja.State(*(np.moveaxis(x, axis, 0) for x in result))
-    return _minimum(state)
+    batch_first: list[Any] = [np.moveaxis(x, axis, 0) for x in result]
+    return _minimum(_broja.State(*batch_first))
 
 
 def _minimum(state: _broja.State) -> Minimum:
