@@ -41,6 +41,8 @@ DISCRETIZERS = ("posteriors", "kmeans", "quantiles")
 # half of the units, and all pairs without labels.
 KNOWLEDGE = ("labelled", "unimodal")
 SEPARATOR = " + "
+# Clusters of classifier outputs where no label is counted.
+_OUTPUT_BINS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -434,7 +436,13 @@ def _pair(
                                rows.classes, config), **options)  # fmt: skip
     bar.update()
     predicted = quantify(
-        Predictions(first.posteriors, second.posteriors, units=units), **options
+        Predictions(
+            first.posteriors,
+            second.posteriors,
+            bins=min(_OUTPUT_BINS, config.symbols.most),
+            units=units,
+        ),
+        **options,
     )
     scores = both_scores(first, second, rows, config)
     bar.update()

@@ -8,9 +8,10 @@ import pytest
 import configs
 from arm_jax import methods
 from arm_jax.config import Config, from_mapping
-from experiments import cli
+from experiments import cli, quantify
 from experiments.compare import plan
 
+QUANTIFIED = ("avdigits", "mfeat", "mosi", "npz", "watch")
 TRAINING = ("avdigits", "mfeat", "mosi", "npz", "watch")
 COMPARISONS = (
     "compare_avdigits",
@@ -35,6 +36,13 @@ def test_training_configs_convert(name, method):
     config = from_mapping(Config, cli.to_dict(module.get_config(method)))
     assert config.method.name == method
     assert config.method.options == methods.default_options(method)
+
+
+@pytest.mark.parametrize("name", QUANTIFIED)
+def test_quantifying_configs_convert(name):
+    module = importlib.import_module(f"configs.quantify_{name}")
+    config = from_mapping(quantify.Config, cli.to_dict(module.get_config()))
+    assert config.data["name"] == name
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
