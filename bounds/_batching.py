@@ -13,11 +13,11 @@ from tqdm import tqdm
 from bounds import _broja
 from bounds.status import Status
 
-# Lanes of a chunk: enough to hide the cost of a kernel's start, few enough
-# for the arrays of a step to stay in the cache.
-_MOST_LANES = 1024
-# Arrays of the largest kind (a table, a block row of Newton's matrix) that
-# are alive at once, measured with some room.
+# Cells x1 x2 y of a chunk: enough to hide the cost of a kernel's start, few
+# enough for the arrays of a step to stay in the cache.
+_CELLS = 8192
+# Arrays of the largest kind, a block row of Newton's matrix, that are alive
+# at once, measured with some room.
 _LIVE_ARRAYS = 12
 # A chunk hands its stragglers back when this fraction of it is left.
 _STRAGGLERS = 8
@@ -92,17 +92,23 @@ def minimize(
             devices=devices, memory_limit=memory_limit, progress=progress,
         )  # fmt: skip
         return out._replace(lam=out.mu, mu=out.lam)
+    if not len(p1y):
+        none = np.zeros(0, dtype)
+        status = np.zeros(0, np.int32)
+        lam, mu = p1y.astype(dtype), p2y.astype(dtype)
+        return Minimum(none, none, status, status, lam, mu)
     devices = jax.local_devices() if devices is None else list(devices)
-    # One chunk a device at a time; all CPU devices are one, because two
-    # executions that wait for the CPU's common threads can wait for ever.
-    workers = 1 if devices[0].platform == "cpu" else len(devices)
+    # Virtual CPU devices share their threads: two programs with LAPACK calls
+    # that run on them at once wait for each other for ever.
+    on_cpu = devices[0].platform == "cpu"
+    workers = 1 if on_cpu else len(devices)
     batch, n1, ny = p1y.shape
     n2 = p2y.shape[1]
     lanes = _broja.lanes_pay(n1, n2, ny)
     axis = -1 if lanes else 0
-    table = n1 * ny * n2 * (ny if lanes else ny) * dtype.itemsize
-    most = max(memory_limit // (workers * _LIVE_ARRAYS * table), 1)
-    width = _width(batch, min(most, _MOST_LANES))
+    table = _LIVE_ARRAYS * n1 * ny * n2 * ny * dtype.itemsize
+    most = min(memory_limit // (workers * table), _CELLS // (n1 * n2 * ny))
+    width = _width(batch, most)
 
     p1y = np.moveaxis(p1y.astype(dtype), 0, axis)
     p2y = np.moveaxis(p2y.astype(dtype), 0, axis)
@@ -122,11 +128,9 @@ def minimize(
                 lanes_last=lanes,
             )  # fmt: skip
             state = jax.device_get(state)
-        return jax.tree.map(
-            lambda x: np.take(x, np.arange(len(which)), axis), state
-        )
+        return _take(state, np.arange(len(which)), axis)
 
-    result: list[np.ndarray] | None = None
+    result: list[np.ndarray] = []
     waiting, states = np.arange(batch), None
     with (
         ThreadPoolExecutor(workers) as pool,
@@ -136,22 +140,13 @@ def minimize(
             parts = list(_parts(waiting.size, width))
             enough = width // _STRAGGLERS if len(parts) > 1 else 0
             jobs = [
-                (
-                    number,
-                    None
-                    if states is None
-                    else jax.tree.map(
-                        lambda x, at=at: np.take(x, at, axis), states
-                    ),
-                    waiting[at],
-                    enough,
-                )
+                (number, _take(states, at, axis), waiting[at], enough)
                 for number, at in enumerate(parts)
             ]
             left, left_states = [], []
             for job, state in zip(jobs, pool.map(solve, jobs), strict=True):
                 which = job[2]
-                if result is None:
+                if not result:
                     result = [
                         np.zeros(_resized(x.shape, batch, axis), x.dtype)
                         for x in state
@@ -164,18 +159,13 @@ def minimize(
                 rest = np.flatnonzero(under_way)
                 bar.update(len(which) - rest.size)
                 left.append(which[rest])
-                left_states.append(
-                    jax.tree.map(
-                        lambda x, rest=rest: np.take(x, rest, axis), state
-                    )
-                )
+                left_states.append(_take(state, rest, axis))
             waiting = np.concatenate(left)
             states = jax.tree.map(
                 lambda *x: np.concatenate(x, axis), *left_states
             )
-    assert result is not None
-    state = _broja.State(*(np.moveaxis(x, axis, 0) for x in result))
-    return _minimum(state)
+    batch_first: list[Any] = [np.moveaxis(x, axis, 0) for x in result]
+    return _minimum(_broja.State(*batch_first))
 
 
 def _minimum(state: _broja.State) -> Minimum:
@@ -205,6 +195,10 @@ def _width(batch: int, most: int) -> int:
     while width < batch and 4 * width <= most:
         width *= 4
     return width
+
+
+def _take(state: Any, index: np.ndarray, axis: int) -> Any:
+    return jax.tree.map(lambda x: np.take(x, index, axis), state)
 
 
 def _parts(n: int, width: int) -> Iterator[np.ndarray]:

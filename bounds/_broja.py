@@ -142,7 +142,7 @@ def prepare(p1y: jax.Array, p2y: jax.Array, tol: jax.Array) -> Problem:
     p1y = jnp.where(support1, p1y, 0)
     p2y = jnp.where(support2, p2y, 0)
     dropped = total - jnp.minimum(_sum_all(p1y), _sum_all(p2y))
-    heaviest = jnp.argmax(p2y, 0)
+    heaviest = jax.lax.argmax(p2y, 0, jnp.int32)
     free2 = support2 & (_iota(p2y) != heaviest)
     offset = jnp.where(support1[:, None] & support2, 0, -1e6).astype(p1y.dtype)
     live = _max(offset, 2) == 0
@@ -176,7 +176,7 @@ def start(problem: Problem) -> State:
 def _first_iterate(
     problem: Problem, restarts: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """lam = log p(y|x1) / 2, mu = log p(y|x2) / 2, a slack, r = p(x1) p(x2).
+    """Halves of log p(y|x1) and log p(y|x2), a slack, and r = p(x1) p(x2).
 
     The point is dual feasible by Cauchy and Schwarz, and optimal where the two
     modalities say the same about the label.
@@ -474,7 +474,7 @@ def _factor(
     def diagonal_blocks(
         a: jax.Array, d: jax.Array, support: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """a + diag(d), 1 on the diagonal of what is not free."""
+        """Adds d to the diagonals of `a`, 1 where an entry is not free."""
         total = jnp.stack([a[y, y] for y in range(ny)]) + d
         total = jnp.where(support, total, 1)
         d = jnp.where(support, d, 1) + ridge * total
@@ -510,10 +510,10 @@ def _factor_one(a: jax.Array, b: jax.Array, c: jax.Array) -> _Solve:
     """`_factor` of one table by LAPACK's Cholesky."""
 
     def lower_solve(
-        l: jax.Array, x: jax.Array, *, transpose: bool = False
+        low: jax.Array, x: jax.Array, *, transpose: bool = False
     ) -> jax.Array:
         return jax.lax.linalg.triangular_solve(
-            l, x, left_side=True, lower=True, transpose_a=transpose
+            low, x, left_side=True, lower=True, transpose_a=transpose
         )
 
     einsum = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
@@ -547,61 +547,57 @@ def _factor_lanes(
     multiplications and additions contracted differently in each, and the
     factors of a nearly singular matrix must agree to the last bit.
     """
-    n1, ny = b.shape[1], b.shape[0]
-    l1, inverse1, z = _ldl(a, b, floor1)
-    schur = c
-    for y in range(ny):
-        scaled = z[y] * inverse1[y][:, None]
-        for x1 in range(n1):
-            schur = schur - z[y, x1][:, None] * scaled[x1]
-    l2, inverse2, _ = _ldl(schur, None, floor2)
 
-    def forward(l: jax.Array, g: jax.Array) -> jax.Array:
+    def forward(low: jax.Array, g: jax.Array) -> jax.Array:
         return jax.lax.fori_loop(
-            0, len(l), lambda k, g: g - _row(l, k) * _row(g, k), g
+            0, len(low), lambda k, g: g - _row(low, k) * _row(g, k), g
         )
 
-    def backward(l: jax.Array, g: jax.Array) -> jax.Array:
+    def backward(low: jax.Array, g: jax.Array) -> jax.Array:
         def row(i: jax.Array, g: jax.Array) -> jax.Array:
-            k = len(l) - 1 - i
-            known = _sum(_row(l, k) * g, 0)
+            k = len(low) - 1 - i
+            known = _sum(_row(low, k) * g, 0)
             return _set_row(g, _row(g, k) - known, k)
 
-        return jax.lax.fori_loop(0, len(l), row, g)
+        return jax.lax.fori_loop(0, len(low), row, g)
+
+    low1, inverse1 = _ldl(a, floor1)
+    z = forward(low1[:, :, :, None], b)
+    schur = c
+    for y in range(z.shape[0]):
+        scaled = z[y] * inverse1[y][:, None]
+        for x1 in range(z.shape[1]):
+            schur = schur - z[y, x1][:, None] * scaled[x1]
+    low2, inverse2 = _ldl(schur, floor2)
 
     def solve(g1: jax.Array, g2: jax.Array) -> tuple[jax.Array, jax.Array]:
-        h = forward(l1, jnp.moveaxis(g1, 1, 0))  # [y, x1]
+        h = forward(low1, jnp.moveaxis(g1, 1, 0))  # [y, x1]
         g = g2.reshape(floor2.shape)
         g = g - _sum(_sum(z * (h * inverse1)[:, :, None], 0), 0)
-        d2 = backward(l2, forward(l2, g) * inverse2)
+        d2 = backward(low2, forward(low2, g) * inverse2)
         h = h - _sum(z * d2, 2)
-        d1 = backward(l1, h * inverse1)
+        d1 = backward(low1, h * inverse1)
         return jnp.moveaxis(d1, 0, 1), d2.reshape(g2.shape)
 
     return solve
 
 
-def _ldl(
-    a: jax.Array, b: jax.Array | None, floor: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+def _ldl(a: jax.Array, floor: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Factors symmetric `a[n, n, ...]` = L D L^T; pivots are at least `floor`.
 
     Returns:
-      Row k holds column k of L below its diagonal; 1 / D; and L^-1 b.
+      Row k holds column k of L below its diagonal; and 1 / D.
     """
 
     def column(k: jax.Array, carry: tuple) -> tuple:
-        a, inverse, b = carry
+        a, inverse = carry
         row = _row(a, k)
         one_over = 1 / jnp.maximum(_row(row, k), _row(floor, k))
-        l = jnp.where(_iota(row) > k, row * one_over, 0)
-        if b is not None:
-            b = b - l[:, :, None] * _row(b, k)
-        a = _set_row(a - l[:, None] * row, l, k)
-        return a, _set_row(inverse, one_over, k), b
+        below = jnp.where(_iota(row) > k, row * one_over, 0)
+        a = _set_row(a - below[:, None] * row, below, k)
+        return a, _set_row(inverse, one_over, k)
 
-    carry = (a, jnp.zeros_like(floor), b)
-    return jax.lax.fori_loop(0, len(a), column, carry)
+    return jax.lax.fori_loop(0, len(a), column, (a, jnp.zeros_like(floor)))
 
 
 def _row(x: jax.Array, k: jax.Array) -> jax.Array:

@@ -92,8 +92,10 @@ def pid(
     if _entry.is_traced(p):
         p = jnp.asarray(p)
         _entry.check_shape("p", p.shape, 3)
-        return _traced(p, dtype, partial(_decompose, normalize=normalize,
-                       tol=tol, max_steps=max_steps))  # fmt: skip
+        core = partial(
+            _decompose, normalize=normalize, tol=tol, max_steps=max_steps
+        )
+        return _traced(p, dtype, core)
     p = _entry.check_distribution("p", p, 3, normalize=normalize)
     p1y, p2y = p.sum(-2), p.sum(-3)
     minimum = _solve(
@@ -141,8 +143,13 @@ def pid_from_marginals(
     if _entry.is_traced(p1y, p2y):
         p1y, p2y = jnp.asarray(p1y), jnp.asarray(p2y)
         _check_pair(p1y.shape, p2y.shape)
-        return _traced((p1y, p2y), dtype, partial(_decompose_marginals,
-                       normalize=normalize, tol=tol, max_steps=max_steps))  # fmt: skip
+        core = partial(
+            _decompose_marginals,
+            normalize=normalize,
+            tol=tol,
+            max_steps=max_steps,
+        )
+        return _traced((p1y, p2y), dtype, core)
     p1y = _entry.check_distribution("p1y", p1y, 2, normalize=normalize)
     p2y = _entry.check_distribution("p2y", p2y, 2, normalize=normalize)
     _check_pair(p1y.shape, p2y.shape)
@@ -197,7 +204,7 @@ def _combine(
     t_min = minimum - jnp.sum(_x_log_x(label), -1)
     total = synergy = None
     if p is not None:
-        joint = p.reshape(*p.shape[:-3], -1, p.shape[-1])
+        joint = p.reshape(*p.shape[:-3], math.prod(p.shape[-3:-1]), p.shape[-1])
         total = mutual_information_nats(joint)
         synergy = total - t_min
     out = PID(

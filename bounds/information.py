@@ -140,7 +140,7 @@ def conditional_mutual_information_nats(
 @jax.jit
 def co_information_nats(p: jax.Array) -> jax.Array:
     """I(X1;Y) + I(X2;Y) - I(X1,X2;Y) of `p[..., x1, x2, y]`, in nats."""
-    joint = p.reshape(*p.shape[:-3], -1, p.shape[-1])
+    joint = p.reshape(*p.shape[:-3], math.prod(p.shape[-3:-1]), p.shape[-1])
     return (
         mutual_information_nats(p.sum(-2))
         + mutual_information_nats(p.sum(-3))

@@ -26,6 +26,13 @@ def _x64_flag_is_never_flipped():
     assert not jax.config.jax_enable_x64
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_programs_are_dropped():
+    """Files share few of them, and together they would fill the memory."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="session")
 def npz_arrays() -> dict[str, np.ndarray]:
     """A small task: `loud` and `quiet` see the class, one of them better."""

