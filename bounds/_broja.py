@@ -142,8 +142,11 @@ def prepare(p1y: jax.Array, p2y: jax.Array, tol: jax.Array) -> Problem:
     p1y = jnp.where(support1, p1y, 0)
     p2y = jnp.where(support2, p2y, 0)
     dropped = total - jnp.minimum(_sum_all(p1y), _sum_all(p2y))
-    heaviest = jax.lax.argmax(p2y, 0, jnp.int32)
-    free2 = support2 & (_iota(p2y) != heaviest)
+    # Not argmax: its lowering takes the dtype of the scope that it is lowered
+    # in, and fails for float64 inside a float32 trace.
+    index = _iota(p2y)
+    last_heaviest = _max(jnp.where(p2y == _max(p2y, 0), index, -1), 0)
+    free2 = support2 & (index != last_heaviest)
     offset = jnp.where(support1[:, None] & support2, 0, -1e6).astype(p1y.dtype)
     live = _max(offset, 2) == 0
     weight = jnp.where(live, _sum(p1y, 1)[:, None] * _sum(p2y, 1), 0)
