@@ -16,9 +16,7 @@ at the training set between epochs) has instead
 """
 
 import functools
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -26,6 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arm_jax import registry
 from arm_jax.config import check_options
 from arm_jax.errors import InputError
 from arm_jax.valuation import Array, Head, Subsets, subset_log_probs
@@ -181,8 +180,7 @@ class Method(NamedTuple):
 
 def names() -> list[str]:
     """Returns the names of the methods that come with the project."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(set(found) - _NOT_METHODS)
+    return registry.names(__path__, _NOT_METHODS)
 
 
 def default_options(name: str) -> dict[str, Any]:
@@ -210,18 +208,7 @@ def create(name: str, options: Mapping[str, Any]) -> Method:
 
 
 def _module(name: str) -> Any:
-    if "." not in name and name not in names():
-        raise InputError(
-            f"unknown method '{name}'; known: {', '.join(names())} (or the "
-            "dotted path of a module with a function `loss`)"
-        )
-    target = name if "." in name else f"{__name__}.{name}"
-    try:
-        module = importlib.import_module(target)
-    except ModuleNotFoundError as error:
-        if error.name is None or not target.startswith(error.name):
-            raise
-        raise InputError(f"no module '{name}' for the method") from error
+    module = registry.find(name, __name__, names(), "method", "loss")
     if not (hasattr(module, "method") or hasattr(module, "loss")):
         raise InputError(f"module '{name}' has no function `loss`")
     return module
