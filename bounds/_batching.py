@@ -98,13 +98,14 @@ def minimize(
         lam, mu = p1y.astype(dtype), p2y.astype(dtype)
         return Minimum(none, none, status, status, lam, mu)
     devices = jax.local_devices() if devices is None else list(devices)
-    # Virtual CPU devices share their threads: two programs with LAPACK calls
-    # that run on them at once wait for each other for ever.
-    on_cpu = devices[0].platform == "cpu"
-    workers = 1 if on_cpu else len(devices)
+    # CPU devices share their threads: two programs with LAPACK calls that run
+    # at once wait for each other for ever. Loops over lanes call none, and use
+    # one thread each.
     batch, n1, ny = p1y.shape
     n2 = p2y.shape[1]
     lanes = _broja.lanes_pay(n1, n2, ny)
+    on_cpu = devices[0].platform == "cpu"
+    workers = (2 if lanes else 1) if on_cpu else len(devices)
     axis = -1 if lanes else 0
     table = _LIVE_ARRAYS * n1 * ny * n2 * ny * dtype.itemsize
     most = min(memory_limit // (workers * table), _CELLS // (n1 * n2 * ny))

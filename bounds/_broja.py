@@ -382,7 +382,7 @@ def _softmax(
     """pi(y|x1,x2) and log sum_y exp(lam + mu), 0 on pairs without a label."""
     z = lam[:, None] + mu + problem.offset
     top = _max(z, 2)
-    e = jnp.exp(z - top[:, :, None])
+    e = _once(jnp.exp(z - top[:, :, None]))
     total = _sum(e, 2)
     log_sum = jnp.where(problem.live, top + jnp.log(total), 0)
     return e * (1 / total)[:, :, None], log_sum
@@ -410,7 +410,7 @@ def _certificate(
     # Shares are at most 1; said in so many words, because what is missing may
     # be all round-off, and then XLA's copies of it need not even agree.
     share2 = jnp.minimum(missing2 / jnp.where(missing > 0, missing, 1), 1)
-    q = q + missing1[:, None] * share2
+    q = _once(q + missing1[:, None] * share2)
     pair = _sum(q, 2)[:, :, None]
     positive = q > 0
     ratio = jnp.where(positive, q, 1) / jnp.where(pair > 0, pair, 1)
@@ -600,7 +600,16 @@ def _ldl(a: jax.Array, floor: jax.Array) -> tuple[jax.Array, jax.Array]:
         a = _set_row(a - below[:, None] * row, below, k)
         return a, _set_row(inverse, one_over, k)
 
-    return jax.lax.fori_loop(0, len(a), column, (a, jnp.zeros_like(floor)))
+    n = len(a)
+    done = n // 2 if n > 6 else n
+    a, inverse = jax.lax.fori_loop(0, done, column, (a, jnp.zeros_like(floor)))
+    if done == n:
+        return a, inverse
+    # The other columns change the lower right block only.
+    block, rest = _ldl(a[done:, done:], floor[done:])
+    corner = jnp.concatenate([jnp.zeros_like(a[done:, :done]), block], 1)
+    low = jnp.concatenate([a[:done], corner])
+    return low, jnp.concatenate([inverse[:done], rest])
 
 
 def _row(x: jax.Array, k: jax.Array) -> jax.Array:
@@ -619,6 +628,11 @@ def _spread(x: jax.Array, lanes: tuple[int, ...]) -> jax.Array:
 def _label_first(x: jax.Array) -> jax.Array:
     """`[x1, x2, y]` as `[y, x1, x2]`."""
     return jnp.moveaxis(x, 2, 0)
+
+
+def _once(x: jax.Array) -> jax.Array:
+    """Keeps XLA from computing `x` again in each of its uses."""
+    return jax.lax.optimization_barrier(x)
 
 
 def _iota(x: jax.Array) -> jax.Array:

@@ -8,6 +8,9 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 
+import ctypes
+import gc
+import itertools
 from pathlib import Path
 
 import jax
@@ -26,11 +29,40 @@ def _x64_flag_is_never_flipped():
     assert not jax.config.jax_enable_x64
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _compiled_programs_are_dropped():
-    """Files share few of them, and together they would fill the memory."""
-    yield
+@pytest.fixture(autouse=True, scope="session")
+def _programs_are_compiled_once(tmp_path_factory):
+    """Most of the time is compilation, often of the same program again.
+
+    In a folder of this worker and run: two workers would read what the other
+    has half written, and no test may depend on an earlier run.
+    """
+    folder = tmp_path_factory.mktemp("compiled")
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _give_memory_back():
+    """Together the programs of all tests would fill it."""
     jax.clear_caches()
+    gc.collect()
+    try:
+        # glibc keeps what the compiler has freed, a gigabyte of it.
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        pass  # another allocator
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _after_each_file():
+    yield
+    _give_memory_back()
+
+
+@pytest.fixture(autouse=True)
+def _within_a_long_file(_tests=itertools.count(1)):
+    yield
+    if next(_tests) % 25 == 0:
+        _give_memory_back()
 
 
 @pytest.fixture(scope="session")
