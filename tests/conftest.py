@@ -8,6 +8,7 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 
+import contextlib
 import ctypes
 import gc
 import itertools
@@ -41,15 +42,17 @@ def _programs_are_compiled_once(tmp_path_factory):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
+_TESTS = itertools.count(1)
+
+
 def _give_memory_back():
     """Together the programs of all tests would fill it."""
     jax.clear_caches()
     gc.collect()
-    try:
-        # glibc keeps what the compiler has freed, a gigabyte of it.
+    # glibc keeps what the compiler has freed, a gigabyte of it; there are
+    # other allocators.
+    with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
-        pass  # another allocator
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -59,9 +62,9 @@ def _after_each_file():
 
 
 @pytest.fixture(autouse=True)
-def _within_a_long_file(_tests=itertools.count(1)):
+def _within_a_long_file():
     yield
-    if next(_tests) % 25 == 0:
+    if next(_TESTS) % 25 == 0:
         _give_memory_back()
 
 
