@@ -1,0 +1,115 @@
+"""Time of a training step by method, beside that of `joint`.
+
+    python -m experiments.benchmark_steps --config=configs/avdigits.py
+
+Model, batch and data are those of the config, its method does not matter. The
+methods take turns, so that all see the same machine; a time is the least of
+several rounds. A method that takes several optimiser turns a batch (mla) has
+them all in its time.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from arm_jax import loop, methods, parallel
+from arm_jax.config import Config, from_mapping
+from arm_jax.data import pipeline
+from configs import common
+from experiments import cli
+from experiments.report import markdown_table
+
+_BATCHES, _ROUNDS = 20, 15
+_BASELINE = common.METHODS[0]
+
+
+def step_seconds(
+    config: Mapping[str, Any], names: Sequence[str], seeds: Sequence[int]
+) -> dict[str, dict[int, float]]:
+    """Returns seconds a step, by method and number of seeds side by side."""
+    timed = {
+        (name, count): _rounds(config, name, count)
+        for name in names
+        for count in seeds
+    }
+    least = dict.fromkeys(timed, np.inf)
+    for _ in range(_ROUNDS):
+        for case, of_round in timed.items():
+            least[case] = min(least[case], of_round())
+    return {
+        name: {count: least[name, count] for count in seeds} for name in names
+    }
+
+
+def _rounds(
+    config: Mapping[str, Any], name: str, seeds: int
+) -> Callable[[], float]:
+    """Returns a function that trains on and returns the seconds a step."""
+    method = {"name": name, "options": methods.default_options(name)}
+    train = {**config["train"], "seeds": seeds}
+    run = loop.prepare(
+        from_mapping(Config, {**config, "method": method, "train": train})
+    )
+    streams = [
+        pipeline.epoch_batches(
+            run.dataset.splits["train"],
+            run.config.data.batch_size,
+            seed=seed,
+            epoch=0,
+        )
+        for seed in run.seeds
+    ]
+    batches = [
+        parallel.split(jax.tree.map(lambda *x: np.stack(x), *same), axis=1)
+        for same in itertools.islice(zip(*streams, strict=True), _BATCHES)
+    ]
+    state = run.initial().state
+
+    def of_round() -> float:
+        nonlocal state
+        start = time.perf_counter()
+        for batch in batches:
+            state, metrics = run.train_step(state, batch)
+            jax.block_until_ready(metrics)
+        return (time.perf_counter() - start) / len(batches)
+
+    of_round()  # compiles
+    return of_round
+
+
+def steps_table(seconds: Mapping[str, Mapping[int, float]]) -> str:
+    """One row a method: milliseconds, and ratios to the first and one seed."""
+    baseline = seconds[_BASELINE]
+    one, many = baseline
+    rows = [
+        [
+            name,
+            f"{1e3 * times[one]:.2f}",
+            f"{times[one] / baseline[one]:.2f}",
+            f"{1e3 * times[many]:.2f}",
+            f"{times[many] / baseline[many]:.2f}",
+            f"{times[many] / times[one]:.2f}",
+        ]
+        for name, times in seconds.items()
+    ]
+    header = [
+        "method", "ms/step", f"/ {_BASELINE}", f"ms/step, {many} seeds",
+        f"/ {_BASELINE}", f"{many} seeds / {one}",
+    ]  # fmt: skip
+    return markdown_table(header, rows)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command."""
+    del argv
+    seconds = step_seconds(cli.config(), common.METHODS, (1, 5))
+    print(steps_table(seconds))
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
