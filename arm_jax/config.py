@@ -32,7 +32,7 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """Encoders of the modalities; the head is linear on their features."""
+    """Encoders of the modalities, and the head on their features."""
 
     # Widths of the hidden layers of each modality's encoder.
     hidden: tuple[int, ...] = (64,)
@@ -43,6 +43,9 @@ class ModelConfig:
     )
     # Width of the features of one modality.
     features: int = 64
+    # Widths of the hidden layers of the head. Without one the head is linear,
+    # so its logits add up over the modalities: it cannot tell XOR.
+    head: tuple[int, ...] = ()
     dropout: float = 0.0
     # What stands in for an absent modality: see arm_jax.models.
     absent: str = "zero"

@@ -58,12 +58,13 @@ class Encoder(nn.Module):
 
 
 class FusionModel(nn.Module):
-    """One encoder a modality, and a linear head.
+    """One encoder a modality, and a head.
 
-    With `fusion` "concat" the head is linear on the concatenation of the
-    features, written as a sum of one linear layer a modality, so that the
-    prediction of a modality alone has a bias of its own. With "shared" one
-    linear layer serves all modalities and the logits are their mean.
+    With `fusion` "concat" the head's first layer is linear on the concatenation
+    of the features, written as a sum of one linear layer a modality, so that
+    the prediction of a modality alone has a bias of its own; hidden layers may
+    follow. With "shared" one linear layer serves all modalities and the logits
+    are their mean.
     """
 
     modalities: tuple[str, ...]
@@ -86,9 +87,11 @@ class FusionModel(nn.Module):
         if self.fusion == "shared":
             self.classifier = nn.Dense(self.num_classes)
         else:
+            first, *others = (*config.head, self.num_classes)
             self.classifiers = {
-                name: nn.Dense(self.num_classes) for name in self.modalities
+                name: nn.Dense(first) for name in self.modalities
             }
+            self.head_layers = [nn.Dense(width) for width in others]
         if config.absent == "token":
             self.tokens = {
                 name: self.param(
@@ -113,11 +116,11 @@ class FusionModel(nn.Module):
         means: Mapping[str, jax.Array],
     ) -> jax.Array:
         """Logits `[batch, classes]` from the modalities that `mask` keeps."""
-        logits = []
+        terms = []
         for m, name in enumerate(self.modalities):
             kept = mask[..., m, None]
             if self.fusion == "shared":
-                logits.append(kept * self.classifier(features[name]))
+                terms.append(kept * self.classifier(features[name]))
                 continue
             x = features[name] * kept
             if self.config.absent != "zero":
@@ -125,10 +128,12 @@ class FusionModel(nn.Module):
                 x += fill[name] * (1 - kept)
                 kept = jnp.ones_like(kept)
             # Without its features a modality has no say through its bias.
-            logits.append(self.classifiers[name](x) * kept)
-        total = sum(logits)
+            terms.append(self.classifiers[name](x) * kept)
+        total = sum(terms)
         if self.fusion == "shared":
             return total / jnp.maximum(mask.sum(-1, keepdims=True), 1)
+        for layer in self.head_layers:
+            total = layer(nn.gelu(total))
         return total
 
     def __call__(self, inputs: Mapping[str, jax.Array]) -> jax.Array:
@@ -172,8 +177,8 @@ def create_model(
     """Builds the model for modalities of the given example shapes.
 
     Raises:
-      InputError: an unknown fusion or stand-in for absent modalities, or a
-        window that does not fit its modality.
+      InputError: an unknown fusion or stand-in for absent modalities, a window
+        that does not fit its modality, or hidden layers in a shared head.
     """
     for name, window in config.windows.items():
         if name not in shapes:
@@ -195,6 +200,11 @@ def create_model(
             raise InputError(
                 f"unknown {name} '{value}'; known: {', '.join(known)}"
             )
+    if fusion == "shared" and config.head:
+        raise InputError(
+            f"config model.head is {tuple(config.head)}; the head that the "
+            "modalities share in this method is linear"
+        )
     # By name, which is the order that JAX gives a dict it has looked into.
     modalities = tuple(sorted(shapes))
     module = FusionModel(modalities, num_classes, fusion, config)

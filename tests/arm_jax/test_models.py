@@ -17,6 +17,12 @@ def model():
 
 
 @pytest.fixture
+def deep():
+    config = ModelConfig(hidden=(6,), features=7, head=(5, 3))
+    return create_model(config, SHAPES, 4)
+
+
+@pytest.fixture
 def inputs(rng):
     return {
         name: jnp.asarray(rng.normal(size=(9, *shape)), jnp.float32)
@@ -157,6 +163,27 @@ def test_windows_by_hand(rng):
 def test_windows_that_do_not_fit(windows, message):
     with pytest.raises(InputError, match=message):
         create_model(ModelConfig(windows=windows), SHAPES, 4)
+
+
+def test_head_with_hidden_layers_by_hand(deep, inputs):
+    params = deep.init(jax.random.key(0))
+    features = deep.encode(params, inputs, None)
+    mask = jnp.array([1.0, 0, 1])
+
+    def dense(name, x):
+        return x @ params[name]["kernel"] + params[name]["bias"]
+
+    x = dense("classifiers_a", features["a"])
+    x += dense("classifiers_c", features["c"])
+    for number in range(2):
+        x = dense(f"head_layers_{number}", jax.nn.gelu(x))
+    found = deep.head(params, features, mask, {})
+    np.testing.assert_allclose(found, x, rtol=1e-5, atol=1e-6)
+
+
+def test_a_shared_head_is_linear():
+    with pytest.raises(InputError, match=r"model\.head is \(5,\); the head"):
+        create_model(ModelConfig(head=(5,)), SHAPES, 4, "shared")
 
 
 def test_unknown_names():
