@@ -10,7 +10,7 @@ from arm_jax import methods
 from arm_jax.config import ModelConfig, OptimizerConfig, TrainConfig
 
 
-def training(method: str) -> ConfigDict:
+def training(name: str) -> ConfigDict:
     """Returns model, method, optimiser and training blocks with defaults.
 
     The options of the method are those of its loss function, so that each can
@@ -18,7 +18,7 @@ def training(method: str) -> ConfigDict:
     `--config.method.options.balance=1.0`.
     """
     blocks = {
-        "method": _method(method),
+        "method": method(name),
         "model": dataclasses.asdict(ModelConfig()),
         "optimizer": dataclasses.asdict(OptimizerConfig()),
         "train": dataclasses.asdict(TrainConfig()),
@@ -92,7 +92,7 @@ def comparison(
     training = training.copy_and_resolve_references()
     training.train.seeds = seeds
     del training.method
-    runs = {m: _method(m) for m in METHODS if m not in without}
+    runs = {m: method(m) for m in METHODS if m not in without}
     parts: dict[str, dict[str, Any]] = {
         "arm_no_fusion": {"fusion": "none"},
         "arm_no_balance": {"balance": 0.0},
@@ -112,7 +112,7 @@ def comparison(
         "Sensitivity": ("arm", *weights),
     }
     for label, options in (parts | weights).items():
-        runs[label] = _method("arm", **options)
+        runs[label] = method("arm", **options)
     return ConfigDict(
         {
             "training": training,
@@ -123,5 +123,6 @@ def comparison(
     )
 
 
-def _method(name: str, **options: Any) -> dict[str, Any]:
+def method(name: str, **options: Any) -> dict[str, Any]:
+    """Returns the block of a method with its defaults and `options`."""
     return {"name": name, "options": methods.default_options(name) | options}

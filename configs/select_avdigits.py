@@ -8,6 +8,8 @@ chosen there. Instead each of the four training speakers is held out in turn and
 plays the test speaker.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from configs import avdigits, common
@@ -17,8 +19,18 @@ SPEAKERS = (0, 1, 3, 5)
 
 def get_config() -> ConfigDict:
     """Returns the config of the choice."""
-    return common.comparison(
+    config = common.comparison(
         avdigits.get_config(),
         seeds=2,
         variants={f"speaker_{k}": {"held_out": k} for k in SPEAKERS},
     )
+    further: dict[str, dict[str, Any]] = {
+        "arm_replay_quarter": {"replay": 0.25},
+        "arm_replay_full": {"replay": 1.0},
+        "arm_temperature_1": {"temperature": 1.0},
+        "arm_temperature_10": {"temperature": 10.0},
+    }
+    for label, options in further.items():
+        config.runs[label] = common.method("arm", **options)
+    config.groups["Replay and fusion"] = ("arm", *further)
+    return config

@@ -37,9 +37,13 @@ def _programs_are_compiled_once(tmp_path_factory):
     In a folder of this worker and run: two workers would read what the other
     has half written, and no test may depend on an earlier run.
     """
-    folder = tmp_path_factory.mktemp("compiled")
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    folder = str(tmp_path_factory.mktemp("compiled"))
+    for option, value in (
+        ("jax_compilation_cache_dir", folder),
+        ("jax_persistent_cache_min_compile_time_secs", 0.3),
+    ):
+        jax.config.update(option, value)
+        os.environ[option.upper()] = str(value)  # of the commands under test
 
 
 _TESTS = itertools.count(1)
