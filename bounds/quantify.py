@@ -21,7 +21,12 @@ import scipy.sparse
 from bounds import discretize, samples
 from bounds.accuracy import accuracy_interval
 from bounds.decomposition import pid, pid_from_marginals
-from bounds.estimators import Estimate, interval, jackknife_bias
+from bounds.estimators import (
+    Estimate,
+    interval,
+    jackknife_bias,
+    with_unseen,
+)
 from bounds.samples import Samples
 from bounds.synergy import synergy_interval
 
@@ -277,6 +282,8 @@ class _Replicates(NamedTuple):
     left_out: Mapping[str, np.ndarray]
     kept: np.ndarray
     null: Mapping[str, np.ndarray]
+    # How far what no sample showed could move each statistic.
+    unseen: Mapping[str, float]
 
 
 def _of_labelled(table: Samples, options: _Options) -> Interactions:
@@ -287,7 +294,8 @@ def _of_labelled(table: Samples, options: _Options) -> Interactions:
     boot = samples.bootstrap(table, options.replicates, rng)
     left = samples.leave_out(table, BLOCKS, rng)
     null = samples.permute_last(table, options.permutations, rng)
-    parts = [table.counts[None], boot, left.counts, null]
+    unseen = with_unseen(table.counts, samples.effective_size(table))[None]
+    parts = [table.counts[None], boot, left.counts, null, unseen]
     found = _statistics(np.concatenate(parts))
     replicates = _split(found, [len(p) for p in parts], left.kept)
     estimates = {}
@@ -304,13 +312,13 @@ def _of_labelled(table: Samples, options: _Options) -> Interactions:
         )
 
     most = options.interval_replicates
-    parts = [table.counts[None], boot[:most], null[:most]]
+    parts = [table.counts[None], boot[:most], left.counts[:0], null[:most],
+             unseen]  # fmt: skip
     band = statistics(np.concatenate(parts))
-    sizes = [1, len(parts[1]), len(parts[2])]
     return _assemble(
         "labelled pairs",
         estimates,
-        _split_bootstrap(band, sizes),
+        _split(band, [len(p) for p in parts], left.kept[:0]),
         (first, second, pairs),
         table,
         float(found["gap"].max()),
@@ -342,7 +350,10 @@ def _of_unimodal(evidence: Unimodal, options: _Options) -> Interactions:
         return samples.permute_last(s, options.permutations, rng)
 
     null = joined(permuted)
-    parts = [full, boot, left, null]
+    unseen = joined(
+        lambda s: with_unseen(s.counts, samples.effective_size(s))[None]
+    )
+    parts = [full, boot, left, null, unseen]
     solved = pid_from_marginals(
         np.concatenate([p[1] for p in parts]),
         np.concatenate([p[2] for p in parts]),
@@ -355,7 +366,14 @@ def _of_unimodal(evidence: Unimodal, options: _Options) -> Interactions:
         for name in found
         if name != "gap"
     }
-    parts = [full, tuple(x[:most] for x in boot), tuple(x[:most] for x in null)]
+    none = tuple(x[:0] for x in left)
+    parts = [
+        full,
+        tuple(x[:most] for x in boot),
+        none,
+        tuple(x[:most] for x in null),
+        unseen,
+    ]
     band = _interval_statistics(
         np.concatenate([p[0] for p in parts]),
         np.concatenate([p[1] for p in parts]),
@@ -366,7 +384,7 @@ def _of_unimodal(evidence: Unimodal, options: _Options) -> Interactions:
     return _assemble(
         "unimodal labels and unlabelled pairs",
         estimates,
-        _split_bootstrap(band, [len(p[0]) for p in parts]),
+        _split(band, [len(p[0]) for p in parts], kept[:0]),
         (first, second, pairs),
         None,
         float(found["gap"].max()),
@@ -462,7 +480,8 @@ def _of_predictions(
     left = (block[None] != np.arange(block.max() + 1)[:, None]).astype(float)
     found = statistics(np.concatenate([np.ones((1, count)), boot, left]))
     kept = left @ size / n
-    replicates = _split(found, [1, len(boot), len(left), 0], kept)
+    # Outputs are probabilities: what is rare is in them, if not in the samples.
+    replicates = _split(found, [1, len(boot), len(left), 0, 0], kept)
     label = (first.mean(0) + second.mean(0)) / 2
     effective = float(independent)
     estimates = {
@@ -563,6 +582,7 @@ def _interval_statistics(
 def _split(
     found: Mapping[str, np.ndarray], sizes: list[int], kept: np.ndarray
 ) -> _Replicates:
+    """Parts: the samples, bootstrap, left out, null, with what is unseen."""
     at = np.cumsum(sizes)[:-1]
     parts = {name: np.split(x, at) for name, x in found.items()}
     return _Replicates(
@@ -571,21 +591,7 @@ def _split(
         {name: x[2] for name, x in parts.items()},
         kept,
         {name: x[3] for name, x in parts.items()},
-    )
-
-
-def _split_bootstrap(
-    found: Mapping[str, np.ndarray], sizes: list[int]
-) -> _Replicates:
-    nothing = {name: x[:0] for name, x in found.items()}
-    at = np.cumsum(sizes)[:-1]
-    parts = {name: np.split(x, at) for name, x in found.items()}
-    return _Replicates(
-        {name: float(x[0][0]) for name, x in parts.items()},
-        {name: x[1] for name, x in parts.items()},
-        nothing,
-        np.zeros(0),
-        {name: x[2] for name, x in parts.items()},
+        {name: float(np.abs(x[4] - x[0]).sum()) for name, x in parts.items()},
     )
 
 
@@ -613,7 +619,13 @@ def _finished(
     else:
         # The bootstrap's bias, where tables are too costly to leave blocks out.
         bias = float(boot.mean() - full)
-    lower, upper = interval(full - bias, boot, level=options.level)
+    lower, upper = interval(
+        full,
+        bias,
+        boot,
+        unseen=replicates.unseen[name],
+        level=options.level,
+    )
     ok, needed = verdict
     nan = math.nan
     return Estimate(

@@ -93,7 +93,8 @@ def study(
     """Coverage and bias at one table and sample size."""
     draws = rng.multinomial(size, table.p.ravel(), config.repetitions)
     draws = draws.reshape(-1, *table.p.shape)
-    parts, kept = [draws], []
+    padded = [estimators.with_unseen(draw, size) for draw in draws]
+    parts, kept = [draws, np.stack(padded)], []
     for draw in draws:
         one = samples.Samples(draw, None)
         left = samples.leave_out(one, BLOCKS, rng)
@@ -101,7 +102,7 @@ def study(
         kept.append(left.kept)
     solved = bounds.pid(np.concatenate(parts), normalize=True, tol=_TOLERANCE)
     values = np.stack([getattr(solved, q) for q in QUANTITIES], -1)
-    full, rest = np.split(values, [len(draws)])
+    full, unseen, rest = np.split(values, [len(draws), 2 * len(draws)])
     rest = rest.reshape(len(draws), config.replicates + BLOCKS, -1)
     boot, left_out = np.split(rest, [config.replicates], axis=1)
     guess = estimators.miller_madow_pid_bias(draws)
@@ -127,7 +128,12 @@ def study(
     }
     for name in ESTIMATORS:
         value = full - bias[name]
-        lower, upper = estimators.interval(value, boot.swapaxes(0, 1))
+        lower, upper = estimators.interval(
+            full,
+            bias[name],
+            boot.swapaxes(0, 1),
+            unseen=np.abs(unseen - full),
+        )
         holds = (lower <= table.truth + _TOLERANCE) & (
             upper >= table.truth - _TOLERANCE
         )

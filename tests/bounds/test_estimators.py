@@ -71,7 +71,7 @@ def test_jackknife_of_a_mean_is_zero(rng):
 
 def test_interval_far_from_zero_is_about_the_normal_one(rng):
     replicates = 5 + 0.01 * rng.normal(size=5000)
-    lower, upper = estimators.interval(5.0, replicates)
+    lower, upper = estimators.interval(5.0, 0.0, replicates)
     np.testing.assert_allclose([lower, upper], [4.9804, 5.0196], atol=1e-3)
 
 
@@ -82,12 +82,37 @@ def test_interval_of_a_squared_normal_covers(rng, root):
     inside = []
     for r in root + scale * rng.normal(size=400):
         boot = (r + scale * rng.normal(size=200)) ** 2
-        lower, upper = estimators.interval(r**2 - scale**2, boot)
+        lower, upper = estimators.interval(r**2, scale**2, boot)
         inside.append(lower <= root**2 <= upper)
     assert np.mean(inside) > 0.9
 
 
 def test_interval_is_never_negative():
-    lower, upper = estimators.interval(-0.1, np.array([0.0, 0.01, 0.02]))
+    lower, upper = estimators.interval(0.0, 0.1, np.array([0.0, 0.01, 0.02]))
     assert lower == 0
     assert upper >= 0
+
+
+def test_interval_at_a_kink_covers(rng):
+    # max(z, 0) with z at the kink: the bootstrap is inconsistent there.
+    inside = []
+    for z in rng.normal(size=400):
+        boot = np.maximum(z + rng.normal(size=200), 0)
+        lower, upper = estimators.interval(max(z, 0), 0.0, boot)
+        inside.append(lower <= 1e-9 and upper >= 0)
+    assert np.mean(inside) > 0.9
+
+
+def test_what_is_unseen_widens_the_interval():
+    # A table that shows one outcome only has replicates without a spread.
+    boot = np.ones(10)
+    assert estimators.interval(1.0, 0.0, boot) == (1, 1)
+    lower, upper = estimators.interval(1.0, 0.0, boot, unseen=0.2)
+    np.testing.assert_allclose([lower, upper], [0.8, 1.21], atol=1e-12)
+
+
+def test_unseen_mass_by_hand():
+    counts = np.array([[3, 0], [0, 3]])
+    found = estimators.with_unseen(counts, 6)
+    np.testing.assert_allclose(found, [[0.375, 0.125], [0.125, 0.375]])
+    np.testing.assert_allclose(estimators.with_unseen(counts, 1), 0.25)
