@@ -143,7 +143,7 @@ def quantify(
     permutations: int = 200,
     interval_replicates: int = 100,
     level: float = 0.95,
-    effort: str = "fast",
+    effort: str = "bounds",
     seed: int = 0,
 ) -> Interactions:
     """Estimates interactions, each with an error bar and a null.

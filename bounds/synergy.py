@@ -7,7 +7,7 @@ import numpy as np
 from bounds import _batch, synergy_lower, synergy_upper
 from bounds._known import Known, known
 
-EFFORTS = ("fast", "exact")
+EFFORTS = ("bounds", "fast", "exact")
 
 
 class SynergyInterval(NamedTuple):
@@ -17,7 +17,7 @@ class SynergyInterval(NamedTuple):
       lower: proven: no joint with these marginals has less synergy.
       upper: proven: no joint with these marginals has more.
       achieved: synergy of a joint that was found, so at most `upper -
-        achieved` is left to gain.
+        achieved` is left to gain; with effort="bounds" none was looked for.
       by_bound: every bound, `by_bound["lower"][name]` of `synergy_lower` and
         `by_bound["upper"][name]` of `synergy_upper`.
       redundancy: R of the partial information decomposition.
@@ -63,7 +63,8 @@ def synergy_interval(
       p12: p(x1, x2), `[..., x1, x2]`.
       p1y: p(x1, y), `[..., x1, y]`.
       p2y: p(x2, y), `[..., x2, y]`; leading axes broadcast.
-      effort: "fast": linear programs; "exact": and branch and bound.
+      effort: "bounds": the proven bounds only; "fast": and a search for a joint
+        that shows how much is left to gain; "exact": and branch and bound.
       project: move marginals that contradict each other to the nearest that
         do not, see `marginals.consistent`.
       tol: with "exact", the gap in bits between `upper` and `achieved` at
@@ -81,7 +82,7 @@ def synergy_interval(
     if effort not in EFFORTS:
         raise ValueError(f"effort must be one of {EFFORTS}, got {effort!r}")
     k = known(p12, p1y, p2y, project=project)
-    found = synergy_upper.search(k)
+    found = synergy_upper.search(k, descend=effort != "bounds")
     upper = synergy_upper.bounds_of(k, found)
     achieved = synergy_upper.achieved_of(k, found.entropy)
     if effort == "exact" or k.maxent.joint.shape[1:] == (2, 2, 2):

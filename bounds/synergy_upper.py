@@ -167,8 +167,11 @@ def bounds_of(k: Known, found: Search) -> dict[str, np.ndarray]:
     return out
 
 
-def search(k: Known) -> Search:
-    """Computes the envelope bounds; searches locally for small entropy."""
+def search(k: Known, *, descend: bool = True) -> Search:
+    """Computes the envelope bounds; searches locally for small entropy.
+
+    Without `descend` the joint is that of the greatest entropy.
+    """
     arrays = k.triple.arrays
     if _is_segment(k):
         first, second, entropy1, entropy2 = _batch.evaluate(_ends, *arrays)
@@ -177,6 +180,10 @@ def search(k: Known) -> Search:
         entropy = np.minimum(entropy1, entropy2)
         return Search(_envelopes(k)[0], joint, entropy)
     floors, starts = _envelopes(k)
+    if not descend:
+        p = k.maxent.joint
+        terms = p * np.log(np.where(p > 0, p, 1))
+        return Search(floors, p, -terms.sum((1, 2, 3)))
     joint, entropy = _descend(k.maxent.joint, k)
     for start in starts:
         other, value = _descend(start, k)

@@ -46,6 +46,16 @@ def test_batch_is_loop(effort, rng):
     assert (out.by_bound["upper"].keys() >= {"exact"}) == (effort == "exact")
 
 
+def test_bounds_alone_are_the_same_bounds(rng):
+    p = helpers.random_tables(rng, SHAPE, 9)
+    alone = bounds.synergy_interval(*helpers.marginals(p), effort="bounds")
+    fast = bounds.synergy_interval(*helpers.marginals(p))
+    np.testing.assert_array_equal(alone.lower, fast.lower)
+    np.testing.assert_array_equal(alone.upper, fast.upper)
+    assert (alone.achieved <= fast.achieved + 1e-9).all()
+    assert (alone.achieved >= alone.lower - alone.gap).all()
+
+
 def test_swapping_the_modalities(rng):
     p = helpers.random_tables(rng, SHAPE, 9)
     a = bounds.synergy_interval(*helpers.marginals(p))
