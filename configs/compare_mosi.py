@@ -3,7 +3,7 @@
     python -m experiments.compare --config=configs/compare_mosi.py \
         --workdir=runs/compare_mosi
 
-`--only=joint,arm` does a part.
+`--only=joint,arm` does a part. The released code of ARM is for two modalities.
 """
 
 from ml_collections import ConfigDict
@@ -16,5 +16,6 @@ def get_config() -> ConfigDict:
     return common.comparison(
         mosi.get_config(),
         seeds=3,
+        without=("arm_released",),
         variants={f"fold_{k}": {"fold": k} for k in range(5)},
     )
