@@ -481,7 +481,7 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 64rem;
+body {{ font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 74rem;
   margin: 0 auto; padding: 0 1rem 3rem; }}
 h1 {{ font-size: 1.6rem; }}
 h2 {{ font-size: 1.25rem; border-top: 1px solid #ddd; padding-top: 1rem; }}
@@ -492,7 +492,7 @@ figcaption {{ font-size: .85rem; color: #555; }}
 table {{ border-collapse: collapse; font-size: .85rem; white-space: nowrap; }}
 td, th {{ padding: .25rem .6rem; border-bottom: 1px solid #ddd;
   text-align: left; }}
-@media (max-width: 60rem) {{
+@media (max-width: 72rem) {{
   thead {{ display: none; }}
   table, tbody, tr, td {{ display: block; white-space: normal; }}
   tr {{ padding: .5rem 0; border-bottom: 1px solid #bbb; }}

@@ -103,7 +103,7 @@ def golden(groups):
     [
         (
             np.float64,
-            [(3, 3, 3), (5, 5, 3), (10, 10, 4), (20, 20, 3), (8, 8, 16)],
+            [(3, 3, 3), (10, 10, 4), (20, 20, 3), (8, 8, 16)],
         ),
         (np.float32, [(3, 3, 3), (5, 5, 3)]),
     ],
@@ -144,10 +144,10 @@ def test_identities_and_swap():
 
 
 def test_padding_is_invisible():
-    p = random_tables()[:3]
-    padded = bounds.stack_tables([*p, np.ones((4, 4, 3)) / 48])
+    p = random_tables()
+    padded = bounds.stack_tables([*p[1:], np.ones((4, 4, 3)) / 48])
     np.testing.assert_allclose(
-        parts(bounds.pid(padded))[:3], parts(bounds.pid(p)), atol=2 * TOL
+        parts(bounds.pid(padded))[:-1], parts(bounds.pid(p))[1:], atol=2 * TOL
     )
 
 
@@ -189,7 +189,7 @@ def test_from_marginals():
 
 
 def test_jit_and_vmap_agree_with_the_entry():
-    p = random_tables()[:4]
+    p = random_tables()
     want = parts(bounds.pid(p))
     jitted = jax.jit(bounds.pid)(jnp.asarray(p, jnp.float32))
     assert jitted.gap.dtype == jnp.float32
@@ -210,25 +210,28 @@ def test_traced_status_carries_bad_input():
     assert np.isfinite(parts(out)).all()
 
 
-@pytest.mark.parametrize(
-    "field", ["redundancy", "unique1", "unique2", "synergy"]
-)
-def test_gradients_against_finite_differences(field):
+def test_gradients_against_finite_differences():
     rng = np.random.default_rng(3)
     p = random_tables(1, SMALL, concentration=5.0)[0]
     direction = rng.normal(size=SMALL) * p
     direction -= p * direction.sum()
 
-    def value(p):
-        return getattr(bounds.pid(p, tol=1e-12), field)
+    def values(p):
+        out = bounds.pid(p, tol=1e-12)
+        return jnp.stack(
+            [out.redundancy, out.unique1, out.unique2, out.synergy]
+        )
 
-    with jax.enable_x64(True):
-        gradient = np.asarray(jax.grad(value)(jnp.asarray(p)))
-    assert np.isfinite(gradient).all()
     eps = 1e-5
-    difference = value(p + eps * direction) - value(p - eps * direction)
+    with jax.enable_x64(True):
+        jacobian = np.asarray(jax.jacrev(values)(jnp.asarray(p)))
+        steps = [values(p + s * eps * direction) for s in (1, -1)]
+        difference = np.asarray(steps[0] - steps[1])
+    assert np.isfinite(jacobian).all()
     np.testing.assert_allclose(
-        np.sum(gradient * direction), difference / (2 * eps), atol=1e-5
+        np.sum(jacobian * direction, (1, 2, 3)),
+        difference / (2 * eps),
+        atol=1e-5,
     )
 
 
