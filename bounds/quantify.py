@@ -219,7 +219,7 @@ def convergence(
     table: Samples,
     fractions: tuple[float, ...] = (0.125, 0.25, 0.5, 0.75, 1.0),
     *,
-    repeats: int = 8,
+    repeats: int = 4,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Estimates from parts of the labelled pairs, to see whether they settle.

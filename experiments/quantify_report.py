@@ -211,7 +211,7 @@ def _pair_html(pair: Mapping[str, Any]) -> list[str]:
         f"<p>{_text(outputs_sentence(pair))}</p>",
         _figure(
             convergence_figure(pair),
-            "Estimates from parts of the samples: mean and range of 8 draws. "
+            "Estimates from parts of the samples: mean and range of 4 draws. "
             "Solid: corrected; dotted: plug-in.",
         ),
         _figure(
