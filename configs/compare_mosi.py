@@ -4,6 +4,10 @@
         --workdir=runs/compare_mosi
 
 `--only=joint,arm` does a part. The released code of ARM is for two modalities.
+
+The methods take about 15 minutes on two cores. Fused, last epoch: joint 74.4
++- 2.8, uniform 74.5 +- 3.5, arm 72.2 +- 3.8, while text alone has 74.8; all of
+it is in docs/comparison.md.
 """
 
 from ml_collections import ConfigDict

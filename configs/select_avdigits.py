@@ -6,6 +6,9 @@
 On the validation speaker all methods are near 99 %, so that nothing can be
 chosen there. Instead each of the four training speakers is held out in turn and
 plays the test speaker.
+
+Fused, mean over the four speakers and two seeds: arm 97.3 with replay 0.5 (the
+default) and 97.3 with 1.0.
 """
 
 from typing import Any
