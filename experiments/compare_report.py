@@ -109,21 +109,47 @@ def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:
 
 
 class Curves:
-    """The lines of metrics of all runs of a label, as curves over steps."""
+    """The lines of metrics of all runs of a label, as curves over epochs.
+
+    Over epochs and not steps, because variants may differ in their number of
+    steps, and methods in how many an epoch has.
+    """
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self._records = [r for path in paths for r in JsonLines(path).read()]
+        # The last step of each epoch, and the lines, of each run.
+        self._runs: list[tuple[list[int], list[dict[str, Any]]]] = []
+        for path in paths:
+            records = JsonLines(path).read()
+            ends = sorted(
+                {r["step"] for r in records if r["split"] == "validation"}
+            )
+            for seed in dict.fromkeys(r["seed"] for r in records):
+                lines = [r for r in records if r["seed"] == seed]
+                self._runs.append((ends, lines))
 
     def get(self, split: str, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """Returns steps `[t]` and values `[t, runs]`; empty if not logged."""
-        by_step: dict[int, list[float]] = {}
-        for record in self._records:
-            if record["split"] == split and key in record:
-                by_step.setdefault(record["step"], []).append(record[key])
-        # Variants may differ in length: up to the end of the shortest one.
-        runs = max(map(len, by_step.values()), default=0)
-        whole = {s: v for s, v in by_step.items() if len(v) == runs}
-        return np.asarray(list(whole)), np.asarray(list(whole.values()))
+        """Returns epochs `[t]` and values `[t, runs]`; empty if not logged.
+
+        The lines of an epoch are averaged, each over the steps it is about.
+        """
+        totals = []
+        for ends, lines in self._runs:
+            total, steps = np.zeros((2, len(ends)))
+            last = 0
+            for line in lines:
+                if line["split"] != split:
+                    continue
+                epoch = np.searchsorted(ends, line["step"])
+                if epoch < len(ends) and line.get(key) is not None:
+                    total[epoch] += (line["step"] - last) * line[key]
+                    steps[epoch] += line["step"] - last
+                last = line["step"]
+            totals.append((total, steps))
+        shortest = min((len(t) for t, _ in totals), default=0)
+        total = np.array([t[:shortest] for t, _ in totals]).T
+        steps = np.array([s[:shortest] for _, s in totals]).T
+        whole = (steps > 0).all(axis=1)
+        return 1 + np.flatnonzero(whole), total[whole] / steps[whole]
 
 
 def _figures(
@@ -142,10 +168,10 @@ def _figures(
         file = f"{slug}_{name}.png"
         with figure(path / file, figsize=(6.8, 3.8)) as (_, axis):
             for number, (label, curve) in enumerate(curves.items()):
-                steps, values = of(curve)
-                if len(steps):
-                    _band(axis, steps, values, label, number)
-            axis.set(xlabel="step", ylabel=ylabel)
+                epochs, values = of(curve)
+                if len(epochs):
+                    _band(axis, epochs, values, label, number)
+            axis.set(xlabel="epoch", ylabel=ylabel)
             axis.legend(
                 fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5)
             )
@@ -190,15 +216,15 @@ def _figures(
 
 
 def _band(
-    axis: Any, steps: np.ndarray, values: np.ndarray, label: str, number: int
+    axis: Any, epochs: np.ndarray, values: np.ndarray, label: str, number: int
 ) -> None:
     """A line at the mean over seeds in a band of their range."""
     color = COLORS[number % len(COLORS)]
     # Colours repeat after eight; the dashes then differ.
     style = ("-", "--", ":")[number // len(COLORS) % 3]
-    axis.plot(steps, values.mean(axis=1), style, label=label, color=color)
+    axis.plot(epochs, values.mean(axis=1), style, label=label, color=color)
     axis.fill_between(
-        steps,
+        epochs,
         values.min(axis=1),
         values.max(axis=1),
         color=color,
@@ -233,12 +259,12 @@ def _balanced_loss(path: Path, curves: Mapping[str, Curves]) -> bool:
     if not found:
         return False
     with figure(path, figsize=(6.8, 3.8)) as (_, axis):
-        for number, (label, (steps, values)) in enumerate(found.items()):
+        for number, (label, (epochs, values)) in enumerate(found.items()):
             lines = axis.plot(
-                steps, values, color=COLORS[number % len(COLORS)], alpha=0.7
+                epochs, values, color=COLORS[number % len(COLORS)], alpha=0.7
             )
             lines[0].set_label(label)
-        axis.set(xlabel="step", ylabel="balanced loss, training (nats)")
+        axis.set(xlabel="epoch", ylabel="balanced loss, training (nats)")
         axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return True
 
@@ -257,10 +283,10 @@ def _bridge(
         for axis, term in zip(axes, bridge.TERMS, strict=True):
             name = bridge.key(term, first, second)
             for number, (label, curve) in enumerate(curves.items()):
-                steps, values = curve.get("validation", name)
-                if len(steps):
-                    _band(axis, steps, values, label, number)
-            axis.set(xlabel="step", title=titles[term])
+                epochs, values = curve.get("validation", name)
+                if len(epochs):
+                    _band(axis, epochs, values, label, number)
+            axis.set(xlabel="epoch", title=titles[term])
         axes[0].set_ylabel("information about the label (bits)")
         axes[-1].legend(
             fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5)

@@ -8,7 +8,7 @@ from arm_jax.workdir import read_json, write_json
 from configs import common, npz
 from experiments import cli
 from experiments.compare import compare, plan, run_folder
-from experiments.compare_report import difference
+from experiments.compare_report import Curves, difference
 from experiments.valuate import summary_table, valuate
 
 
@@ -53,6 +53,34 @@ def test_shapley_shares_sum_to_the_gain_over_nothing(finished):
         # Nothing predicts class 0, a third of the test rows.
         accuracy = run["test"]["last"]["accuracy"]
         np.testing.assert_allclose(total, accuracy - 17 / 50, atol=0.03)
+
+
+def test_curves_over_epochs_of_variants_that_differ_in_steps(tmp_path):
+    def line(split, step, value):
+        return json.dumps(
+            {"split": split, "seed": 0, "step": step, "phi": value}
+        )
+
+    files = []
+    for number, ends in enumerate(([4, 8], [3, 6, 9])):
+        lines = []
+        for epoch, end in enumerate(ends):
+            # Two lines of training an epoch, about 1 and the other steps.
+            before = end - ends[0]
+            lines += [
+                line("train", before + 1, 1.0),
+                line("train", end, 5.0),
+                line("validation", end, 10.0 * epoch + number),
+            ]
+        files.append(tmp_path / f"{number}.jsonl")
+        files[-1].write_text("\n".join(lines) + "\n")
+    curves = Curves(files)
+    epochs, values = curves.get("validation", "phi")
+    np.testing.assert_array_equal(epochs, [1, 2])
+    np.testing.assert_array_equal(values, [[0, 1], [10, 11]])
+    epochs, values = curves.get("train", "phi")
+    np.testing.assert_allclose(values[0], [16 / 4, 11 / 3])
+    assert not len(curves.get("train", "psi")[0])
 
 
 def test_finished_runs_are_not_repeated(finished, npz_file):
