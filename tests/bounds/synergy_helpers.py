@@ -16,7 +16,8 @@ def golden(name):
         pytest.skip(f"optional golden values ../shared/golden/{name} absent")
     if path.suffix == ".json":
         return json.loads(path.read_text())
-    return np.load(path, allow_pickle=False)
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
 
 
 def golden_tables(largest):

@@ -83,7 +83,8 @@ def check(p, out, gap=2e-9):
 def golden(groups):
     if not GOLDEN.exists():
         pytest.skip("golden values (../shared/golden/pid.npz) are not here")
-    data = np.load(GOLDEN, allow_pickle=False)
+    with np.load(GOLDEN, allow_pickle=False) as file:
+        data = dict(file)
     flat, shapes = data["P_flat"], data["shape"]
     tables = [
         flat[o : o + np.prod(s)].reshape(s)

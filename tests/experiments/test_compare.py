@@ -134,7 +134,8 @@ def test_values_of_a_finished_run(finished):
     assert values["phi_cmi"].shape == (2, 50, 2)
     assert list(values["modalities"]) == ["loud", "quiet"]
     assert (values["expected_phi_cmi"] >= -1e-5).all()
-    saved = np.load(folder / "valuation_validation.npz")
+    with np.load(folder / "valuation_validation.npz") as file:
+        saved = dict(file)
     np.testing.assert_array_equal(saved["phi_mi"], values["phi_mi"])
     records = (folder / "metrics.jsonl").read_text().splitlines()
     last = [
