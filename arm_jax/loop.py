@@ -294,7 +294,7 @@ def train(
                 if start == 0:
                     snapshot = _begin_epoch(run, snapshot, epoch)
                 state = snapshot.state
-                for batch in _batches(run, snapshot.copies, epoch, start):
+                for batch in batches_of(run, snapshot.copies, epoch, start):
                     state, metrics = run.train_step(
                         state, parallel.split(batch, axis=1)
                     )
@@ -407,7 +407,7 @@ def _begin_epoch(run: Run, snapshot: Snapshot, epoch: int) -> Snapshot:
     return parallel.replicate(snapshot)
 
 
-def _batches(
+def batches_of(
     run: Run, copies: Copies, epoch: int, start: int
 ) -> Iterator[dict]:
     """Yields the batches of an epoch, `[runs, batch, ...]`."""

@@ -181,9 +181,7 @@ def search(k: Known, *, descend: bool = True) -> Search:
         return Search(_envelopes(k)[0], joint, entropy)
     floors, starts = _envelopes(k)
     if not descend:
-        p = k.maxent.joint
-        terms = p * np.log(np.where(p > 0, p, 1))
-        return Search(floors, p, -terms.sum((1, 2, 3)))
+        return Search(floors, k.maxent.joint, k.maxent.entropy * _LOG2)
     joint, entropy = _descend(k.maxent.joint, k)
     for start in starts:
         other, value = _descend(start, k)

@@ -11,6 +11,18 @@ from ml_collections import ConfigDict
 
 from configs import common
 
+# Of the file; arm_jax/data/npz.py says what they mean.
+OPTIONS = {
+    "path": "",
+    "modalities": (),
+    "label": "label",
+    "split": "split",
+    "group": "",
+    "num_classes": 0,
+    "seed": 0,
+    "standardize": True,
+}
+
 
 def get_config(method: str = "joint") -> ConfigDict:
     """Returns the config of one run on a file."""
@@ -19,16 +31,7 @@ def get_config(method: str = "joint") -> ConfigDict:
         {
             "name": "npz",
             "batch_size": 64,
-            "options": {
-                "path": "",
-                "modalities": (),
-                "label": "label",
-                "split": "split",
-                "group": "",
-                "num_classes": 0,
-                "seed": 0,
-                "standardize": True,
-            },
+            "options": OPTIONS,
         }
     )
     return config

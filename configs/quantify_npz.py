@@ -12,23 +12,11 @@ that are not independent get a group: `--config.data.group=subject
 
 from ml_collections import ConfigDict
 
-from configs import common
+from configs import common, npz
 
 
 def get_config() -> ConfigDict:
     """Returns the config of a report on a file."""
-    config = common.quantifying(
-        {
-            "name": "npz",
-            "path": "",
-            "modalities": (),
-            "label": "label",
-            "split": "split",
-            "group": "",
-            "num_classes": 0,
-            "seed": 0,
-            "standardize": True,
-        }
-    )
+    config = common.quantifying({"name": "npz", **npz.OPTIONS})
     config.folds = 5
     return config

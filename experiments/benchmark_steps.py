@@ -16,9 +16,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from arm_jax import loop, methods, parallel
+from arm_jax import loop, parallel
 from arm_jax.config import Config, from_mapping
-from arm_jax.data import pipeline
 from configs import common
 from experiments import cli
 from experiments.report import markdown_table
@@ -49,25 +48,19 @@ def _rounds(
     config: Mapping[str, Any], name: str, seeds: int
 ) -> Callable[[], float]:
     """Returns a function that trains on and returns the seconds a step."""
-    method = {"name": name, "options": methods.default_options(name)}
     train = {**config["train"], "seeds": seeds}
     run = loop.prepare(
-        from_mapping(Config, {**config, "method": method, "train": train})
-    )
-    streams = [
-        pipeline.epoch_batches(
-            run.dataset.splits["train"],
-            run.config.data.batch_size,
-            seed=seed,
-            epoch=0,
+        from_mapping(
+            Config, {**config, "method": common.method(name), "train": train}
         )
-        for seed in run.seeds
-    ]
+    )
+    snapshot = run.initial()
+    state = snapshot.state
+    first_epoch = loop.batches_of(run, snapshot.copies, epoch=0, start=0)
     batches = [
-        parallel.split(jax.tree.map(lambda *x: np.stack(x), *same), axis=1)
-        for same in itertools.islice(zip(*streams, strict=True), _BATCHES)
+        parallel.split(batch, axis=1)
+        for batch in itertools.islice(first_epoch, _BATCHES)
     ]
-    state = run.initial().state
 
     def of_round() -> float:
         nonlocal state

@@ -167,10 +167,7 @@ def _figures(
     def draw(name: str, caption: str, ylabel: str, of: Any) -> None:
         file = f"{slug}_{name}.png"
         with figure(path / file, figsize=(6.8, 3.8)) as (_, axis):
-            for number, (label, curve) in enumerate(curves.items()):
-                epochs, values = of(curve)
-                if len(epochs):
-                    _band(axis, epochs, values, label, number)
+            _bands(axis, curves, of)
             axis.set(xlabel="epoch", ylabel=ylabel)
             axis.legend(
                 fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5)
@@ -213,6 +210,14 @@ def _figures(
             )
         )
     return made
+
+
+def _bands(axis: Any, curves: Mapping[str, Curves], of: Any) -> None:
+    """The band of each label for which `of` its curves has any epochs."""
+    for number, (label, curve) in enumerate(curves.items()):
+        epochs, values = of(curve)
+        if len(epochs):
+            _band(axis, epochs, values, label, number)
 
 
 def _band(
@@ -282,10 +287,7 @@ def _bridge(
     with figure(path, ncols=4, figsize=(13, 3.4), sharex=True) as (_, axes):
         for axis, term in zip(axes, bridge.TERMS, strict=True):
             name = bridge.key(term, first, second)
-            for number, (label, curve) in enumerate(curves.items()):
-                epochs, values = curve.get("validation", name)
-                if len(epochs):
-                    _band(axis, epochs, values, label, number)
+            _bands(axis, curves, lambda c, n=name: c.get("validation", n))
             axis.set(xlabel="epoch", title=titles[term])
         axes[0].set_ylabel("information about the label (bits)")
         axes[-1].legend(
