@@ -194,7 +194,7 @@ def prepare(config: Config) -> Run:
     """
     method = methods.create(config.method.name, config.method.options)
     dataset = data.load(config.data.name, config.data.options)
-    _check_method(config, method, len(dataset.shapes))
+    check_method(config, method, len(dataset.shapes))
     model = create_model(
         config.model, dataset.shapes, len(dataset.class_names), method.fusion
     )
@@ -235,6 +235,27 @@ def prepare(config: Config) -> Run:
     return run._replace(
         optimizer=optimizer, train_step=parallel.update(train_step)
     )
+
+
+def check_method(config: Config, method: Method, modalities: int) -> None:
+    """Checks a method against the data and the length of the training.
+
+    Raises:
+      InputError: it is not defined for so many modalities, or its warm-up is
+        no shorter than the training.
+    """
+    name = config.method.name
+    if method.modality_counts and modalities not in method.modality_counts:
+        allowed = " or ".join(map(str, method.modality_counts))
+        raise InputError(
+            f"method '{name}' is defined for {allowed} modalities; "
+            f"{config.data.name} has {modalities}"
+        )
+    if method.begin_epoch and method.warmup >= config.train.epochs:
+        raise InputError(
+            f"method '{name}': a warm-up of {method.warmup} epochs is no "
+            f"shorter than the training of {config.train.epochs}"
+        )
 
 
 def train(
@@ -348,21 +369,6 @@ def _validate(
         return scores
     more = measure(predictions)
     return [a | b for a, b in zip(scores, more, strict=True)]
-
-
-def _check_method(config: Config, method: Method, modalities: int) -> None:
-    name = config.method.name
-    if method.modality_counts and modalities not in method.modality_counts:
-        allowed = " or ".join(map(str, method.modality_counts))
-        raise InputError(
-            f"method '{name}' is defined for {allowed} modalities; "
-            f"{config.data.name} has {modalities}"
-        )
-    if method.begin_epoch and method.warmup >= config.train.epochs:
-        raise InputError(
-            f"method '{name}': a warm-up of {method.warmup} epochs is no "
-            f"shorter than the training of {config.train.epochs}"
-        )
 
 
 def _begin_epoch(run: Run, snapshot: Snapshot, epoch: int) -> Snapshot:

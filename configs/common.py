@@ -106,11 +106,12 @@ def comparison(
         "arm_unimodal_half": {"unimodal": 0.5},
         "arm_unimodal_double": {"unimodal": 2.0},
     }
-    groups = {
-        "Methods": tuple(runs),
-        "Ablation": ("arm", "uniform", *parts),
-        "Sensitivity": ("arm", *weights),
-    }
+    # Pairs and no dict, which a ConfigDict would sort.
+    groups = (
+        ("Methods", tuple(runs)),
+        ("Ablation", ("arm", "uniform", *parts)),
+        ("Sensitivity", ("arm", *weights)),
+    )
     for label, options in (parts | weights).items():
         runs[label] = method("arm", **options)
     return ConfigDict(

@@ -15,6 +15,8 @@ from typing import Any
 
 from absl import flags
 
+from arm_jax import data, loop, methods
+from arm_jax.config import Config, from_mapping
 from arm_jax.errors import InputError
 from arm_jax.workdir import (
     JsonLines,
@@ -38,8 +40,9 @@ def plan(
     Args:
       config: `training`, a config for experiments.train without a method;
         `runs`, label to the method's name and options; `variants`, name to
-        options of the data set that every method is run with; `groups`, name
-        of a table to the labels of its rows, the first one its baseline.
+        options of the data set that every method is run with; `groups`,
+        pairs of a table's name and the labels of its rows, the first one its
+        baseline.
 
     Raises:
       InputError: a group names a run that there is not.
@@ -55,7 +58,7 @@ def plan(
         }
         for label, method in config["runs"].items()
     }
-    for group, labels in config["groups"].items():
+    for group, labels in config["groups"]:
         for label in labels:
             if label not in runs:
                 raise InputError(
@@ -102,6 +105,7 @@ def compare(
     ]
     for label, variant in chosen:
         _check_sources(run_folder(folder, label, variant))
+    _check_methods([runs[label][variant] for label, variant in chosen])
     results: dict[str, dict[str, Any]] = {}
     for number, (label, variant) in enumerate(chosen, start=1):
         if progress:
@@ -140,6 +144,20 @@ def compare(
 def run_folder(workdir: Path, label: str, variant: str) -> Path:
     """Returns the folder of one run of a comparison."""
     return workdir / "runs" / label / variant
+
+
+def _check_methods(planned: Sequence[Mapping[str, Any]]) -> None:
+    """Raises InputError for a method that cannot be trained as planned.
+
+    Before the first run, and not when its turn comes hours later.
+    """
+    configs = [from_mapping(Config, one) for one in planned]
+    # Variants differ in examples, not in modalities.
+    first = configs[0].data
+    modalities = len(data.load(first.name, first.options).shapes)
+    for config in configs:
+        method = methods.create(config.method.name, config.method.options)
+        loop.check_method(config, method, modalities)
 
 
 def _check_sources(run: Path) -> None:

@@ -21,7 +21,7 @@ Results = Mapping[str, Mapping[str, Any]]
 
 def write(
     folder: Path,
-    groups: Mapping[str, Sequence[str]],
+    groups: Sequence[tuple[str, Sequence[str]]],
     results: Results,
     curves: Mapping[str, "Curves"],
 ) -> None:
@@ -37,9 +37,10 @@ def write(
         "points. The difference is that of the fused accuracy to the first "
         "row, paired by run, with its 95 % interval (Student's t).",
     ]
-    for group, labels in groups.items():
+    for group, labels in groups:
         done = [label for label in labels if label in results]
-        if not done:
+        # One row, its baseline, compares nothing.
+        if len(done) < min(2, len(labels)):
             continue
         chosen = {label: results[label] for label in done}
         lines += ["", f"## {group}", "", table(chosen), ""]

@@ -1,9 +1,12 @@
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
 
 from arm_jax.errors import InputError
+from arm_jax.methods import Method, joint
 from arm_jax.workdir import read_json, write_json
 from configs import common, npz
 from experiments import cli
@@ -19,7 +22,7 @@ def small_config(npz_file):
     training.train.epochs = 2
     config = cli.to_dict(common.comparison(training, seeds=2))
     config["runs"] = {k: config["runs"][k] for k in ("joint", "uniform")}
-    config["groups"] = {"Methods": ("joint", "uniform")}
+    config["groups"] = [("Methods", ("joint", "uniform"))]
     return config
 
 
@@ -104,7 +107,7 @@ def test_runs_of_other_sources_are_refused(finished, npz_file):
 
 def test_group_of_unknown_runs(npz_file):
     config = small_config(npz_file)
-    config["groups"] = {"Methods": ("joint", "magic")}
+    config["groups"] = [("Methods", ("joint", "magic"))]
     with pytest.raises(InputError, match="'Methods' names the run 'magic'"):
         plan(config)
 
@@ -112,6 +115,27 @@ def test_group_of_unknown_runs(npz_file):
 def test_unknown_label(npz_file, tmp_path):
     with pytest.raises(InputError, match="--only names 'magic'"):
         compare(small_config(npz_file), tmp_path, only=["magic"])
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("arm", {"warmup": 2}, "warm-up of 2 epochs"),
+        ("arm", {"balance": -1.0}, "balance must be at least 0"),
+        ("tests.experiments.three", {}, "defined for 3 modalities"),
+    ],
+)
+def test_nothing_is_trained_if_a_later_run_cannot_be(
+    npz_file, tmp_path, monkeypatch, name, options, message
+):
+    module = types.ModuleType("tests.experiments.three")
+    module.method = lambda: Method(joint.loss, modality_counts=(3,))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    config = small_config(npz_file)
+    config["runs"]["other"] = {"name": name, "options": options}
+    with pytest.raises(InputError, match=message):
+        compare(config, tmp_path, progress=False)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_missing_data_file(npz_file, tmp_path):
