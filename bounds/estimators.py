@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.stats
 
+# Cells that `with_unseen` tries one by one, at most.
+_MOST_EMPTY = 64
+
 
 class Estimate(NamedTuple):
     """A number from samples, in bits.
@@ -165,7 +168,7 @@ def interval(
       bias: what the corrected value has less, `[...]`.
       replicates: plug-in values of the bootstrap, `[replicates, ...]`.
       unseen: how far events that no sample happened to show could move the
-        value, `[...]`; see `with_unseen`. It widens the deviation.
+        value at most, `[...]`; see `with_unseen`. It widens the deviation.
       level: of confidence.
 
     Returns:
@@ -181,12 +184,11 @@ def interval(
     lower, upper = value, np.quantile(replicates, (1 + level) / 2, axis=0)
     for centre in (value, other):
         root = np.sqrt(np.maximum(centre, 0))
-        # The derivative of the root; at 0 the deviation does without it.
-        moved = unseen / (2 * np.where(root > 1e-3, root, np.inf))
-        of_root = np.hypot(spread, moved)
-        below = np.maximum(root - of_root, 0) ** 2
+        down = root - np.sqrt(np.maximum(root**2 - unseen, 0))
+        below = np.maximum(root - np.hypot(spread, down), 0) ** 2
         lower = np.minimum.reduce([lower, centre - deviation, below])
-        above = (root + of_root) ** 2
+        up = np.sqrt(root**2 + unseen) - root
+        above = (root + np.hypot(spread, up)) ** 2
         upper = np.maximum.reduce([upper, centre + deviation, above])
     return np.maximum(lower, 0), np.maximum(upper, 0)
 
@@ -195,15 +197,17 @@ def with_unseen(counts: Any, size: Any) -> np.ndarray:
     """Probabilities, with the mass that may have gone unseen.
 
     What none of n samples shows has a probability of at most 3 / n, at 95 %
-    confidence (the rule of three). That mass goes to the product of the
-    table's own marginals.
+    confidence (the rule of three). Where it is, nobody knows: in the first
+    distribution that mass goes to the product of the table's own marginals, in
+    each of the others to one empty cell whose symbols occur. Of more than 64
+    such cells those are taken that the product thinks likeliest.
 
     Args:
       counts: of a table of any rank.
       size: number of independent samples.
 
     Returns:
-      A distribution of the same shape.
+      Distributions `[k, *shape of counts]`, k from 1 to 65.
     """
     p = np.asarray(counts, np.float64)
     p = p / p.sum()
@@ -212,5 +216,11 @@ def with_unseen(counts: Any, size: Any) -> np.ndarray:
     for axis in axes:
         own = p.sum(tuple(a for a in axes if a != axis))
         product = np.multiply.outer(product, own)
+    empty = np.flatnonzero((p == 0) & (product > 0))
+    likeliest = np.argsort(-product.ravel()[empty], kind="stable")
+    places = np.zeros((1 + min(len(empty), _MOST_EMPTY), p.size))
+    places[0] = product.ravel()
+    at = np.arange(1, len(places))
+    places[at, empty[likeliest[: len(at)]]] = 1
     share = min(3 / size, 1.0)
-    return (1 - share) * p + share * product
+    return (1 - share) * p + share * places.reshape(-1, *p.shape)

@@ -294,7 +294,7 @@ def _of_labelled(table: Samples, options: _Options) -> Interactions:
     boot = samples.bootstrap(table, options.replicates, rng)
     left = samples.leave_out(table, BLOCKS, rng)
     null = samples.permute_last(table, options.permutations, rng)
-    unseen = with_unseen(table.counts, samples.effective_size(table))[None]
+    unseen = with_unseen(table.counts, samples.effective_size(table))
     parts = [table.counts[None], boot, left.counts, null, unseen]
     found = _statistics(np.concatenate(parts))
     replicates = _split(found, [len(p) for p in parts], left.kept)
@@ -350,9 +350,7 @@ def _of_unimodal(evidence: Unimodal, options: _Options) -> Interactions:
         return samples.permute_last(s, options.permutations, rng)
 
     null = joined(permuted)
-    unseen = joined(
-        lambda s: with_unseen(s.counts, samples.effective_size(s))[None]
-    )
+    unseen = consistent_marginals(*_unseen_in_turn(pairs, first, second))
     parts = [full, boot, left, null, unseen]
     solved = pid_from_marginals(
         np.concatenate([p[1] for p in parts]),
@@ -390,6 +388,23 @@ def _of_unimodal(evidence: Unimodal, options: _Options) -> Interactions:
         float(found["gap"].max()),
         options,
     )
+
+
+def _unseen_in_turn(*tables: Samples) -> list[np.ndarray]:
+    """Each table with what may have gone unseen, `[k, ...]`.
+
+    First in all of them, as the product of their marginals; then in one cell of
+    one table, the others as they are.
+    """
+    found = [with_unseen(s.counts, samples.effective_size(s)) for s in tables]
+    rows = [[x[:1] for x in found]]
+    for t, here in enumerate(found):
+        row = [
+            np.repeat(s.counts[None] / s.size, len(here) - 1, 0) for s in tables
+        ]
+        row[t] = here[1:]
+        rows.append(row)
+    return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
 
 def _of_predictions(
@@ -591,7 +606,10 @@ def _split(
         {name: x[2] for name, x in parts.items()},
         kept,
         {name: x[3] for name, x in parts.items()},
-        {name: float(np.abs(x[4] - x[0]).sum()) for name, x in parts.items()},
+        {
+            name: float(np.abs(x[4] - x[0]).max(initial=0))
+            for name, x in parts.items()
+        },
     )
 
 

@@ -94,7 +94,8 @@ def study(
     draws = rng.multinomial(size, table.p.ravel(), config.repetitions)
     draws = draws.reshape(-1, *table.p.shape)
     padded = [estimators.with_unseen(draw, size) for draw in draws]
-    parts, kept = [draws, np.stack(padded)], []
+    starts = np.cumsum([0] + [len(p) for p in padded])[:-1]
+    parts, kept = [draws, *padded], []
     for draw in draws:
         one = samples.Samples(draw, None)
         left = samples.leave_out(one, BLOCKS, rng)
@@ -102,7 +103,9 @@ def study(
         kept.append(left.kept)
     solved = bounds.pid(np.concatenate(parts), normalize=True, tol=_TOLERANCE)
     values = np.stack([getattr(solved, q) for q in QUANTITIES], -1)
-    full, unseen, rest = np.split(values, [len(draws), 2 * len(draws)])
+    ends = np.cumsum([len(draws), sum(map(len, padded))])
+    full, unseen, rest = np.split(values, ends)
+    moved = np.abs(unseen - np.repeat(full, [len(p) for p in padded], axis=0))
     rest = rest.reshape(len(draws), config.replicates + BLOCKS, -1)
     boot, left_out = np.split(rest, [config.replicates], axis=1)
     guess = estimators.miller_madow_pid_bias(draws)
@@ -132,7 +135,7 @@ def study(
             full,
             bias[name],
             boot.swapaxes(0, 1),
-            unseen=np.abs(unseen - full),
+            unseen=np.maximum.reduceat(moved, starts),
         )
         holds = (lower <= table.truth + _TOLERANCE) & (
             upper >= table.truth - _TOLERANCE

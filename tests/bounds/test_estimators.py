@@ -108,11 +108,33 @@ def test_what_is_unseen_widens_the_interval():
     boot = np.ones(10)
     assert estimators.interval(1.0, 0.0, boot) == (1, 1)
     lower, upper = estimators.interval(1.0, 0.0, boot, unseen=0.2)
-    np.testing.assert_allclose([lower, upper], [0.8, 1.21], atol=1e-12)
+    np.testing.assert_allclose([lower, upper], [0.8, 1.2], atol=1e-12)
+    # A value of 0 too, where a root has no derivative.
+    lower, upper = estimators.interval(0.0, 0.0, 0 * boot, unseen=0.2)
+    np.testing.assert_allclose([lower, upper], [0, 0.2], atol=1e-12)
 
 
 def test_unseen_mass_by_hand():
     counts = np.array([[3, 0], [0, 3]])
-    found = estimators.with_unseen(counts, 6)
-    np.testing.assert_allclose(found, [[0.375, 0.125], [0.125, 0.375]])
-    np.testing.assert_allclose(estimators.with_unseen(counts, 1), 0.25)
+    spread, *single = estimators.with_unseen(counts, 6)
+    np.testing.assert_allclose(spread, [[0.375, 0.125], [0.125, 0.375]])
+    np.testing.assert_allclose(
+        single, [[[0.25, 0.5], [0, 0.25]], [[0.25, 0], [0.5, 0.25]]]
+    )
+    np.testing.assert_allclose(estimators.with_unseen(counts, 1)[0], 0.25)
+
+
+def test_unseen_mass_goes_where_symbols_occur_and_likely_ones_first():
+    counts = np.zeros((40, 40), int)
+    counts[0] = 1
+    counts[1:39, 0] = 1
+    found = estimators.with_unseen(counts, counts.sum())
+    assert found.shape == (65, 40, 40)
+    np.testing.assert_allclose(found.sum((1, 2)), 1)
+    assert not found[:, 39].any()
+    # All empty cells are alike but those of the first row and column.
+    tried = (found[1:] > 0) & (counts == 0)
+    np.testing.assert_array_equal(tried.sum((1, 2)), 1)
+    assert tried.any(0).sum() == 64
+    full = estimators.with_unseen(np.ones((3, 3), int), 9)
+    assert full.shape == (1, 3, 3)
