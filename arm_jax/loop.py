@@ -61,10 +61,44 @@ class Snapshot(NamedTuple):
     copies: Copies
 
 
+class Schedule(NamedTuple):
+    """How many steps the epochs of a run have.
+
+    Attributes:
+      epochs: of the run.
+      warmup: epochs before the method first shows copies.
+      copies: examples that an epoch after it shows once more.
+      plain: steps of an epoch of the warm-up.
+      copying: steps of an epoch after it.
+    """
+
+    epochs: int
+    warmup: int
+    copies: int
+    plain: int
+    copying: int
+
+    def steps_before(self, epoch: int) -> int:
+        """Steps of all epochs before `epoch`."""
+        plain = min(epoch, self.warmup)
+        return plain * self.plain + (epoch - plain) * self.copying
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole run."""
+        return self.steps_before(self.epochs)
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch that the step after `step` steps belongs to."""
+        epochs = range(1, self.epochs + 1)
+        return sum(self.steps_before(epoch) <= step for epoch in epochs)
+
+
 class Run(NamedTuple):
     """A configuration made concrete: data, model and steps on all devices."""
 
     config: Config
+    schedule: Schedule
     dataset: Dataset
     model: Model
     method: Method
@@ -79,35 +113,6 @@ class Run(NamedTuple):
         """Seeds of the runs that are trained side by side."""
         first = self.config.train.seed
         return range(first, first + self.config.train.seeds)
-
-    @property
-    def copies(self) -> int:
-        """Examples that an epoch after the warm-up shows once more."""
-        return round(self.method.replay * len(self.dataset.splits["train"]))
-
-    @property
-    def log_prior(self) -> np.ndarray:
-        """Log p(y) in the training split, `[classes]`."""
-        return np.log(self.dataset.class_frequencies)
-
-    def steps_before(self, epoch: int) -> int:
-        """Steps of all epochs before `epoch`."""
-        train = self.dataset.splits["train"]
-        size = self.config.data.batch_size
-        plain = min(epoch, self.method.warmup)
-        return plain * pipeline.steps_per_epoch(train, size) + (
-            epoch - plain
-        ) * pipeline.steps_per_epoch(train, size, self.copies)
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of the whole run."""
-        return self.steps_before(self.config.train.epochs)
-
-    def epoch_of(self, step: int) -> int:
-        """The epoch that the step after `step` steps belongs to."""
-        epochs = range(1, self.config.train.epochs + 1)
-        return sum(self.steps_before(epoch) <= step for epoch in epochs)
 
     def initial(self) -> Snapshot:
         """The state before the first step, on all devices."""
@@ -126,7 +131,7 @@ class Run(NamedTuple):
             step=jnp.zeros(runs, jnp.int32),
         )
         # At least one row: checkpoints cannot hold empty arrays.
-        rows = max(self.copies, 1)
+        rows = max(self.schedule.copies, 1)
         copies = Copies(
             jnp.zeros((runs, rows), jnp.int32),
             jnp.ones((runs, rows, modalities)),
@@ -153,7 +158,9 @@ class Run(NamedTuple):
     ) -> list[dict[str, float]]:
         """Accuracy, loss and contributions of each run."""
         return [
-            evaluation.summarize(p, self.model.modalities, self.log_prior)
+            evaluation.summarize(
+                p, self.model.modalities, self.dataset.log_prior
+            )
             for p in predictions
         ]
 
@@ -203,37 +210,41 @@ def prepare(config: Config) -> Run:
         ("train.eval_batch_size", config.train.eval_batch_size),
     ):
         parallel.check_divisible(name, size)
-    run = Run(
-        config=config,
-        dataset=dataset,
-        model=model,
-        method=method,
-        optimizer=optax.identity(),
-        train_step=lambda state, batch: (state, {}),
-        predict_step=parallel.predict(
-            training.make_predict_step(model, method)
-        ),
-        survey_step=parallel.predict(
-            training.make_predict_step(model, method, features=True)
-        ),
-        correct_step=parallel.predict(
-            training.make_correct_step(model, method)
-        ),
+    train, size = dataset.splits["train"], config.data.batch_size
+    copies = round(method.replay * len(train))
+    schedule = Schedule(
+        epochs=config.train.epochs,
+        warmup=method.warmup,
+        copies=copies,
+        plain=pipeline.steps_per_epoch(train, size),
+        copying=pipeline.steps_per_epoch(train, size, copies),
     )
     optimizer = training.create_optimizer(
         config.optimizer,
-        run.total_steps * method.turns(len(model.modalities)),
+        schedule.total * method.turns(len(model.modalities)),
     )
     train_step = training.make_train_step(
         model,
         method,
         optimizer,
-        run.log_prior.astype(np.float32),
+        dataset.log_prior.astype(np.float32),
         dropout=config.model.dropout > 0,
         axis_name=parallel.AXIS,
     )
-    return run._replace(
-        optimizer=optimizer, train_step=parallel.update(train_step)
+    predict_step = training.make_predict_step(model, method)
+    survey_step = training.make_predict_step(model, method, features=True)
+    correct_step = training.make_correct_step(model, method)
+    return Run(
+        config=config,
+        schedule=schedule,
+        dataset=dataset,
+        model=model,
+        method=method,
+        optimizer=optimizer,
+        train_step=parallel.update(train_step),
+        predict_step=parallel.predict(predict_step),
+        survey_step=parallel.predict(survey_step),
+        correct_step=parallel.predict(correct_step),
     )
 
 
@@ -296,11 +307,11 @@ def train(
         restored = checkpoints.restore_latest(snapshot)
         if restored is not None:
             step, snapshot = restored
-            _log.info("resuming at step %d of %d", step, run.total_steps)
+            _log.info("resuming at step %d of %d", step, run.schedule.total)
         log.keep([r for r in log.read() if r["step"] <= step])
         stop_at = math.inf if stop_after is None else step + stop_after
         bar = tqdm(
-            total=run.total_steps,
+            total=run.schedule.total,
             initial=step,
             desc=run.config.method.name,
             unit="step",
@@ -309,9 +320,9 @@ def train(
         )
         meter = _Meter(run.seeds, step)
         with bar:
-            while step < run.total_steps:
-                epoch = run.epoch_of(step)
-                start = step - run.steps_before(epoch)
+            while step < run.schedule.total:
+                epoch = run.schedule.epoch_of(step)
+                start = step - run.schedule.steps_before(epoch)
                 if start == 0:
                     snapshot = _begin_epoch(run, snapshot, epoch)
                 state = snapshot.state
@@ -322,7 +333,7 @@ def train(
                     step += 1
                     meter.add(metrics)
                     bar.update()
-                    epoch_ends = step == run.steps_before(epoch + 1)
+                    epoch_ends = step == run.schedule.steps_before(epoch + 1)
                     if not (
                         epoch_ends or step % run.config.train.log_every == 0
                     ):
@@ -338,7 +349,7 @@ def train(
                     stop = interrupted.is_set() or step >= stop_at
                     if epoch_ends or stop:
                         checkpoints.save(step, snapshot)
-                    if stop and step < run.total_steps:
+                    if stop and step < run.schedule.total:
                         return None
     return Outcome(last=snapshot.state.variables, best=snapshot.best)
 
@@ -351,10 +362,10 @@ def last_variables(run: Run, workdir: Path) -> Variables:
     """
     with Checkpoints(workdir) as checkpoints:
         restored = checkpoints.restore_latest(run.initial())
-    if restored is None or restored[0] < run.total_steps:
+    if restored is None or restored[0] < run.schedule.total:
         at = 0 if restored is None else restored[0]
         raise InputError(
-            f"the run in {workdir} is at step {at} of {run.total_steps}; "
+            f"the run in {workdir} is at step {at} of {run.schedule.total}; "
             "finish it first"
         )
     return restored[1].state.variables
@@ -390,7 +401,7 @@ def _begin_epoch(run: Run, snapshot: Snapshot, epoch: int) -> Snapshot:
                 features=jax.tree.map(of_run, features),
                 log_probs=Subsets(*map(of_run, log_probs)),
                 label=train.label,
-                log_prior=run.log_prior,
+                log_prior=run.dataset.log_prior,
             ),
             jax.tree.map(of_run, memory),
             np.random.default_rng([seed, epoch]),
@@ -418,7 +429,7 @@ def batches_of(
 ) -> Iterator[dict]:
     """Yields the batches of an epoch, `[runs, batch, ...]`."""
     row, mask = jax.device_get(copies)
-    copying = run.copies > 0 and epoch >= run.method.warmup
+    copying = run.schedule.copies > 0 and epoch >= run.method.warmup
     streams = [
         pipeline.epoch_batches(
             run.dataset.splits["train"],

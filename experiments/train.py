@@ -68,7 +68,7 @@ def train(
         "dataset": run.dataset.name,
         "modalities": list(run.model.modalities),
         "examples": {k: len(v) for k, v in run.dataset.splits.items()},
-        "steps": run.total_steps,
+        "steps": run.schedule.total,
         "class_names": list(run.dataset.class_names),
         "training_seconds": sum(r["seconds"] for r in timings.read()),
         "runs": [

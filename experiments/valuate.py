@@ -53,7 +53,7 @@ def valuate(workdir: Path, split: str) -> dict[str, np.ndarray]:
     run = loop.prepare(config)
     variables = loop.last_variables(run, workdir)
     predictions = run.predict(variables, split)
-    values = [_of_run(p, run.log_prior) for p in predictions]
+    values = [_of_run(p, run.dataset.log_prior) for p in predictions]
     arrays = {
         name: np.stack([v[name] for v in values]).astype(np.float32)
         for name in values[0]

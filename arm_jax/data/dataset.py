@@ -62,11 +62,11 @@ class Dataset:
         return {name: inputs[name].shape[1:] for name in sorted(inputs)}
 
     @property
-    def class_frequencies(self) -> np.ndarray:
-        """Share of each class in the training split, `[K]`, all positive."""
+    def log_prior(self) -> np.ndarray:
+        """Log share of each class in the training split, `[K]`, nats."""
         label = self.splits["train"].label
         counts = np.bincount(label, minlength=len(self.class_names))
-        return counts / counts.sum()
+        return np.log(counts / counts.sum())
 
 
 def checked(dataset: Dataset) -> Dataset:

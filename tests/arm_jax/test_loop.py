@@ -73,7 +73,7 @@ def test_lines_of_a_run(whole, run):
     for key in ("loss", "gradient_norm", "update_norm", "contribution_gap"):
         assert key in train[0]
     assert train[-1]["cross_entropy"] < train[0]["cross_entropy"]
-    assert run.total_steps == 37
+    assert run.schedule.total == 37
 
 
 def test_same_seed_gives_the_same_run(whole, run, tmp_path):
@@ -209,3 +209,13 @@ def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):
 def test_bad_configurations(npz_file, blocks, message):
     with pytest.raises(InputError, match=message):
         loop.prepare(make_config(npz_file, **blocks))
+
+
+def test_schedule_by_hand():
+    schedule = loop.Schedule(epochs=4, warmup=2, copies=9, plain=3, copying=5)
+    assert [schedule.steps_before(e) for e in range(5)] == [0, 3, 6, 11, 16]
+    assert schedule.total == 16
+    steps = range(16)
+    assert [schedule.epoch_of(s) for s in steps] == [0] * 3 + [1] * 3 + (
+        [2] * 5 + [3] * 5
+    )
