@@ -110,17 +110,13 @@ def method(
             f"method 'arm': warmup must be at least 0, got {warmup}"
         )
     running = fusion == "running"
-    fuse = {
-        "none": None,
-        "running": partial(_fuse_running, temperature=temperature),
-        "sample": partial(_fuse_by_sample, temperature=temperature),
-    }[fusion]
+    fuse = partial(_fuse, fusion=fusion, temperature=temperature)
     return Method(
         loss=partial(
             _loss, unimodal=unimodal, balance=balance, joint=joint, form=form
         ),
         init=_init if running else Method._field_defaults["init"],
-        fuse=fuse,
+        fuse=None if fusion == "none" else fuse,
         update=_update if running else None,
         begin_epoch=partial(_begin_epoch, replay=replay) if replay else None,
         warmup=warmup if replay else 0,
@@ -198,42 +194,30 @@ def fusion_weights(
     return jax.nn.softmax(scores) * mask.sum(-1, keepdims=True)
 
 
-def _fuse_running(
+def _fuse(
     head: Head,
     features: Mapping[str, jax.Array],
     mask: jax.Array,
     memory: Memory,
     *,
+    fusion: str,
     temperature: float,
 ) -> jax.Array:
-    weights = fusion_weights(memory, mask, temperature)
-    return head(_weighted(features, weights), mask)
-
-
-def _fuse_by_sample(
-    head: Head,
-    features: Mapping[str, jax.Array],
-    mask: jax.Array,
-    memory: Memory,
-    *,
-    temperature: float,
-) -> jax.Array:
-    del memory
-    plain = subset_log_probs(head, features)
-    expected = expected_conditional_contributions(plain).T / jnp.log(2.0)
-    mask = jnp.broadcast_to(mask, expected.shape)
+    if fusion == "running":
+        contributions = memory
+    else:
+        log_probs = subset_log_probs(head, features)
+        contributions = expected_conditional_contributions(log_probs).T
+        contributions = contributions / jnp.log(2.0)
+        mask = jnp.broadcast_to(mask, contributions.shape)
     # Contributions weigh the prediction; it does not learn to move them.
-    weights = fusion_weights(jax.lax.stop_gradient(expected), mask, temperature)
-    return head(_weighted(features, weights), mask)
-
-
-def _weighted(
-    features: Mapping[str, jax.Array], weights: jax.Array
-) -> dict[str, jax.Array]:
-    return {
+    contributions = jax.lax.stop_gradient(contributions)
+    weights = fusion_weights(contributions, mask, temperature)
+    weighted = {
         name: x * weights[..., m, None]
         for m, (name, x) in enumerate(features.items())
     }
+    return head(weighted, mask)
 
 
 def _begin_epoch(
