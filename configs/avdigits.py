@@ -27,7 +27,7 @@ def get_config(method: str = "joint") -> ConfigDict:
             "options": {
                 "protocol": "speaker",
                 "held_out": -1,
-                "normalize_loudness": True,
+                "normalize": "bands",
                 "path": "",
                 "source_dir": "",
                 "data_dir": "",
@@ -35,6 +35,8 @@ def get_config(method: str = "joint") -> ConfigDict:
         }
     )
     config.model.hidden = (128,)
+    # 4 of the 16 parts of a recording: sounds, wherever in the word they are.
+    config.model.windows = ConfigDict({"audio": (4, 2)})
     config.model.dropout = 0.3
     config.train.epochs = 10
     return config

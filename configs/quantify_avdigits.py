@@ -21,7 +21,7 @@ def get_config(protocol: str = "speaker") -> ConfigDict:
         {
             "name": "avdigits",
             "protocol": protocol or "speaker",
-            "normalize_loudness": True,
+            "normalize": "bands",
             "path": "",
             "source_dir": "",
             "data_dir": "",

@@ -35,5 +35,5 @@ def get_config() -> ConfigDict:
     }
     for label, options in further.items():
         config.runs[label] = common.method("arm", **options)
-    config.groups["Replay and fusion"] = ("arm", *further)
+    config.groups += (("Replay and fusion", ("arm", *further)),)
     return config

@@ -32,6 +32,8 @@ from arm_jax.data.logmel import BANDS, PARTS, log_mel
 from arm_jax.errors import InputError
 
 PROTOCOLS = ("official", "speaker")
+# Axes of the spectrograms, [example, part, band], that are centred.
+_NORMALIZE = {"bands": (1,), "loudness": (1, 2), "none": ()}
 _PARTS = dict(zip(SPLITS, ("train", "val", "test"), strict=True))
 
 
@@ -112,7 +114,7 @@ def load(
     *,
     protocol: str = "speaker",
     held_out: int = -1,
-    normalize_loudness: bool = True,
+    normalize: str = "bands",
     path: str = "",
     source_dir: str = "",
     data_dir: str = "",
@@ -126,8 +128,10 @@ def load(
       held_out: number of a training speaker who becomes the test speaker, and
         whose pairs are not trained on: what is chosen on all of them in turn
         was chosen without the test speaker. -1 leaves the protocol as it is.
-      normalize_loudness: subtract from each spectrogram its mean, so that how
-        loud a speaker was recorded does not matter.
+      normalize: what is subtracted from each spectrogram: "bands" its mean in
+        each band, and with it the average spectrum of speaker and microphone
+        (cepstral mean normalisation); "loudness" its mean, how loud it is;
+        "none" nothing.
       path: the packed file; empty for avdigits.npz in the folder of the
         variable ARM_JAX_DATA.
       source_dir: instead of it, a folder with FSDD and MNIST as published, see
@@ -144,13 +148,18 @@ def load(
       their own.
 
     Raises:
-      InputError: unknown protocol or speaker, or missing or inconsistent
-        files.
+      InputError: unknown protocol, speaker or normalisation, or missing or
+        inconsistent files.
     """
     if protocol not in PROTOCOLS:
         raise InputError(
             f"avdigits: unknown protocol '{protocol}'; known: "
             + ", ".join(PROTOCOLS)
+        )
+    if normalize not in _NORMALIZE:
+        raise InputError(
+            f"avdigits: unknown normalize '{normalize}'; known: "
+            + ", ".join(_NORMALIZE)
         )
     builder = prepared.prepare(
         AvDigits,
@@ -165,8 +174,9 @@ def load(
     }
     if held_out >= 0:
         splits = _hold_out(splits, held_out)
-    if normalize_loudness:
-        splits = {k: _equally_loud(split) for k, split in splits.items()}
+    axes = _NORMALIZE[normalize]
+    if axes:
+        splits = {k: _centred(split, axes) for k, split in splits.items()}
     return checked(
         Dataset(
             name=f"avdigits_{protocol}",
@@ -250,7 +260,7 @@ def _hold_out(splits: Mapping[str, Split], speaker: int) -> dict[str, Split]:
     }
 
 
-def _equally_loud(split: Split) -> Split:
+def _centred(split: Split, axes: tuple[int, ...]) -> Split:
     audio = split.inputs["audio"]
-    audio = audio - audio.mean(axis=(1, 2), keepdims=True)
+    audio = audio - audio.mean(axis=axes, keepdims=True)
     return dataclasses.replace(split, inputs={**split.inputs, "audio": audio})

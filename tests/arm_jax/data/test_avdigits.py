@@ -119,23 +119,32 @@ def test_pixels_share_one_scale(dataset, arrays):
         )
 
 
-def test_spectrograms_are_those_of_the_recordings(load, dataset, arrays):
-    def raw(split, at):
+@pytest.mark.parametrize(
+    ("normalize", "mean"),
+    [
+        ("bands", lambda x: x.mean(0)),
+        ("loudness", lambda x: x.mean()),
+        ("none", lambda x: 0),
+    ],
+)
+def test_spectrograms_are_those_of_the_recordings(
+    load, arrays, normalize, mean
+):
+    def centred(split, at):
         recording = split.groups["recording"][at]
         start = arrays["audio_start"][recording]
         stop = start + arrays["audio_len"][recording]
-        return log_mel(arrays["audio_pcm"][start:stop])
+        x = log_mel(arrays["audio_pcm"][start:stop])
+        return x - mean(x)
 
-    for given, loudness in ((dataset, 0), (load(normalize_loudness=False), 1)):
-        train, test = (given.splits[k] for k in ("train", "test"))
-        features = np.stack([raw(train, i) for i in range(len(train))])
-        features -= (1 - loudness) * features.mean((1, 2), keepdims=True)
-        wanted = raw(test, 7) - (1 - loudness) * raw(test, 7).mean()
-        np.testing.assert_allclose(
-            test.inputs["audio"][7],
-            (wanted - features.mean((0, 1))) / features.std((0, 1)),
-            atol=1e-4,
-        )
+    splits = load(normalize=normalize).splits
+    train, test = splits["train"], splits["test"]
+    features = np.stack([centred(train, i) for i in range(len(train))])
+    np.testing.assert_allclose(
+        test.inputs["audio"][7],
+        (centred(test, 7) - features.mean((0, 1))) / features.std((0, 1)),
+        atol=1e-4,
+    )
 
 
 def test_sources_give_what_their_packed_file_gives(load, folder, dataset):
@@ -224,9 +233,11 @@ def test_wrong_pairs_are_named(load, arrays, tmp_path, entry, message):
         load(path=str(path))
 
 
-def test_unknown_protocol(load):
+def test_unknown_options(load):
     with pytest.raises(InputError, match="unknown protocol 'speakers'"):
         load(protocol="speakers")
+    with pytest.raises(InputError, match="unknown normalize 'loud'"):
+        load(normalize="loud")
 
 
 def test_missing_file_says_how_to_get_it(load, tmp_path, monkeypatch):
