@@ -9,7 +9,7 @@ tables come from: "drawn" (default) makes them; "golden"
 (`--config=configs/coverage.py:golden`) reads those in the file `path`, the
 project's golden values beside the checkout.
 
-Ten minutes on two cores with "golden"; interrupted, the same command goes on.
+25 minutes on two cores with "golden"; interrupted, the same command goes on.
 """
 
 from ml_collections import ConfigDict

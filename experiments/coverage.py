@@ -185,6 +185,7 @@ def run(
 
 def report(records: Sequence[Mapping[str, Any]], config: Config) -> str:
     """The study as Markdown."""
+    told = sum(sum(r["enough"]) for r in records)
     return "\n".join(
         [
             "# Coverage of error bars",
@@ -208,7 +209,8 @@ def report(records: Sequence[Mapping[str, Any]], config: Config) -> str:
             "",
             coverage_table(records, "plug_in"),
             "",
-            "Below 90 %, jackknife:",
+            f"Below 90 % around the jackknife's values, out of {told} "
+            "combinations of table, n and quantity:",
             "",
             misses_table(records),
             "",
