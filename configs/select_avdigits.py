@@ -1,14 +1,19 @@
-"""How ARM's options were chosen: without the test speaker.
+r"""How options were chosen on avdigits: without the test speaker.
 
     python -m experiments.compare --config=configs/select_avdigits.py \
         --workdir=runs/select_avdigits
 
 On the validation speaker all methods are near 99 %, so that nothing can be
 chosen there. Instead each of the four training speakers is held out in turn and
-plays the test speaker.
+plays the test speaker. How speech is normalised and encoded was chosen for
+`uniform`, by
 
-Fused, mean over the four speakers and two seeds: arm 97.3 with replay 0.5 (the
-default) and 97.3 with 1.0.
+    python -m experiments.compare --config=configs/select_avdigits.py \
+        --only=uniform --workdir=runs/select_loudness_whole \
+        --config.training.data.options.normalize=loudness \
+        --config.training.model.windows.audio="(16, 1)"
+
+and so on, 16 parts being the whole recording.
 """
 
 from typing import Any
