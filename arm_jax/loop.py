@@ -408,12 +408,7 @@ def _begin_epoch(run: Run, snapshot: Snapshot, epoch: int) -> Snapshot:
         )
         memories.append(new_memory)
         if new_copies is not None:
-            copies.append(
-                Copies(
-                    np.asarray(new_copies.row, np.int32),
-                    np.asarray(new_copies.mask, np.float32),
-                )
-            )
+            copies.append(_checked_copies(run, new_copies))
     stack = lambda *x: np.stack(x)
     variables = variables.replace(memory=jax.tree.map(stack, *memories))
     snapshot = snapshot._replace(
@@ -422,6 +417,36 @@ def _begin_epoch(run: Run, snapshot: Snapshot, epoch: int) -> Snapshot:
     if copies:
         snapshot = snapshot._replace(copies=jax.tree.map(stack, *copies))
     return parallel.replicate(snapshot)
+
+
+def _checked_copies(run: Run, copies: Copies) -> Copies:
+    """Returns copies as the checkpoint holds them.
+
+    Raises:
+      InputError: another number of them than the method announced, a row that
+        there is not, or a copy of which every modality is masked.
+    """
+    name, modalities = run.config.method.name, len(run.model.modalities)
+    row = np.asarray(copies.row, np.int32)
+    mask = np.asarray(copies.mask, np.float32)
+    count, rows = run.schedule.copies, len(run.dataset.splits["train"])
+    if row.shape != (count,) or mask.shape != (count, modalities):
+        raise InputError(
+            f"method '{name}': copies have shapes {row.shape} and {mask.shape};"
+            f" {count} copies of {modalities} modalities were announced"
+        )
+    for bad, what in (
+        ((row < 0) | (row >= rows), f"is of a row outside 0..{rows - 1}"),
+        (~np.isin(mask, (0, 1)).all(1), "has a mask other than 0 and 1"),
+        (~mask.any(axis=1), "has every modality masked"),
+    ):
+        if bad.any():
+            at = int(np.flatnonzero(bad)[0])
+            raise InputError(
+                f"method '{name}': copy {at}, row {row[at]}, mask "
+                f"{mask[at].tolist()}, {what}"
+            )
+    return Copies(row, mask)
 
 
 def batches_of(

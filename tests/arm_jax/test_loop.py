@@ -11,6 +11,7 @@ from arm_jax import config as config_lib
 from arm_jax import loop
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.errors import InputError, TrainingError
+from arm_jax.methods import Copies
 from arm_jax.workdir import JsonLines
 
 # 140 examples in batches of 20; from the second epoch on 70 copies more.
@@ -209,6 +210,24 @@ def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):
 def test_bad_configurations(npz_file, blocks, message):
     with pytest.raises(InputError, match=message):
         loop.prepare(make_config(npz_file, **blocks))
+
+
+@pytest.mark.parametrize(
+    ("row", "mask", "message"),
+    [
+        (range(70), np.zeros((70, 2)), "has every modality masked"),
+        (range(71), np.ones((71, 2)), "70 copies of 2 modalities"),
+        ([140, *range(69)], np.ones((70, 2)), r"copy 0, row 140, .*0\.\.139"),
+        (range(70), np.full((70, 2), 0.5), "mask other than 0 and 1"),
+    ],
+)
+def test_copies_that_no_step_can_use(run, tmp_path, row, mask, message):
+    def hook(survey, memory, rng):
+        return memory, Copies(np.asarray(row), mask)
+
+    method = run.method._replace(begin_epoch=hook, warmup=0)
+    with pytest.raises(InputError, match=message):
+        loop.train(run._replace(method=method), tmp_path, progress=False)
 
 
 def test_schedule_by_hand():
