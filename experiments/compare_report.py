@@ -14,9 +14,12 @@ from experiments.report import (
     figure,
     markdown_table,
     mean_and_sd,
+    percent,
 )
 
 Results = Mapping[str, Mapping[str, Any]]
+# The method that trains every modality alone.
+_ALONE = "unimodal"
 
 
 def write(
@@ -44,6 +47,14 @@ def write(
             continue
         chosen = {label: results[label] for label in done}
         lines += ["", f"## {group}", "", table(chosen), ""]
+        if _ALONE in chosen:
+            lines += [
+                "Each modality alone, less what it reaches when it is trained "
+                "alone (paired, 95 % interval):",
+                "",
+                alone_table(chosen),
+                "",
+            ]
         shown = {label: curves[label] for label in done}
         for name, caption in _figures(folder, group, shown, first):
             lines += [f"![{caption}](figures/{name})", ""]
@@ -52,29 +63,21 @@ def write(
 
 def table(results: Results) -> str:
     """One row a run; the first one is what the others are compared with."""
-    modalities = next(iter(results.values()))["modalities"]
-    baseline = fused(next(iter(results.values())))
+    first = next(iter(results.values()))
+    modalities = first["modalities"]
+    alone = [f"accuracy_{m}" for m in modalities]
+    baseline = percent(first, "accuracy")
     rows: list[list[str]] = []
     for label, found in results.items():
-        runs = found["runs"]
-
-        def percent(which: str, key: str, runs: Any = runs) -> str:
-            return mean_and_sd([100 * r["test"][which][key] for r in runs])
-
-        rows.append(
-            [
-                label,
-                percent("last", "accuracy"),
-                percent("selected", "accuracy"),
-                *(percent("last", f"accuracy_{m}") for m in modalities),
-                percent("last", "macro_f1"),
-                *(
-                    mean_and_sd([100 * r["shapley"][m] for r in runs])
-                    for m in modalities
-                ),
-                difference(fused(found), baseline) if rows else "",
-            ]
-        )
+        scores: list[np.ndarray] = [
+            percent(found, "accuracy"),
+            percent(found, "accuracy", "selected"),
+            *(percent(found, key) for key in alone),
+            percent(found, "macro_f1"),
+            *(shares(found, m) for m in modalities),
+        ]
+        gain = difference(scores[0], baseline) if rows else ""
+        rows.append([label, *map(mean_and_sd, scores), gain])
     return markdown_table(
         [
             "method",
@@ -89,11 +92,23 @@ def table(results: Results) -> str:
     )
 
 
-def fused(found: Mapping[str, Any]) -> np.ndarray:
-    """Fused test accuracy in % of each seed, at the last epoch."""
-    return np.asarray(
-        [100 * run["test"]["last"]["accuracy"] for run in found["runs"]]
-    )
+def alone_table(results: Results) -> str:
+    """How far each modality alone is from being trained alone."""
+    best = results[_ALONE]
+    modalities = best["modalities"]
+    rows = []
+    for label, found in results.items():
+        if label == _ALONE:
+            continue
+        keys = [f"accuracy_{m}" for m in modalities]
+        gains = [difference(percent(found, k), percent(best, k)) for k in keys]
+        rows.append([label, *gains])
+    return markdown_table(["method", *modalities], rows)
+
+
+def shares(found: Mapping[str, Any], modality: str) -> np.ndarray:
+    """Shapley value of a modality in the accuracy, in points, of each run."""
+    return np.asarray([100 * run["shapley"][modality] for run in found["runs"]])
 
 
 def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:

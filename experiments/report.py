@@ -1,6 +1,6 @@
 """Pieces of reports: tables in Markdown, figures with one look."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,15 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join([line(cells[0]), f"|{rule}|", *map(line, cells[1:])])
 
 
-def mean_and_sd(values: Sequence[float], digits: int = 1) -> str:
+def percent(
+    results: Mapping[str, Any], key: str, which: str = "last"
+) -> np.ndarray:
+    """A score of the test split in %, of each run of one training."""
+    runs = results["runs"]
+    return np.asarray([100 * run["test"][which][key] for run in runs])
+
+
+def mean_and_sd(values: Any, digits: int = 1) -> str:
     """Returns "mean +- sd" over seeds; the sd has n - 1 degrees of freedom."""
     mean = f"{np.mean(values):.{digits}f}"
     if len(values) < 2:

@@ -18,7 +18,7 @@ from arm_jax import config as config_lib
 from arm_jax import loop
 from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
 from experiments import bridge, cli, interactions
-from experiments.report import figure, markdown_table, mean_and_sd
+from experiments.report import figure, markdown_table, mean_and_sd, percent
 
 # Which variables a test accuracy belongs to.
 EPOCHS = ("last", "selected")
@@ -106,9 +106,7 @@ def accuracy_keys(results: Mapping[str, Any]) -> dict[str, str]:
 
 def accuracy(results: Mapping[str, Any], which: str, key: str) -> str:
     """Returns the mean and deviation over seeds of a test accuracy, in %."""
-    return mean_and_sd(
-        [100 * run["test"][which][key] for run in results["runs"]]
-    )
+    return mean_and_sd(percent(results, key, which))
 
 
 def interactions_table(results: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from arm_jax.workdir import read_json, write_json
 from configs import common, npz
 from experiments import cli
 from experiments.compare import compare, plan, run_folder
-from experiments.compare_report import Curves, difference
+from experiments.compare_report import Curves, alone_table, difference
 from experiments.valuate import summary_table, valuate
 
 
@@ -149,6 +149,21 @@ def test_paired_difference_by_hand():
     # Gains 1, 2, 3: mean 2, sd 1, t(0.975, 2) = 4.303.
     text = difference(np.array([2.0, 3, 4]), np.array([1.0, 1, 1]))
     assert text == "+2.0 [-0.5, +4.5]"
+
+
+def test_distance_from_being_trained_alone_by_hand():
+    def found(*accuracies):
+        return {
+            "modalities": ["loud"],
+            "runs": [
+                {"test": {"last": {"accuracy_loud": a}}} for a in accuracies
+            ],
+        }
+
+    results = {"unimodal": found(0.5, 0.6, 0.7), "arm": found(0.51, 0.62, 0.73)}
+    rows = alone_table(results).splitlines()
+    assert len(rows) == 3
+    assert rows[-1].split("|")[1:3] == [" arm    ", " +2.0 [-0.5, +4.5] "]
 
 
 def test_values_of_a_finished_run(finished):
