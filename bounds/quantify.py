@@ -38,6 +38,10 @@ BLOCKS = 20
 # Certified error in bits that the solver may leave in one replicate.
 _TOLERANCE = 1e-6
 _DECOMPOSITION = ("redundancy", "unique1", "unique2")
+_BAND = ("lower", "upper", "least", "most")
+_ACCURACIES = ("accuracy", "accuracy1", "accuracy2")
+# What only labelled pairs tell.
+_OF_PAIRS = ("synergy", "total", "accuracy")
 # Weights of the Chernoff bound that are tried; each is valid.
 _WEIGHTS = np.linspace(0.05, 0.95, 19)
 _RAKES = 100
@@ -108,9 +112,13 @@ class Interactions(NamedTuple):
         enough labelled pairs, otherwise from `synergy_lower` to
         `synergy_upper`.
       information: likewise of I(X1,X2;Y).
-      accuracy: of the best classifier of both.
-      accuracy1: of the best classifier of the first.
-      accuracy2: of the best classifier of the second.
+      accuracy: of the best classifier of both: estimated if there are enough
+        labelled pairs, otherwise `accuracy_bounds`.
+      accuracy_bounds: what follows for it without labelled pairs, see
+        `accuracy_interval`.
+      accuracy1: of the best classifier of the first: estimated if there are
+        enough samples, otherwise what follows from `information1`.
+      accuracy2: likewise of the second.
       label: p(y) as observed, `[y]`.
       label_entropy: H(Y).
       cells: number of possible cells of (x1, x2, y).
@@ -126,6 +134,7 @@ class Interactions(NamedTuple):
     synergy: Range
     information: Range
     accuracy: Range
+    accuracy_bounds: Range
     accuracy1: Range
     accuracy2: Range
     label: np.ndarray
@@ -302,7 +311,7 @@ def _of_labelled(table: Samples, options: _Options) -> Interactions:
     for name in found:
         if name == "gap":
             continue
-        needs = (table,) if name in ("synergy", "total") else (first, second)
+        needs = (table,) if name in _OF_PAIRS else (first, second)
         estimates[name] = _estimate(replicates, name, needs, options)
 
     def statistics(tables: np.ndarray) -> dict[str, np.ndarray]:
@@ -357,7 +366,10 @@ def _of_unimodal(evidence: Unimodal, options: _Options) -> Interactions:
         np.concatenate([p[2] for p in parts]),
         tol=_TOLERANCE,
     )
-    found = _with_informations(solved)
+    found = _with_informations(solved) | {
+        f"accuracy{i}": _best_accuracy(np.concatenate([p[i] for p in parts]))
+        for i in (1, 2)
+    }
     replicates = _split(found, [len(p[0]) for p in parts], kept)
     estimates = {
         name: _estimate(replicates, name, (first, second), options)
@@ -446,6 +458,7 @@ def _of_predictions(
         columns.append(member @ soft.reshape(n, -1))
         columns.append(member @ -_x_log2_x(p).sum(1)[:, None])
     columns.append(member @ _disagreements(first, second))
+    columns += [member @ p.max(1)[:, None] for p in (first, second)]
     widths = np.cumsum([c.shape[1] for c in columns])[:-1]
     rows = np.concatenate(columns, axis=1)
     size = np.bincount(unit).astype(np.float64)
@@ -484,6 +497,8 @@ def _of_predictions(
             "upper": upper,
             "least": t_min + lower,
             "most": t_min + upper,
+            "accuracy1": means[5][:, 0],
+            "accuracy2": means[6][:, 0],
         }
 
     count = len(size)
@@ -503,13 +518,14 @@ def _of_predictions(
         name: _finished(
             replicates, name, (effective >= needed, needed), options
         )
-        for name in ("information1", "information2", *_DECOMPOSITION)
+        for name in found
+        if name not in ("gap", *_BAND)
     }
     band = {
         name: _finished(
             replicates, name, (effective >= needed, needed), options
         )
-        for name in ("lower", "upper", "least", "most")
+        for name in _BAND
     }
     return _finish(
         "classifier outputs on unlabelled pairs", estimates, band, label,
@@ -563,7 +579,20 @@ def _rake(p: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 def _statistics(tables: np.ndarray) -> dict[str, np.ndarray]:
     solved = pid(tables, normalize=True, tol=_TOLERANCE)
     found = _with_informations(solved)
-    return found | {"synergy": solved.synergy, "total": solved.total}
+    return found | {
+        "synergy": solved.synergy,
+        "total": solved.total,
+        "accuracy": _best_accuracy(
+            tables.reshape(len(tables), -1, tables.shape[-1])
+        ),
+        "accuracy1": _best_accuracy(tables.sum(-2)),
+        "accuracy2": _best_accuracy(tables.sum(-3)),
+    }
+
+
+def _best_accuracy(tables: np.ndarray) -> np.ndarray:
+    """Of the best classifier of x, from counts `[..., x, y]`."""
+    return tables.max(-1).sum(-1) / tables.sum((-2, -1))
 
 
 def _with_informations(solved: Any) -> dict[str, np.ndarray]:
@@ -675,10 +704,7 @@ def _assemble(
     label = (
         first.counts.sum(0) / first.size + second.counts.sum(0) / second.size
     ) / 2
-    found = {
-        name: _estimate(band, name, marginals, options)
-        for name in ("lower", "upper", "least", "most")
-    }
+    found = {name: _estimate(band, name, marginals, options) for name in _BAND}
     sets = (table,) if table is not None else marginals
     cells = (
         pairs.counts.any(1).sum()
@@ -705,20 +731,38 @@ def _finish(
     synergy = _known(estimates.get("synergy"), band["lower"], band["upper"])
     information = _known(estimates.get("total"), band["least"], band["most"])
     information = Range(*(min(x, entropy) for x in information))
-    alone = [
-        Range(*(min(x, entropy) for x in (one.lower, one.upper)))
-        for one in (estimates["information1"], estimates["information2"])
+    singles = [
+        _reached(estimates, f"accuracy{i}")
+        or _accuracy(
+            Range(*(min(x, entropy) for x in (known.lower, known.upper))), label
+        )
+        for i, known in (
+            (1, estimates["information1"]),
+            (2, estimates["information2"]),
+        )
     ]
+    without_pairs = Range(
+        min(band["least"].lower, entropy), min(band["most"].upper, entropy)
+    )
+    bounds = _accuracy(without_pairs, label)
+    # Both are no worse than either.
+    best = max(one.lower for one in singles)
+    bounds = Range(max(bounds.lower, best), max(bounds.upper, best))
     return Interactions(
         level=level,
-        estimates=estimates,
+        estimates={
+            name: one
+            for name, one in estimates.items()
+            if name not in _ACCURACIES
+        },
         synergy_lower=band["lower"],
         synergy_upper=band["upper"],
         synergy=synergy,
         information=information,
-        accuracy=_accuracy(information, label),
-        accuracy1=_accuracy(alone[0], label),
-        accuracy2=_accuracy(alone[1], label),
+        accuracy=_reached(estimates, "accuracy") or bounds,
+        accuracy_bounds=bounds,
+        accuracy1=singles[0],
+        accuracy2=singles[1],
         label=label,
         label_entropy=entropy,
         cells=cells,
@@ -736,6 +780,14 @@ def _known(
     if lower.enough:
         return Range(lower.lower, upper.upper)
     return Range(math.nan, math.nan)
+
+
+def _reached(estimates: Mapping[str, Estimate], name: str) -> Range | None:
+    """The interval of an accuracy, if there are samples enough."""
+    found = estimates.get(name)
+    if found is None or not found.enough:
+        return None
+    return Range(min(found.lower, 1.0), min(found.upper, 1.0))
 
 
 def _accuracy(information: Range, label: np.ndarray) -> Range:

@@ -40,11 +40,13 @@ def write(
         "points. The difference is that of the fused accuracy to the first "
         "row, paired by run, with its 95 % interval (Student's t).",
     ]
+    told: set[str] = set()
     for group, labels in groups:
         done = [label for label in labels if label in results]
-        # One row, its baseline, compares nothing.
-        if len(done) < min(2, len(labels)):
+        # A row that stands above compares nothing by itself.
+        if not done or (len(done) == 1 and told.issuperset(done)):
             continue
+        told.update(done)
         chosen = {label: results[label] for label in done}
         lines += ["", f"## {group}", "", table(chosen), ""]
         if _ALONE in chosen:

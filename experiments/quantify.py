@@ -535,7 +535,8 @@ def _interactions(found: Interactions) -> dict[str, Any]:
     for key in ("synergy_lower", "synergy_upper"):
         out[key] = out[key]._asdict()
     for key in (
-        "synergy", "information", "accuracy", "accuracy1", "accuracy2",
+        "synergy", "information",
+        "accuracy", "accuracy_bounds", "accuracy1", "accuracy2",
     ):  # fmt: skip
         out[key] = list(out[key])
     out["estimates"] = {k: e._asdict() for k, e in found.estimates.items()}

@@ -67,6 +67,7 @@ def accuracy_table(results: Mapping[str, Any]) -> Table:
                 _percent_range(found["accuracy1"]),
                 _percent_range(found["accuracy2"]),
                 _percent_range(found["accuracy"]),
+                _percent_range(found["accuracy_bounds"]),
                 *(
                     _percent(m)
                     for m in (*alone, models["logistic"], models["network"])
@@ -75,6 +76,7 @@ def accuracy_table(results: Mapping[str, Any]) -> Table:
         )
     header = [
         "pair (1 & 2)", "best of 1", "best of 2", "best of both",
+        "best of both without pair labels",
         "1, logistic", "2, logistic", "both, logistic", "both, network",
     ]  # fmt: skip
     return header, rows
@@ -149,8 +151,9 @@ def markdown(results: Mapping[str, Any]) -> str:
         "",
         "## Accuracy in %",
         "",
-        "What the best classifier of the symbols can reach, from their "
-        "information, and what trained models reach on held-out samples. "
+        "What the best classifier of the symbols reaches (95 % intervals; "
+        "without pair labels: from what they know of each, and of the "
+        "information), and what trained models reach on held-out samples. "
         "Trained models see the features: they can do better than the symbols.",
         "",
         markdown_table(*accuracy_table(results)),
@@ -175,7 +178,8 @@ def html(results: Mapping[str, Any]) -> str:
         "<h2>All pairs</h2>",
         _html_table(*table(results)),
         _figure(accuracy_figure(results), "What the best classifier of the "
-                "symbols can reach (bars), and what trained models reach on "
+                "symbols reaches (bars, 95 % intervals; pale: what is known of "
+                "it without labels of pairs), and what trained models reach on "
                 "held-out samples (points with 95 % intervals). Trained models "
                 "see the features: they can do better than the symbols."),
         "<h2>What to label</h2>",
@@ -348,10 +352,14 @@ def accuracy_figure(results: Mapping[str, Any]) -> str:
                 ("both", "accuracy", pair["models"]),
             ]
             for name, key, models in lines:
-                lower, upper = (100 * v for v in found[key])
-                color = COLORS[0] if name == "both" else COLORS[5]
-                axis.barh(row, upper - lower, left=lower, height=0.6,
-                          color=color, alpha=0.35)  # fmt: skip
+                color = COLORS[0] if key == "accuracy" else COLORS[5]
+                shades = {key: 0.5}
+                if key == "accuracy":
+                    shades["accuracy_bounds"] = 0.15
+                for bar, alpha in shades.items():
+                    lower, upper = (100 * v for v in found[bar])
+                    axis.barh(row, upper - lower, left=lower, height=0.6,
+                              color=color, alpha=alpha)  # fmt: skip
                 for k, (kind, score) in enumerate(models.items()):
                     marker, label = styles[kind]
                     y = row + 0.14 * (2 * k - 1) * (len(models) > 1)

@@ -23,7 +23,8 @@ def interactions(r, u1, u2, s, accuracy=(0.5, 0.9), alone=(0.4, 0.6)):
                       map(estimate, (r, u1, u2, s)), strict=True))  # fmt: skip
     return Interactions(
         "labelled pairs", values, estimate(s), estimate(s), Range(*s),
-        Range(0.1, 0.9), Range(*accuracy), Range(*alone), Range(*alone),
+        Range(0.1, 0.9), Range(*accuracy), Range(*accuracy),
+        Range(*alone), Range(*alone),
         np.array([0.5, 0.5]), 1.0, 100, 1000, 500.0, 1e-6,
     )  # fmt: skip
 

@@ -59,8 +59,16 @@ def test_labelled_pairs_of_xor(of_xor):
     assert synergy.null < 0.01
     for name in ("redundancy", "unique1", "unique2"):
         assert of_xor.estimates[name].value < 0.003
-    assert of_xor.accuracy.lower < 0.9 < of_xor.accuracy.upper
-    assert of_xor.accuracy1.upper < 0.6
+    for found, best in (
+        (of_xor.accuracy, 0.9),
+        (of_xor.accuracy1, 0.5),
+        (of_xor.accuracy2, 0.5),
+    ):
+        assert found.lower < best + 1e-9 < found.upper
+        assert found.upper - found.lower < 0.06
+    # Without labels of pairs it could be anything.
+    assert of_xor.accuracy_bounds.lower < 0.55
+    assert of_xor.accuracy_bounds.upper > 0.9
     # Without labels of pairs nothing excludes that there is no synergy.
     assert of_xor.synergy_lower.value < 0.01
     assert of_xor.synergy_upper.value > truth - 0.05
@@ -95,6 +103,13 @@ def test_unimodal_labels_agree_with_labelled_pairs(copies, of_copies):
         one, other = found.estimates[name], of_copies.estimates[name]
         assert one.lower < other.upper
         assert other.lower < one.upper
+    # As accurate alone as each is a copy, and no less together.
+    for alone, best in ((found.accuracy1, 0.9), (found.accuracy2, 0.8)):
+        assert alone.lower < best < alone.upper
+        assert alone.upper - alone.lower < 0.06
+    assert found.accuracy == found.accuracy_bounds
+    assert found.accuracy.lower == found.accuracy1.lower
+    assert found.accuracy.upper > 0.9
     # The interval of what was not observed holds what was.
     synergy = of_copies.estimates["synergy"]
     assert found.synergy.lower < synergy.upper
@@ -116,6 +131,8 @@ def test_classifier_outputs(copies, of_copies):
         assert found.estimates[name].value == pytest.approx(
             of_copies.estimates[name].value, abs=0.03
         )
+    for alone, best in ((found.accuracy1, 0.9), (found.accuracy2, 0.8)):
+        assert alone == pytest.approx((best, best))
     synergy = of_copies.estimates["synergy"]
     assert found.synergy.lower < synergy.upper
     assert found.synergy.upper > synergy.lower
