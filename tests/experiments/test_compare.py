@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 import types
 
@@ -93,6 +94,18 @@ def test_finished_runs_are_not_repeated(finished, npz_file):
     again = compare(small_config(npz_file), workdir, progress=False)
     assert again.keys() == results.keys()
     assert file.stat().st_mtime_ns == stamp
+
+
+def test_a_single_run_has_its_table_once(finished, npz_file, tmp_path):
+    _, workdir = finished
+    folder = shutil.copytree(workdir, tmp_path / "copy")
+    config = small_config(npz_file)
+    config["groups"] = [("Methods", ("joint", "uniform")), ("All", ("joint",))]
+    (folder / "config.json").unlink()
+    compare(config, folder, only=["joint"], progress=False)
+    table = (folder / "table.md").read_text()
+    assert table.count("| joint ") == 1
+    assert "## Methods" in table
 
 
 def test_runs_of_other_sources_are_refused(finished, npz_file):
