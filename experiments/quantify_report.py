@@ -21,6 +21,10 @@ QUANTITIES = {
 }
 # A figure is read on a phone: no wider than this, in inches.
 _WIDTH = 4.6
+_GAIN = (
+    "Accuracy, in points of %, that the best classifier of both modalities' "
+    "symbols gains over that of the better modality's: certainly, and at most."
+)
 TOO_FEW = "too few samples"
 # Header and rows.
 Table = tuple[list[str], list[list[Any]]]
@@ -160,6 +164,8 @@ def markdown(results: Mapping[str, Any]) -> str:
         "",
         "## What to label",
         "",
+        _GAIN,
+        "",
         markdown_table(*ranking_table(results)),
         "",
         "## Decisions",
@@ -183,8 +189,7 @@ def html(results: Mapping[str, Any]) -> str:
                 "held-out samples (points with 95 % intervals). Trained models "
                 "see the features: they can do better than the symbols."),
         "<h2>What to label</h2>",
-        "<p>Accuracy, in points of %, that the pair gains over the better of "
-        "its modalities: certainly, and at most.</p>",
+        f"<p>{_GAIN}</p>",
         _html_table(*ranking_table(results)),
     ]  # fmt: skip
     for pair in results["pairs"].values():
