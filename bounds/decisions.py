@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bounds.quantify import Interactions
+from bounds.quantify import Interactions, Range
 
 # Information in bits below which a quantity does not matter.
 MARGIN = 0.05
@@ -156,6 +156,36 @@ def unless_contradicted(
         (*advice.reasons, *against),
         "more samples, so that more symbols can be told apart, or better "
         "unimodal classifiers",
+    )
+
+
+def unless_additive_does(
+    advice: Recommendation, additive: Range, interacting: Range
+) -> Recommendation:
+    """Withdraws interactions that trained models do not bear out.
+
+    Synergy is what both modalities say beyond what each does. Some of it needs
+    no interaction: the mean of two noisy measurements tells more than either.
+
+    Args:
+      advice: the recommendation.
+      additive: confidence interval of the held-out accuracy of a model that is
+        additive in the features of both modalities.
+      interacting: likewise of a model with interactions.
+    """
+    if advice.family != "interaction" or interacting.lower > additive.upper:
+        return advice
+    reason = (
+        f"trained models: {interacting.lower:.1%} to {interacting.upper:.1%} "
+        f"accurate with interactions, {additive.lower:.1%} to "
+        f"{additive.upper:.1%} without"
+    )
+    return Recommendation(
+        "",
+        "",
+        f"undecided: {advice.text}, but an additive model does as well",
+        (*advice.reasons, reason),
+        "a stronger model with interactions, on more labelled pairs",
     )
 
 

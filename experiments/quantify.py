@@ -28,6 +28,7 @@ from bounds.quantify import (
     Interactions,
     Labelled,
     Predictions,
+    Range,
     Unimodal,
     convergence,
     enough,
@@ -466,6 +467,11 @@ def _pair(
             )
         sensitivity.append({"symbols": n, **_interactions(one)})
     bar.update()
+    advice = decisions.unless_contradicted(advice, others)
+    additive, interacting = (
+        Range(scores[kind]["lower"], scores[kind]["upper"])
+        for kind in ("logistic", "network")
+    )
     return {
         "first": first.name,
         "second": second.name,
@@ -476,7 +482,9 @@ def _pair(
         "sensitivity": sensitivity,
         "convergence": convergence(whole, seed=resampling.seed),
         "models": scores,
-        "recommendation": decisions.unless_contradicted(advice, others),
+        "recommendation": decisions.unless_additive_does(
+            advice, additive, interacting
+        ),
     }
 
 

@@ -3,7 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from bounds.decisions import rank, recommend, unless_contradicted
+from bounds.decisions import (
+    rank,
+    recommend,
+    unless_additive_does,
+    unless_contradicted,
+)
 from bounds.estimators import Estimate
 from bounds.quantify import Interactions, Range
 
@@ -75,6 +80,18 @@ def test_widening_an_interval_never_changes_the_family(k):
         before = recommend(interactions(*narrow), NAMES)
         after = recommend(interactions(*wide), NAMES)
         assert after.family in ("", before.family)
+
+
+def test_an_additive_model_that_does_as_well_withdraws_interactions():
+    one = recommend(interactions(LARGE, SMALL, SMALL, LARGE), NAMES)
+    additive = Range(0.70, 0.75)
+    assert unless_additive_does(one, additive, Range(0.76, 0.8)) == one
+    found = unless_additive_does(one, additive, Range(0.74, 0.8))
+    assert found.family == ""
+    assert found.text.endswith("an additive model does as well")
+    assert found.reasons[-1].endswith("70.0% to 75.0% without")
+    other = recommend(interactions(LARGE, LARGE, LARGE, SMALL), NAMES)
+    assert unless_additive_does(other, additive, additive) == other
 
 
 def test_other_symbols_can_withdraw():
