@@ -34,7 +34,8 @@ def get_config(method: str = "joint") -> ConfigDict:
             },
         }
     )
-    # Twice this width costs twice the time, and is worth half a point.
+    # Twice this width is worth half a point on held-out speakers, and takes
+    # half as long again (docs/comparison.md).
     config.model.hidden = (64,)
     # 4 of the 16 parts of a recording: sounds, wherever in the word they are.
     config.model.windows = ConfigDict({"audio": (4, 2)})
