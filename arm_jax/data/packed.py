@@ -49,7 +49,8 @@ def read(path: Path, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
       required: names of the arrays to read; all if empty.
 
     Raises:
-      InputError: no such file or array, or one that cannot be read.
+      InputError: no such file or array, one that cannot be read, or more than
+        half of this machine's memory could hold.
     """
     if not path.is_file():
         raise InputError(f"no file {path}")
@@ -61,11 +62,36 @@ def read(path: Path, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
             absent = [key for key in required if key not in file.files]
             if absent:
                 raise InputError(f"{path} has no array '{absent[0]}'")
-            return {key: file[key] for key in required or file.files}
+            wanted = required or file.files
+            _check_size(path, wanted)
+            return {key: file[key] for key in wanted}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot read {path}: {error}") from error
+
+
+def _check_size(path: Path, keys: Sequence[str]) -> None:
+    """Raises InputError before arrays are unpacked that would not fit."""
+    with zipfile.ZipFile(path) as archive:
+        sizes = {
+            info.filename.removesuffix(".npy"): info.file_size
+            for info in archive.infolist()
+        }
+    needed = sum(sizes[key] for key in keys)
+    memory = physical_memory()
+    # Half of it: features are copied once to be standardised.
+    if needed > memory / 2:
+        raise InputError(
+            f"{path} unpacks to {needed / 1e9:.1f} GB, more than half of this "
+            f"machine's memory ({memory / 1e9:.1f} GB): take fewer rows, or "
+            "store features in float32"
+        )
+
+
+def physical_memory() -> int:
+    """Returns the bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def check_shapes(

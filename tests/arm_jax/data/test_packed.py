@@ -46,6 +46,14 @@ def test_missing_array(folder):
         packed.read(folder / "some.npz", ("a", "c"))
 
 
+def test_arrays_that_would_not_fit(folder, monkeypatch):
+    path = folder / "some.npz"
+    needed = sum(x.nbytes for x in packed.read(path).values())
+    monkeypatch.setattr(packed, "physical_memory", lambda: needed)
+    with pytest.raises(InputError, match="unpacks to .* more than half"):
+        packed.read(path)
+
+
 def test_digest_tells_contents_and_names(tmp_path):
     (tmp_path / "x").mkdir()
     first = tmp_path / "x" / "a.wav"
