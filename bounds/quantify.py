@@ -730,20 +730,14 @@ def _finish(
     entropy = float(_entropy(label))
     synergy = _known(estimates.get("synergy"), band["lower"], band["upper"])
     information = _known(estimates.get("total"), band["least"], band["most"])
-    information = Range(*(min(x, entropy) for x in information))
-    singles = [
-        _reached(estimates, f"accuracy{i}")
-        or _accuracy(
-            Range(*(min(x, entropy) for x in (known.lower, known.upper))), label
+    singles = []
+    for i in (1, 2):
+        known = estimates[f"information{i}"]
+        singles.append(
+            _reached(estimates, f"accuracy{i}")
+            or _accuracy(_capped(known.lower, known.upper, entropy), label)
         )
-        for i, known in (
-            (1, estimates["information1"]),
-            (2, estimates["information2"]),
-        )
-    ]
-    without_pairs = Range(
-        min(band["least"].lower, entropy), min(band["most"].upper, entropy)
-    )
+    without_pairs = _capped(band["least"].lower, band["most"].upper, entropy)
     bounds = _accuracy(without_pairs, label)
     # Both are no worse than either.
     best = max(one.lower for one in singles)
@@ -758,7 +752,7 @@ def _finish(
         synergy_lower=band["lower"],
         synergy_upper=band["upper"],
         synergy=synergy,
-        information=information,
+        information=_capped(*information, entropy),
         accuracy=_reached(estimates, "accuracy") or bounds,
         accuracy_bounds=bounds,
         accuracy1=singles[0],
@@ -787,7 +781,11 @@ def _reached(estimates: Mapping[str, Estimate], name: str) -> Range | None:
     found = estimates.get(name)
     if found is None or not found.enough:
         return None
-    return Range(min(found.lower, 1.0), min(found.upper, 1.0))
+    return _capped(found.lower, found.upper, 1.0)
+
+
+def _capped(lower: float, upper: float, most: float) -> Range:
+    return Range(min(lower, most), min(upper, most))
 
 
 def _accuracy(information: Range, label: np.ndarray) -> Range:

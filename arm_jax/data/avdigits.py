@@ -151,16 +151,15 @@ def load(
       InputError: unknown protocol, speaker or normalisation, or missing or
         inconsistent files.
     """
-    if protocol not in PROTOCOLS:
-        raise InputError(
-            f"avdigits: unknown protocol '{protocol}'; known: "
-            + ", ".join(PROTOCOLS)
-        )
-    if normalize not in _NORMALIZE:
-        raise InputError(
-            f"avdigits: unknown normalize '{normalize}'; known: "
-            + ", ".join(_NORMALIZE)
-        )
+    for name, value, known in (
+        ("protocol", protocol, PROTOCOLS),
+        ("normalize", normalize, _NORMALIZE),
+    ):
+        if value not in known:
+            raise InputError(
+                f"avdigits: unknown {name} '{value}'; known: "
+                + ", ".join(known)
+            )
     builder = prepared.prepare(
         AvDigits,
         data_dir,
