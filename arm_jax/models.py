@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from arm_jax.config import ModelConfig
 from arm_jax.errors import InputError
@@ -31,7 +30,8 @@ class Encoder(nn.Module):
     With a `window` (length, stride) the hidden layers look at each window of
     the first axis, and the features at the mean and the maximum over windows:
     a one-dimensional convolution, as matrix products, which are fast on every
-    device. Without one they look at the whole input, flattened.
+    device. Without one they look at the whole input, flattened. Dropout takes a
+    hidden unit from all windows of an example or from none.
     """
 
     hidden: tuple[int, ...]
@@ -42,16 +42,21 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Features `[batch, features]` of inputs `[batch, ...]`."""
+        # The axis of windows, which share their masks.
+        shared = () if self.window is None else (1,)
         if self.window is not None:
             length, stride = self.window
-            starts = np.arange(0, x.shape[1] - length + 1, stride)
-            x = x[:, starts[:, None] + np.arange(length)]
+            starts = range(0, x.shape[1] - length + 1, stride)
+            # Slices, which XLA copies faster than it gathers.
+            x = jnp.stack([x[:, at : at + length] for at in starts], axis=1)
             x = x.reshape(*x.shape[:2], -1)
         else:
             x = x.reshape(x.shape[0], -1)
         for width in self.hidden:
             x = nn.gelu(nn.Dense(width)(x))
-            x = nn.Dropout(self.dropout, deterministic=not train)(x)
+            x = nn.Dropout(
+                self.dropout, broadcast_dims=shared, deterministic=not train
+            )(x)
         if self.window is not None:
             x = jnp.concatenate([x.mean(axis=1), x.max(axis=1)], axis=-1)
         return nn.gelu(nn.Dense(self.features)(x))

@@ -157,7 +157,7 @@ def make_train_step(
 
     def turn(
         state: TrainState, batch: Mapping[str, Any], number: int
-    ) -> tuple[TrainState, dict]:
+    ) -> tuple[TrainState, tuple[dict, Features]]:
         common = jax.random.fold_in(state.key, state.step)
         update_key, encode_key = jax.random.split(common)
         if axis_name is not None:
@@ -206,21 +206,25 @@ def make_train_step(
             "update_norm": optax.tree.norm(updates),
             "parameter_norm": optax.tree.norm(params),
         }
-        means = jax.tree.map(
-            lambda old, new: _MEAN_DECAY * old + (1 - _MEAN_DECAY) * new,
-            variables.means,
-            means,
-        )
         return state.replace(
-            variables=Variables(params, memory, means), opt_state=opt_state
-        ), metrics
+            variables=Variables(params, memory, variables.means),
+            opt_state=opt_state,
+        ), (metrics, means)
 
     def train_step(
         state: TrainState, batch: Mapping[str, Any]
     ) -> tuple[TrainState, dict]:
         for number in range(method.turns(len(model.modalities))):
-            state, metrics = turn(state, batch, number)
-        return state.replace(step=state.step + 1), metrics
+            state, (metrics, means) = turn(state, batch, number)
+        # Those of the last turn, so that the others need encode no more than
+        # their loss does.
+        means = jax.tree.map(
+            lambda old, new: _MEAN_DECAY * old + (1 - _MEAN_DECAY) * new,
+            state.variables.means,
+            means,
+        )
+        variables = state.variables.replace(means=means)
+        return state.replace(step=state.step + 1, variables=variables), metrics
 
     return train_step
 

@@ -27,6 +27,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from arm_jax.methods import Batch, Forward, Memory, Method, Metrics, terms
 from arm_jax.valuation import at_label
@@ -76,33 +77,42 @@ def _modulate(
     encoders = sorted(k for k in gradients if k.startswith("encoders_"))
     names = [encoder.removeprefix("encoders_") for encoder in encoders]
     scores = jnp.stack([metrics[f"score_{name}"] for name in names])
-    modulated = {}
-    for k, encoder in zip(coefficients(scores, alpha), encoders, strict=True):
-        leaves, tree = jax.tree.flatten(gradients[encoder])
-        key, *keys = jax.random.split(key, len(leaves) + 1)
-        modulated[encoder] = jax.tree.unflatten(
-            tree,
-            [
-                # Kernels have two axes or more, biases one.
-                _kernel(g, k, noise_key if ge else None) if g.ndim > 1 else g
-                for g, noise_key in zip(leaves, keys, strict=True)
-            ],
+    factors = dict(zip(encoders, coefficients(scores, alpha), strict=True))
+    modulated = {
+        # Kernels have two axes or more, biases one.
+        encoder: jax.tree.map(
+            lambda g, k=factors[encoder]: k * g if g.ndim > 1 else g,
+            gradients[encoder],
         )
+        for encoder in encoders
+    }
+    if ge:
+        originals = {encoder: gradients[encoder] for encoder in encoders}
+        modulated = _noisy(modulated, originals, key)
     return {**gradients, **modulated}, memory
 
 
-def _kernel(g: jax.Array, k: jax.Array, key: jax.Array | None) -> jax.Array:
-    if key is None:
-        return k * g
-    return k * g + g.std() * _normal(key, g.shape)
+def _noisy(modulated: Any, gradients: Any, key: jax.Array) -> Any:
+    """Adds noise to kernels, with the deviation of their gradients."""
+    originals, tree = jax.tree.flatten(gradients)
+    sizes = [g.size if g.ndim > 1 else 0 for g in originals]
+    # One draw for all kernels: random bits cost more in many small pieces.
+    noise = jnp.split(_normal(key, sum(sizes)), np.cumsum(sizes)[:-1])
+    return jax.tree.unflatten(
+        tree,
+        [
+            x + g.std() * e.reshape(g.shape) if g.ndim > 1 else x
+            for x, g, e in zip(
+                jax.tree.leaves(modulated), originals, noise, strict=True
+            )
+        ],
+    )
 
 
-def _normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+def _normal(key: jax.Array, size: int) -> jax.Array:
     """Standard normal, from 16 bits a number: random bits are the cost."""
-    size = math.prod(shape)
     words = jax.random.bits(key, ((size + 1) // 2,), jnp.uint32)
     numbers = jnp.concatenate([words & 0xFFFF, words >> 16])[:size]
     # The middles of 2**16 intervals of equal probability.
     uniform = (numbers.astype(jnp.float32) + 0.5) / 2**16
-    normal = math.sqrt(2) * jax.lax.erf_inv(2 * uniform - 1)
-    return normal.reshape(shape)
+    return math.sqrt(2) * jax.lax.erf_inv(2 * uniform - 1)
