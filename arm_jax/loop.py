@@ -452,23 +452,18 @@ def _checked_copies(run: Run, copies: Copies) -> Copies:
 def batches_of(
     run: Run, copies: Copies, epoch: int, start: int
 ) -> Iterator[dict]:
-    """Yields the batches of an epoch, `[runs, batch, ...]`."""
+    """The batches of an epoch, `[runs, batch, ...]`."""
     row, mask = jax.device_get(copies)
     copying = run.schedule.copies > 0 and epoch >= run.method.warmup
-    streams = [
-        pipeline.epoch_batches(
-            run.dataset.splits["train"],
-            run.config.data.batch_size,
-            seed=seed,
-            epoch=epoch,
-            copy_row=row[number] if copying else None,
-            copy_mask=mask[number] if copying else None,
-            start=start,
-        )
-        for number, seed in enumerate(run.seeds)
-    ]
-    for batches in zip(*streams, strict=True):
-        yield jax.tree.map(lambda *x: np.stack(x), *batches)
+    return pipeline.epoch_batches(
+        run.dataset.splits["train"],
+        run.config.data.batch_size,
+        seeds=run.seeds,
+        epoch=epoch,
+        copy_row=row if copying else None,
+        copy_mask=mask if copying else None,
+        start=start,
+    )
 
 
 @jax.jit

@@ -1,6 +1,6 @@
 """Batches of a split, by Grain: seeded, sharded, resumable at any batch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import grain
 import jax
@@ -40,7 +40,7 @@ def epoch_batches(
     split: Split,
     batch_size: int,
     *,
-    seed: int,
+    seeds: Sequence[int],
     epoch: int,
     copy_row: np.ndarray | None = None,
     copy_mask: np.ndarray | None = None,
@@ -48,43 +48,49 @@ def epoch_batches(
 ) -> Iterator[dict]:
     """Yields the shuffled batches of one epoch, of this process.
 
-    Each epoch is a permutation of its own, drawn from `seed` and `epoch`; an
-    example appears at most once in it, and once more as a copy if it has one.
-    The remainder that fills no batch is another one in each epoch. Batches are
-    addressed by number, so resuming needs nothing but `start`.
+    Each epoch of each run is a permutation of its own, drawn from the run's
+    seed and `epoch`; an example appears at most once in it, and once more as a
+    copy if it has one. The remainder that fills no batch is another one in
+    each epoch. Batches are addressed by number, so resuming needs nothing but
+    `start`.
 
     Args:
       split: the examples.
       batch_size: of all processes together.
-      seed: of the permutations.
+      seeds: of the runs, which see the same batches alone or side by side.
       epoch: number of the epoch.
-      copy_row: positions of examples to be shown once more, `[copies]`.
-      copy_mask: the modalities these are shown with, `[copies, modalities]`.
+      copy_row: positions of examples to be shown once more, `[runs, copies]`.
+      copy_mask: the modalities these are shown with, `[runs, copies,
+        modalities]`.
       start: number of the first batch to yield.
 
     Yields:
-      `inputs`, `label`, `id`, and `mask` `[batch, modalities]` float32.
+      `inputs`, `label`, `id`, each `[runs, batch, ...]`, and `mask` `[runs,
+      batch, modalities]` float32.
     """
-    processes = jax.process_count()
-    mask = np.ones((len(split), len(split.inputs)), np.float32)
-    index = np.arange(len(split))
+    runs, modalities = len(seeds), len(split.inputs)
+    row = np.tile(np.arange(len(split)), (runs, 1))
+    mask = np.ones((*row.shape, modalities), np.float32)
     if copy_row is not None and copy_mask is not None:
-        index = np.concatenate([index, copy_row])
-        mask = np.concatenate([mask, copy_mask.astype(np.float32)])
+        row = np.concatenate([row, copy_row], axis=1)
+        mask = np.concatenate([mask, copy_mask], axis=1, dtype=np.float32)
+    steps = row.shape[1] // batch_size
+    # The 1 sets these draws apart from those of a method between two epochs.
+    order = np.stack(
+        [
+            np.random.default_rng([seed, epoch, 1]).permutation(row.shape[1])
+            for seed in seeds
+        ]
+    )[:, : steps * batch_size]
+    of_process = slice(jax.process_index(), None, jax.process_count())
 
-    def gather(rows: np.ndarray) -> dict:
-        return split.take(index[rows]) | {"mask": mask[rows]}
+    def gather(number: int) -> dict:
+        batch = slice(number * batch_size, (number + 1) * batch_size)
+        at = np.arange(runs)[:, None], order[:, batch][:, of_process]
+        return split.take(row[at]) | {"mask": mask[at]}
 
-    # The pipeline moves row numbers; one gather a batch moves the examples.
-    batches = (
-        grain.MapDataset.range(len(index))
-        .seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
-        .shuffle()
-        .slice(slice(jax.process_index(), None, processes))
-        .batch(batch_size // processes, drop_remainder=True)
-        .slice(slice(start, None))
-        .map(gather)
-    )
+    # The pipeline moves numbers of batches; one gather moves the examples.
+    batches = grain.MapDataset.range(start, steps).map(gather)
     options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
     yield from batches.to_iter_dataset(options)
 
