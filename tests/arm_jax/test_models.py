@@ -91,6 +91,23 @@ def test_dropout_only_with_a_key(inputs):
     assert not np.array_equal(drawn[0], drawn[2])
 
 
+def test_windows_share_their_dropout_masks(rng):
+    # Windows of equal content differ in nothing but their masks, so that mean
+    # and maximum over them agree if the masks do.
+    shapes = {"a": (4, 3)}
+    config = ModelConfig(
+        hidden=(8,), features=5, dropout=0.5, windows={"a": (2, 1)}
+    )
+    model = create_model(config, shapes, 4)
+    params = model.init(jax.random.key(0))
+    kernel = params["encoders_a"]["Dense_1"]["kernel"]
+    difference = jnp.concatenate([kernel[:8], -kernel[:8]])
+    params["encoders_a"]["Dense_1"]["kernel"] = difference
+    x = jnp.tile(rng.normal(size=(6, 1, 3)).astype(np.float32), (1, 4, 1))
+    features = model.encode(params, {"a": x}, jax.random.key(1))["a"]
+    np.testing.assert_allclose(features, 0, atol=1e-6)
+
+
 def test_modalities_are_ordered_by_name():
     # JAX sorts a dict that goes through a transformation: any other order
     # would be lost on the way.

@@ -94,3 +94,16 @@ def test_projection_is_a_switch():
 def test_bad_options(options, message):
     with pytest.raises(InputError, match=message):
         methods.create("mla", options)
+
+
+def test_features_are_averaged_once_a_step_and_not_once_a_turn():
+    method = methods.create("mla", {})
+    state, plain, _ = helpers.steps(method, learning_rate=0.0)
+    batch = helpers.tiny_batch()
+    model = helpers.tiny_model(fusion=method.fusion)
+    features = model.encode(state.variables.params, batch["inputs"], None)
+    state, _ = plain(state, batch)
+    for name, feature in features.items():
+        np.testing.assert_allclose(
+            state.variables.means[name], 0.01 * feature.mean(axis=0), rtol=1e-4
+        )
