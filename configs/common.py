@@ -79,6 +79,7 @@ def comparison(
     *,
     without: tuple[str, ...] = (),
     variants: dict[str, dict[str, Any]] | None = None,
+    arm: Mapping[str, Any] | None = None,
 ) -> ConfigDict:
     """Returns the config of a comparison of methods, and of ARM's parts.
 
@@ -88,23 +89,28 @@ def comparison(
       without: methods that are not defined for this data set.
       variants: name to options of the data set, such as its folds, that every
         method is trained and tested on; results are pooled.
+      arm: options of ARM that differ from its defaults.
     """
     training = training.copy_and_resolve_references()
     training.train.seeds = seeds
     del training.method
     runs = {m: method(m) for m in METHODS if m not in without}
+    runs["arm"] = method("arm", **(arm or {}))
+    own = runs["arm"]["options"]
     parts: dict[str, dict[str, Any]] = {
         "arm_no_fusion": {"fusion": "none"},
         "arm_no_balance": {"balance": 0.0},
         "arm_no_resampling": {"replay": 0.0},
+        "arm_resampling": {"replay": methods.default_options("arm")["replay"]},
         "arm_strict": {"form": "strict"},
         "arm_running_fusion": {"fusion": "running"},
     }
+    # What ARM does without here it cannot be stripped of, but given.
+    parts = {k: x for k, x in parts.items() if not x.items() <= own.items()}
     weights: dict[str, dict[str, Any]] = {
-        "arm_balance_half": {"balance": 0.25},
-        "arm_balance_double": {"balance": 1.0},
-        "arm_unimodal_half": {"unimodal": 0.5},
-        "arm_unimodal_double": {"unimodal": 2.0},
+        f"arm_{name}_{word}": {name: factor * own[name]}
+        for name in ("balance", "unimodal")
+        for word, factor in (("half", 0.5), ("double", 2.0))
     }
     # Pairs and no dict, which a ConfigDict would sort.
     groups = (
@@ -113,12 +119,13 @@ def comparison(
         ("Sensitivity", ("arm", *weights)),
     )
     for label, options in (parts | weights).items():
-        runs[label] = method("arm", **options)
+        runs[label] = method("arm", **(own | options))
     return ConfigDict(
         {
             "training": training,
             "runs": runs,
             "groups": groups,
+            "split": "test",
             "variants": variants or {"all": {}},
         }
     )

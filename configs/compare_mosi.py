@@ -22,4 +22,5 @@ def get_config() -> ConfigDict:
         seeds=3,
         without=("arm_released",),
         variants={f"fold_{k}": {"fold": k} for k in range(5)},
+        arm=mosi.ARM,
     )

@@ -29,7 +29,7 @@ def get_config() -> ConfigDict:
     """Returns the config of the choice."""
     config = common.comparison(
         avdigits.get_config(),
-        seeds=2,
+        seeds=4,
         variants={f"speaker_{k}": {"held_out": k} for k in SPEAKERS},
     )
     further: dict[str, dict[str, Any]] = {

@@ -42,11 +42,17 @@ def plan(
         `runs`, label to the method's name and options; `variants`, name to
         options of the data set that every method is run with; `groups`,
         pairs of a table's name and the labels of its rows, the first one its
-        baseline.
+        baseline; `split`, the one the report is on: "test", or "validation"
+        where options are chosen.
 
     Raises:
-      InputError: a group names a run that there is not.
+      InputError: a group names a run that there is not, or an unknown split.
     """
+    if config["split"] not in compare_report.SPLITS:
+        raise InputError(
+            f"config split must be one of {', '.join(compare_report.SPLITS)}, "
+            f"got '{config['split']}'"
+        )
     training = config["training"]
     data = training["data"]
     runs = {
@@ -115,6 +121,7 @@ def compare(
             runs[label][variant],
             run_folder(folder, label, variant),
             progress=progress,
+            describe=False,
         )
         if found is None:
             return None
@@ -137,7 +144,9 @@ def compare(
         )
         for label in results
     }
-    compare_report.write(folder, config["groups"], results, curves)
+    compare_report.write(
+        folder, config["split"], config["groups"], results, curves
+    )
     return results
 
 

@@ -18,26 +18,42 @@ from experiments.report import (
 )
 
 Results = Mapping[str, Mapping[str, Any]]
+# Accuracies in % of each run, by label and key of the scores.
+Accuracies = Mapping[str, Mapping[str, np.ndarray]]
+# What a report can be on.
+SPLITS = ("test", "validation")
 # The method that trains every modality alone.
 _ALONE = "unimodal"
 
 
 def write(
     folder: Path,
+    split: str,
     groups: Sequence[tuple[str, Sequence[str]]],
     results: Results,
     curves: Mapping[str, "Curves"],
 ) -> None:
-    """Writes table.md and the figures for the runs that are in `results`."""
+    """Writes table.md and the figures for the runs that are in `results`.
+
+    On "validation" the test split has no part in them.
+    """
     first = next(iter(results.values()))
+    about = (
+        f"{split.capitalize()} split ({first['examples'][split]} examples), "
+        f"mean +- sd over {len(first['runs'])} runs, accuracies in %"
+    )
+    if split == "test":
+        about += (
+            ". `last` is the last epoch, `selected` the best one on "
+            "validation; all else is at the last epoch. Shapley: share of each "
+            "modality in the accuracy, in points."
+        )
+    else:
+        about += " at the last epoch. The test split has no part in this."
     lines = [
         f"# Methods on {first['dataset']}",
         "",
-        f"Test split ({first['examples']['test']} examples), mean +- sd over "
-        f"{len(first['runs'])} runs, accuracies in %. `last` is the last "
-        "epoch, `selected` the best one on validation; all else is at the "
-        "last epoch. Shapley: share of each modality in the accuracy, in "
-        "points. The difference is that of the fused accuracy to the first "
+        f"{about} The difference is that of the fused accuracy to the first "
         "row, paired by run, with its 95 % interval (Student's t).",
     ]
     told: set[str] = set()
@@ -48,16 +64,41 @@ def write(
             continue
         told.update(done)
         chosen = {label: results[label] for label in done}
-        lines += ["", f"## {group}", "", table(chosen), ""]
+        shown = {label: curves[label] for label in done}
+        if split == "test":
+            accuracies = {k: _tested(found) for k, found in chosen.items()}
+            scores = table(chosen)
+        else:
+            modalities = first["modalities"]
+            accuracies = {
+                k: _validated(curve, modalities) for k, curve in shown.items()
+            }
+            scores = accuracy_table(accuracies)
+        lines += ["", f"## {group}", "", scores, ""]
         if _ALONE in chosen:
             lines += [
                 "Each modality alone, less what it reaches when it is trained "
                 "alone (paired, 95 % interval):",
                 "",
-                alone_table(chosen),
+                alone_table(accuracies),
                 "",
             ]
-        shown = {label: curves[label] for label in done}
+        variants = [run["variant"] for run in first["runs"]]
+        if len(set(variants)) > 1:
+            lines += [
+                "By variant, fused and (in parentheses) the best modality "
+                "alone:",
+                "",
+                variants_table(accuracies, variants),
+                "",
+            ]
+            file = f"{_slug(group)}_variants.png"
+            _variants(folder / "figures" / file, accuracies, variants)
+            lines += [
+                "![Fused accuracy, and what it is above the best modality "
+                f"alone, by variant](figures/{file})",
+                "",
+            ]
         for name, caption in _figures(folder, group, shown, first):
             lines += [f"![{caption}](figures/{name})", ""]
     (folder / "table.md").write_text("\n".join(lines))
@@ -94,18 +135,81 @@ def table(results: Results) -> str:
     )
 
 
-def alone_table(results: Results) -> str:
+def accuracy_table(accuracies: Accuracies) -> str:
+    """One row a run: fused, each modality alone, difference to the first."""
+    baseline = next(iter(accuracies.values()))
+    rows: list[list[str]] = []
+    for label, found in accuracies.items():
+        fused = found["accuracy"]
+        gain = difference(fused, baseline["accuracy"]) if rows else ""
+        rows.append([label, *map(mean_and_sd, found.values()), gain])
+    alone = [f"{m} alone" for m in _modalities(baseline)]
+    return markdown_table(["method", "fused", *alone, "difference"], rows)
+
+
+def alone_table(accuracies: Accuracies) -> str:
     """How far each modality alone is from being trained alone."""
-    best = results[_ALONE]
-    modalities = best["modalities"]
+    best = accuracies[_ALONE]
     rows = []
-    for label, found in results.items():
+    for label, found in accuracies.items():
         if label == _ALONE:
             continue
-        keys = [f"accuracy_{m}" for m in modalities]
-        gains = [difference(percent(found, k), percent(best, k)) for k in keys]
+        gains = [
+            difference(found[key], best[key])
+            for key in best
+            if key != "accuracy"
+        ]
         rows.append([label, *gains])
-    return markdown_table(["method", *modalities], rows)
+    return markdown_table(["method", *_modalities(best)], rows)
+
+
+def variants_table(accuracies: Accuracies, variants: Sequence[str]) -> str:
+    """One row a run: fused and the best modality alone, by variant."""
+    names = list(dict.fromkeys(variants))
+    rows = []
+    for label, found in accuracies.items():
+        fused, best = _by_variant(found, variants)
+        cells = [
+            f"{f.mean():.1f} ({b.mean():.1f})"
+            for f, b in zip(fused, best, strict=True)
+        ]
+        rows.append([label, *cells])
+    return markdown_table(["method", *names], rows)
+
+
+def _tested(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    keys = _keys(found["modalities"])
+    return {key: percent(found, key) for key in keys}
+
+
+def _validated(
+    curves: "Curves", modalities: Sequence[str]
+) -> dict[str, np.ndarray]:
+    return {
+        key: 100 * curves.get("validation", key)[1][-1]
+        for key in _keys(modalities)
+    }
+
+
+def _keys(modalities: Sequence[str]) -> list[str]:
+    return ["accuracy", *(f"accuracy_{m}" for m in modalities)]
+
+
+def _modalities(found: Mapping[str, np.ndarray]) -> list[str]:
+    return [k.removeprefix("accuracy_") for k in found if k != "accuracy"]
+
+
+def _by_variant(
+    found: Mapping[str, np.ndarray], variants: Sequence[str]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Fused, and the modality that is best alone, of each variant's runs."""
+    fused, best = [], []
+    for variant in dict.fromkeys(variants):
+        runs = np.asarray(variants) == variant
+        alone = [x[runs] for key, x in found.items() if key != "accuracy"]
+        fused.append(found["accuracy"][runs])
+        best.append(max(alone, key=np.mean))
+    return fused, best
 
 
 def shares(found: Mapping[str, Any], modality: str) -> np.ndarray:
@@ -178,7 +282,7 @@ def _figures(
 ) -> list[tuple[str, str]]:
     """Draws the figures of one group; returns their files and captions."""
     modalities = first["modalities"]
-    slug = group.replace(" ", "_").lower()
+    slug = _slug(group)
     path = folder / "figures"
     made = []
 
@@ -228,6 +332,42 @@ def _figures(
             )
         )
     return made
+
+
+def _slug(group: str) -> str:
+    return group.replace(" ", "_").lower()
+
+
+def _variants(
+    path: Path, accuracies: Accuracies, variants: Sequence[str]
+) -> None:
+    """Means and deviations over seeds, methods side by side."""
+    names = list(dict.fromkeys(variants))
+    with figure(path, ncols=2, figsize=(10.5, 3.8)) as (_, axes):
+        for number, (label, found) in enumerate(accuracies.items()):
+            fused, best = _by_variant(found, variants)
+            over = [f - b for f, b in zip(fused, best, strict=True)]
+            at = np.arange(len(names)) + 0.8 * (
+                (number + 0.5) / len(accuracies) - 0.5
+            )
+            color = COLORS[number % len(COLORS)]
+            mark = ("o", "s", "^")[number // len(COLORS) % 3]
+            for axis, values in zip(axes, (fused, over), strict=True):
+                axis.errorbar(
+                    at,
+                    [x.mean() for x in values],
+                    [x.std(ddof=min(1, len(x) - 1)) for x in values],
+                    fmt=mark,
+                    markersize=4,
+                    color=color,
+                    label=label,
+                )
+        for axis in axes:
+            axis.set_xticks(range(len(names)), names)
+        axes[0].set_ylabel("fused accuracy (%)")
+        axes[1].set_ylabel("less the best modality alone (points)")
+        axes[1].axhline(0, color="0.6", linewidth=0.8)
+        axes[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _bands(axis: Any, curves: Mapping[str, Curves], of: Any) -> None:

@@ -25,7 +25,11 @@ EPOCHS = ("last", "selected")
 
 
 def train(
-    config: Mapping[str, Any], workdir: str | Path, *, progress: bool = True
+    config: Mapping[str, Any],
+    workdir: str | Path,
+    *,
+    progress: bool = True,
+    describe: bool = True,
 ) -> dict[str, Any] | None:
     """Trains one model into `workdir`, or returns to a run that is there.
 
@@ -33,6 +37,8 @@ def train(
       config: a mapping for `arm_jax.config.Config`.
       workdir: folder of the run.
       progress: show a progress bar.
+      describe: say how the modalities of the data interact, which takes some
+        seconds and is the same in all runs on one data set.
 
     Returns:
       The results (as in results.json), or None if the run was interrupted.
@@ -41,12 +47,13 @@ def train(
       InputError: wrong configuration, data or workdir.
       TrainingError: the loss stopped being finite.
     """
+    results_file = Path(workdir).expanduser() / "results.json"
+    if results_file.exists():
+        open_workdir(workdir, config)
+        return read_json(results_file)
     run_config = config_lib.from_mapping(config_lib.Config, config)
     run = loop.prepare(run_config)
     folder = open_workdir(workdir, config)
-    results_file = folder / "results.json"
-    if results_file.exists():
-        return read_json(results_file)
     start = time.monotonic()
     outcome = loop.train(
         run,
@@ -80,7 +87,9 @@ def train(
             }
             for number, seed in enumerate(run.seeds)
         ],
-        "interactions": interactions.of_split(run.dataset, "test"),
+        "interactions": (
+            interactions.of_split(run.dataset, "test") if describe else {}
+        ),
     }
     write_report(folder, results)
     # Written last: its presence says that the run is finished.

@@ -8,6 +8,7 @@ import pytest
 import configs
 from arm_jax import methods
 from arm_jax.config import Config, from_mapping
+from configs import compare_mosi, mosi, select_mosi
 from experiments import cli, quantify
 from experiments.compare import plan
 
@@ -41,7 +42,18 @@ def test_training_configs_convert(name, method):
     module = importlib.import_module(f"configs.{name}")
     config = from_mapping(Config, cli.to_dict(module.get_config(method)))
     assert config.method.name == method
-    assert config.method.options == methods.default_options(method)
+    chosen = getattr(module, "ARM", {}) if method == "arm" else {}
+    assert config.method.options == methods.default_options(method) | chosen
+
+
+def test_what_a_data_set_chose_for_arm_is_in_its_comparison():
+    runs = compare_mosi.get_config().runs
+    arm = methods.default_options("arm") | mosi.ARM
+    assert runs["arm"].options.to_dict() == arm
+    # It has no re-sampling to be stripped of.
+    assert "arm_no_resampling" not in runs
+    assert runs["arm_resampling"].options.replay == 0.5
+    assert runs["arm_unimodal_half"].options.unimodal == arm["unimodal"] / 2
 
 
 @pytest.mark.parametrize("name", QUANTIFIED)
@@ -64,6 +76,16 @@ def test_comparisons_are_complete(name):
         config["method"]["name"] for v in runs.values() for config in v.values()
     }
     assert found == defined
+    _all_convert(runs)
+
+
+def test_choosing_on_mosi_is_on_validation():
+    config = cli.to_dict(select_mosi.get_config())
+    assert config["split"] == "validation"
+    _all_convert(plan(config))
+
+
+def _all_convert(runs):
     for variants in runs.values():
         for config in variants.values():
             from_mapping(Config, config)

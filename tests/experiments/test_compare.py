@@ -12,7 +12,12 @@ from arm_jax.workdir import read_json, write_json
 from configs import common, npz
 from experiments import cli
 from experiments.compare import compare, plan, run_folder
-from experiments.compare_report import Curves, alone_table, difference
+from experiments.compare_report import (
+    Curves,
+    alone_table,
+    difference,
+    variants_table,
+)
 from experiments.valuate import summary_table, valuate
 
 
@@ -36,6 +41,8 @@ def finished(npz_file, tmp_path_factory):
 def test_what_a_comparison_leaves(finished):
     results, workdir = finished
     assert list(results) == ["joint", "uniform"]
+    # What the data are like is not told again by every run.
+    assert not results["joint"]["interactions"]
     lines = (workdir / "results.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     assert [(r["label"], r["seed"]) for r in records] == [
@@ -165,18 +172,57 @@ def test_paired_difference_by_hand():
 
 
 def test_distance_from_being_trained_alone_by_hand():
-    def found(*accuracies):
-        return {
-            "modalities": ["loud"],
-            "runs": [
-                {"test": {"last": {"accuracy_loud": a}}} for a in accuracies
-            ],
-        }
-
-    results = {"unimodal": found(0.5, 0.6, 0.7), "arm": found(0.51, 0.62, 0.73)}
-    rows = alone_table(results).splitlines()
+    accuracies = {
+        "unimodal": {"accuracy": np.ones(3), "accuracy_loud": [50, 60, 70]},
+        "arm": {"accuracy": np.ones(3), "accuracy_loud": [51, 62, 73]},
+    }
+    accuracies = {
+        label: {key: np.asarray(x) for key, x in found.items()}
+        for label, found in accuracies.items()
+    }
+    rows = alone_table(accuracies).splitlines()
     assert len(rows) == 3
+    assert rows[0].split() == ["|", "method", "|", "loud", "|"]
     assert rows[-1].split("|")[1:3] == [" arm    ", " +2.0 [-0.5, +4.5] "]
+
+
+def test_variants_by_hand():
+    variants = ["b", "b", "a", "a"]
+    found = {
+        "accuracy": np.array([90.0, 80.0, 60.0, 70.0]),
+        # Each is the better one in one variant, on average.
+        "accuracy_loud": np.array([50.0, 90.0, 10.0, 10.0]),
+        "accuracy_quiet": np.array([60.0, 60.0, 40.0, 50.0]),
+    }
+    table = variants_table({"joint": found}, variants).splitlines()
+    cells = [cell.strip() for cell in table[-1].split("|")[1:-1]]
+    assert table[0].split() == ["|", "method", "|", "b", "|", "a", "|"]
+    assert cells == ["joint", "85.0 (70.0)", "65.0 (45.0)"]
+
+
+def test_a_report_on_validation_leaves_the_test_split_out(npz_file, tmp_path):
+    config = small_config(npz_file)
+    config["split"] = "validation"
+    config["runs"] = {"joint": config["runs"]["joint"]}
+    config["groups"] = [("Options", ("joint",))]
+    config["variants"] = {"one": {"seed": 1}, "two": {"seed": 2}}
+    compare(config, tmp_path, progress=False)
+    table = (tmp_path / "table.md").read_text()
+    assert "Validation split (50 examples), mean +- sd over 4 runs" in table
+    assert "selected" not in table
+    file = tmp_path / "runs" / "joint" / "two" / "metrics.jsonl"
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    last = [r for r in records if r["split"] == "validation"][-2:]
+    mean = 100 * np.mean([r["accuracy"] for r in last])
+    _, by_variant = table.split("By variant")
+    assert f"| {mean:.1f} (" in by_variant
+    assert (tmp_path / "figures/options_variants.png").stat().st_size > 0
+
+
+def test_unknown_split(npz_file):
+    config = small_config(npz_file) | {"split": "train"}
+    with pytest.raises(InputError, match="config split must be one of test"):
+        plan(config)
 
 
 def test_values_of_a_finished_run(finished):
