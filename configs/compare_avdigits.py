@@ -6,9 +6,10 @@
 The argument is the protocol: speaker (default; tests on a speaker that was
 never heard) or official. `--only=joint,arm` does a part.
 
-All of it took 33 minutes on two cores that did other work too. Fused, last
-epoch, on the new speaker: joint 93.5 +- 0.9, uniform 94.9 +- 0.8, pmr 95.8 +-
-0.8, mla 95.5 +- 0.6, arm 95.2 +- 0.6; the rest is in docs/comparison.md.
+The ten methods take 4 minutes on two cores, ARM without its parts and with
+other weights as long again. Fused, last epoch, on the new speaker: joint 93.9
++- 0.8, uniform 94.8 +- 0.6, mla 95.3 +- 0.5, arm 95.3 +- 0.7; the rest is in
+docs/comparison.md.
 """
 
 from ml_collections import ConfigDict

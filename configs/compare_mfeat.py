@@ -5,9 +5,9 @@
 
 `--only=joint,arm` does a part. The released code of ARM is for two modalities.
 
-The methods take about 8 minutes on two cores. Fused, last epoch: joint 98.2
-+- 0.1, uniform 98.5 +- 0.2, mla 98.9 +- 0.1, arm 98.6 +- 0.1; all of it is in
-docs/comparison.md.
+About 15 minutes on two cores that did other work too. Fused, last epoch: joint
+98.3 +- 0.2, uniform 98.5 +- 0.2, mla 98.9 +- 0.2, arm 98.6 +- 0.1; all of it is
+in docs/comparison.md.
 """
 
 from ml_collections import ConfigDict

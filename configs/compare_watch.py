@@ -5,9 +5,9 @@
 
 `--only=joint,arm` does a part.
 
-About 12 minutes on two cores. Fused, last epoch: joint 80.3 +- 1.1, uniform
-79.7 +- 1.1, arm 81.1 +- 0.8; gyroscope alone 36.2, 66.3 and 67.2. All of it is
-in docs/comparison.md.
+About 8 minutes on two cores that did other work too. Fused, last epoch: joint
+79.9 +- 0.8, uniform 79.3 +- 1.1, arm 80.7 +- 0.8; gyroscope alone 39.2, 64.0
+and 66.8. All of it is in docs/comparison.md.
 """
 
 from ml_collections import ConfigDict

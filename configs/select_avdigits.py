@@ -14,6 +14,10 @@ plays the test speaker. How speech is normalised and encoded was chosen for
         --config.training.model.windows.audio="(16, 1)"
 
 and so on, 16 parts being the whole recording.
+
+All methods, parts and options of ARM: 45 minutes on two cores that did other
+work too. Fused, over all speakers and seeds: joint 96.9 +- 1.3, uniform 97.8 +-
+0.8, arm 98.1 +- 0.6; the rest is in docs/comparison.md.
 """
 
 from typing import Any
