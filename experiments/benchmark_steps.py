@@ -2,10 +2,12 @@
 
     python -m experiments.benchmark_steps --config=configs/avdigits.py
 
-Model, batch and data are those of the config, its method does not matter. The
+Model, batch and data are those of the config, its method does not matter;
+methods that are not defined for its number of modalities are left out. The
 methods take turns, so that all see the same machine; a time is the least of
 several rounds. A method that takes several optimiser turns a batch (mla) has
-them all in its time.
+them all in its time. `--methods=joint,arm` times a part, or a method of your
+own by its dotted path; the first one is what the others are compared with.
 """
 
 import itertools
@@ -15,15 +17,31 @@ from typing import Any
 
 import jax
 import numpy as np
+from absl import flags
 
-from arm_jax import loop, parallel
+from arm_jax import data, loop, methods, parallel
 from arm_jax.config import Config, from_mapping
 from configs import common
 from experiments import cli
 from experiments.report import markdown_table
 
+_METHODS = flags.DEFINE_list(
+    "methods", None, "Methods to time; those of the comparisons if not given."
+)
 _BATCHES, _ROUNDS = 20, 15
-_BASELINE = common.METHODS[0]
+
+
+def defined_methods(config: Mapping[str, Any]) -> list[str]:
+    """Returns the compared methods that allow the data's modalities."""
+    modalities = len(
+        data.load(config["data"]["name"], config["data"]["options"]).shapes
+    )
+    return [
+        name
+        for name in common.METHODS
+        if modalities
+        in (methods.create(name, {}).modality_counts or (modalities,))
+    ]
 
 
 def step_seconds(
@@ -76,7 +94,7 @@ def _rounds(
 
 def steps_table(seconds: Mapping[str, Mapping[int, float]]) -> str:
     """One row a method: milliseconds, and ratios to the first and one seed."""
-    baseline = seconds[_BASELINE]
+    name_of_first, baseline = next(iter(seconds.items()))
     one, many = baseline
     rows = [
         [
@@ -90,8 +108,8 @@ def steps_table(seconds: Mapping[str, Mapping[int, float]]) -> str:
         for name, times in seconds.items()
     ]
     header = [
-        "method", "ms/step", f"/ {_BASELINE}", f"ms/step, {many} seeds",
-        f"/ {_BASELINE}", f"{many} seeds / {one}",
+        "method", "ms/step", f"/ {name_of_first}", f"ms/step, {many} seeds",
+        f"/ {name_of_first}", f"{many} seeds / {one}",
     ]  # fmt: skip
     return markdown_table(header, rows)
 
@@ -99,7 +117,9 @@ def steps_table(seconds: Mapping[str, Mapping[int, float]]) -> str:
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    seconds = step_seconds(cli.config(), common.METHODS, (1, 5))
+    config = cli.config()
+    names = _METHODS.value or defined_methods(config)
+    seconds = step_seconds(config, names, (1, 5))
     print(steps_table(seconds))
     return 0
 
