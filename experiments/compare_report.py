@@ -38,9 +38,37 @@ def write(
     On "validation" the test split has no part in them.
     """
     first = next(iter(results.values()))
+    lines = [
+        f"# Methods on {first['dataset']}",
+        "",
+        _introduction(split, first),
+    ]
+    told: set[str] = set()
+    for group, labels in groups:
+        done = [label for label in labels if label in results]
+        # A row that stands above compares nothing by itself.
+        if not done or (len(done) == 1 and told.issuperset(done)):
+            continue
+        told.update(done)
+        lines += _section(
+            folder,
+            split,
+            group,
+            {label: results[label] for label in done},
+            {label: curves[label] for label in done},
+        )
+    (folder / "table.md").write_text("\n".join(lines))
+
+
+def _introduction(split: str, first: Mapping[str, Any]) -> str:
+    """What the tables are on, and what their columns are."""
+    examples = f"{first['examples'][split]} examples"
+    count = len(set(_variants_of(first)))
+    if count > 1:
+        examples += f" in the first of {count} variants"
     about = (
-        f"{split.capitalize()} split ({first['examples'][split]} examples), "
-        f"mean +- sd over {len(first['runs'])} runs, accuracies in %"
+        f"{split.capitalize()} split ({examples}), mean +- sd over "
+        f"{len(first['runs'])} runs, accuracies in %"
     )
     if split == "test":
         about += (
@@ -50,58 +78,55 @@ def write(
         )
     else:
         about += " at the last epoch. The test split has no part in this."
-    lines = [
-        f"# Methods on {first['dataset']}",
-        "",
+    return (
         f"{about} The difference is that of the fused accuracy to the first "
-        "row, paired by run, with its 95 % interval (Student's t).",
-    ]
-    told: set[str] = set()
-    for group, labels in groups:
-        done = [label for label in labels if label in results]
-        # A row that stands above compares nothing by itself.
-        if not done or (len(done) == 1 and told.issuperset(done)):
-            continue
-        told.update(done)
-        chosen = {label: results[label] for label in done}
-        shown = {label: curves[label] for label in done}
-        if split == "test":
-            accuracies = {k: _tested(found) for k, found in chosen.items()}
-            scores = table(chosen)
-        else:
-            modalities = first["modalities"]
-            accuracies = {
-                k: _validated(curve, modalities) for k, curve in shown.items()
-            }
-            scores = accuracy_table(accuracies)
-        lines += ["", f"## {group}", "", scores, ""]
-        if _ALONE in chosen:
-            lines += [
-                "Each modality alone, less what it reaches when it is trained "
-                "alone (paired, 95 % interval):",
-                "",
-                alone_table(accuracies),
-                "",
-            ]
-        variants = [run["variant"] for run in first["runs"]]
-        if len(set(variants)) > 1:
-            lines += [
-                "By variant, fused and (in parentheses) the best modality "
-                "alone:",
-                "",
-                variants_table(accuracies, variants),
-                "",
-            ]
-            file = f"{_slug(group)}_variants.png"
-            _variants(folder / "figures" / file, accuracies, variants)
-            lines += [
-                "![Fused accuracy, and what it is above the best modality "
-                f"alone, by variant](figures/{file})",
-                "",
-            ]
-        for name, caption in _figures(folder, group, shown, first):
-            lines += [f"![{caption}](figures/{name})", ""]
-    (folder / "table.md").write_text("\n".join(lines))
+        "row, paired by run, with its 95 % interval (Student's t)."
+    )
+
+
+def _section(
+    folder: Path,
+    split: str,
+    group: str,
+    results: Results,
+    curves: Mapping[str, "Curves"],
+) -> list[str]:
+    """The lines of one group's tables and figures, which it draws."""
+    first = next(iter(results.values()))
+    if split == "test":
+        accuracies = {k: _tested(found) for k, found in results.items()}
+        scores = table(results)
+    else:
+        accuracies = {
+            k: _validated(curve, first["modalities"])
+            for k, curve in curves.items()
+        }
+        scores = accuracy_table(accuracies)
+    lines = ["", f"## {group}", "", scores, ""]
+    if _ALONE in results:
+        lines += [
+            "Each modality alone, less what it reaches when it is trained "
+            "alone (paired, 95 % interval):",
+            "",
+            alone_table(accuracies),
+            "",
+        ]
+    variants = _variants_of(first)
+    if len(set(variants)) > 1:
+        file = f"{_slug(group)}_variants.png"
+        _draw_variants(folder / "figures" / file, accuracies, variants)
+        lines += [
+            "By variant, fused and (in parentheses) the best modality alone:",
+            "",
+            variants_table(accuracies, variants),
+            "",
+            "![Fused accuracy, and what it is above the best modality alone, "
+            f"by variant](figures/{file})",
+            "",
+        ]
+    for name, caption in _figures(folder, group, curves, first):
+        lines += [f"![{caption}](figures/{name})", ""]
+    return lines
 
 
 def table(results: Results) -> str:
@@ -175,6 +200,11 @@ def variants_table(accuracies: Accuracies, variants: Sequence[str]) -> str:
         ]
         rows.append([label, *cells])
     return markdown_table(["method", *names], rows)
+
+
+def _variants_of(found: Mapping[str, Any]) -> list[str]:
+    """The variant of each run."""
+    return [run["variant"] for run in found["runs"]]
 
 
 def _tested(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -338,7 +368,7 @@ def _slug(group: str) -> str:
     return group.replace(" ", "_").lower()
 
 
-def _variants(
+def _draw_variants(
     path: Path, accuracies: Accuracies, variants: Sequence[str]
 ) -> None:
     """Means and deviations over seeds, methods side by side."""

@@ -208,7 +208,8 @@ def test_a_report_on_validation_leaves_the_test_split_out(npz_file, tmp_path):
     config["variants"] = {"one": {"seed": 1}, "two": {"seed": 2}}
     compare(config, tmp_path, progress=False)
     table = (tmp_path / "table.md").read_text()
-    assert "Validation split (50 examples), mean +- sd over 4 runs" in table
+    assert "Validation split (50 examples in the first of 2 variants)" in table
+    assert "mean +- sd over 4 runs" in table
     assert "selected" not in table
     file = tmp_path / "runs" / "joint" / "two" / "metrics.jsonl"
     records = [json.loads(line) for line in file.read_text().splitlines()]
