@@ -1,5 +1,7 @@
 """Errors that a person can act on."""
 
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """Something the user gave is wrong; the message names it and its value.
@@ -11,3 +13,17 @@ class InputError(ValueError):
 
 class TrainingError(RuntimeError):
     """Training cannot go on, for example because the loss is not finite."""
+
+
+def check_choice(what: str, value: str, known: Iterable[str]) -> None:
+    """Raises InputError unless the option `what` is one of `known`."""
+    if value not in known:
+        raise InputError(
+            f"{what} must be one of {', '.join(known)}, got '{value}'"
+        )
+
+
+def check_known(what: str, value: str, known: Iterable[str]) -> None:
+    """Raises InputError for a name, `what` it is of, that is not in `known`."""
+    if value not in known:
+        raise InputError(f"{what} '{value}'; known: {', '.join(known)}")

@@ -256,7 +256,7 @@ def check_method(config: Config, method: Method, modalities: int) -> None:
         no shorter than the training.
     """
     name = config.method.name
-    if method.modality_counts and modalities not in method.modality_counts:
+    if not method.allows(modalities):
         allowed = " or ".join(map(str, method.modality_counts))
         raise InputError(
             f"method '{name}' is defined for {allowed} modalities; "

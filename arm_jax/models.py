@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from arm_jax.config import ModelConfig
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, check_known
 
 Params = Any
 Features = dict[str, jax.Array]
@@ -42,15 +42,15 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Features `[batch, features]` of inputs `[batch, ...]`."""
-        # The axis of windows, which share their masks.
-        shared = () if self.window is None else (1,)
         if self.window is not None:
+            shared: tuple[int, ...] = (1,)  # windows share dropout masks
             length, stride = self.window
             starts = range(0, x.shape[1] - length + 1, stride)
             # Slices, which XLA copies faster than it gathers.
             x = jnp.stack([x[:, at : at + length] for at in starts], axis=1)
             x = x.reshape(*x.shape[:2], -1)
         else:
+            shared = ()
             x = x.reshape(x.shape[0], -1)
         for width in self.hidden:
             x = nn.gelu(nn.Dense(width)(x))
@@ -201,10 +201,7 @@ def create_model(
         ("fusion", fusion, FUSIONS),
         ("model.absent", config.absent, ABSENT),
     ):
-        if value not in known:
-            raise InputError(
-                f"unknown {name} '{value}'; known: {', '.join(known)}"
-            )
+        check_known(f"unknown {name}", value, known)
     if fusion == "shared" and config.head:
         raise InputError(
             f"config model.head is {tuple(config.head)}; the head that the "

@@ -21,6 +21,6 @@ def get_config() -> ConfigDict:
         mosi.get_config(),
         seeds=3,
         without=("arm_released",),
-        variants={f"fold_{k}": {"fold": k} for k in range(5)},
+        variants=mosi.FOLDS,
         arm=mosi.ARM,
     )

@@ -19,6 +19,9 @@ from configs import common
 # all three and a joint loss weakens the other two.
 ARM = {"replay": 0.0, "unimodal": 16.0}
 
+# A result on this set is pooled over its folds.
+FOLDS = {f"fold_{k}": {"fold": k} for k in range(5)}
+
 
 def get_config(method: str = "joint") -> ConfigDict:
     """Returns the config of one run on one fold of `mosi`."""

@@ -23,7 +23,7 @@ def get_config() -> ConfigDict:
     config = common.comparison(
         mosi.get_config(),
         seeds=3,
-        variants={f"fold_{k}": {"fold": k} for k in range(5)},
+        variants=mosi.FOLDS,
     )
     config.split = "validation"
     options = {

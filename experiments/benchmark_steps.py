@@ -39,8 +39,7 @@ def defined_methods(config: Mapping[str, Any]) -> list[str]:
     return [
         name
         for name in common.METHODS
-        if modalities
-        in (methods.create(name, {}).modality_counts or (modalities,))
+        if methods.create(name, {}).allows(modalities)
     ]
 
 

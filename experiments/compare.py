@@ -17,7 +17,7 @@ from absl import flags
 
 from arm_jax import data, loop, methods
 from arm_jax.config import Config, from_mapping
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, check_choice
 from arm_jax.workdir import (
     JsonLines,
     open_workdir,
@@ -48,11 +48,7 @@ def plan(
     Raises:
       InputError: a group names a run that there is not, or an unknown split.
     """
-    if config["split"] not in compare_report.SPLITS:
-        raise InputError(
-            f"config split must be one of {', '.join(compare_report.SPLITS)}, "
-            f"got '{config['split']}'"
-        )
+    check_choice("config split", config["split"], compare_report.SPLITS)
     training = config["training"]
     data = training["data"]
     runs = {

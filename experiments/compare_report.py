@@ -16,6 +16,7 @@ from experiments.report import (
     mean_and_sd,
     percent,
 )
+from experiments.train import accuracy_keys
 
 Results = Mapping[str, Mapping[str, Any]]
 # Accuracies in % of each run, by label and key of the scores.
@@ -98,8 +99,7 @@ def _section(
         scores = table(results)
     else:
         accuracies = {
-            k: _validated(curve, first["modalities"])
-            for k, curve in curves.items()
+            k: _validated(curves[k], found) for k, found in results.items()
         }
         scores = accuracy_table(accuracies)
     lines = ["", f"## {group}", "", scores, ""]
@@ -208,21 +208,16 @@ def _variants_of(found: Mapping[str, Any]) -> list[str]:
 
 
 def _tested(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    keys = _keys(found["modalities"])
-    return {key: percent(found, key) for key in keys}
+    return {key: percent(found, key) for key in accuracy_keys(found).values()}
 
 
 def _validated(
-    curves: "Curves", modalities: Sequence[str]
+    curves: "Curves", found: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     return {
         key: 100 * curves.get("validation", key)[1][-1]
-        for key in _keys(modalities)
+        for key in accuracy_keys(found).values()
     }
-
-
-def _keys(modalities: Sequence[str]) -> list[str]:
-    return ["accuracy", *(f"accuracy_{m}" for m in modalities)]
 
 
 def _modalities(found: Mapping[str, np.ndarray]) -> list[str]:
@@ -321,9 +316,7 @@ def _figures(
         with figure(path / file, figsize=(6.8, 3.8)) as (_, axis):
             _bands(axis, curves, of)
             axis.set(xlabel="epoch", ylabel=ylabel)
-            axis.legend(
-                fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5)
-            )
+            _legend(axis)
         made.append((file, caption))
 
     dominant = _dominant(curves, modalities)
@@ -368,6 +361,11 @@ def _slug(group: str) -> str:
     return group.replace(" ", "_").lower()
 
 
+def _legend(axis: Any) -> None:
+    """To the right of the axes: there may be ten methods."""
+    axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
 def _draw_variants(
     path: Path, accuracies: Accuracies, variants: Sequence[str]
 ) -> None:
@@ -397,7 +395,7 @@ def _draw_variants(
         axes[0].set_ylabel("fused accuracy (%)")
         axes[1].set_ylabel("less the best modality alone (points)")
         axes[1].axhline(0, color="0.6", linewidth=0.8)
-        axes[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        _legend(axes[1])
 
 
 def _bands(axis: Any, curves: Mapping[str, Curves], of: Any) -> None:
@@ -458,7 +456,7 @@ def _balanced_loss(path: Path, curves: Mapping[str, Curves]) -> bool:
             )
             lines[0].set_label(label)
         axis.set(xlabel="epoch", ylabel="balanced loss, training (nats)")
-        axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        _legend(axis)
     return True
 
 
@@ -478,6 +476,4 @@ def _bridge(
             _bands(axis, curves, lambda c, n=name: c.get("validation", n))
             axis.set(xlabel="epoch", title=titles[term])
         axes[0].set_ylabel("information about the label (bits)")
-        axes[-1].legend(
-            fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5)
-        )
+        _legend(axes[-1])

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from arm_jax import data
 from arm_jax.config import from_mapping
 from arm_jax.data import Dataset, Split
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, check_choice
 from arm_jax.workdir import open_workdir, read_json, to_json, write_json
 from bounds import decisions, discretize, samples
 from bounds.quantify import (
@@ -110,11 +110,7 @@ class Config:
             ("symbols.kind", self.symbols.kind, DISCRETIZERS),
             ("knowledge", self.knowledge, KNOWLEDGE),
         ):
-            if value not in known:
-                raise InputError(
-                    f"config {path} must be one of {', '.join(known)}, got "
-                    f"'{value}'"
-                )
+            check_choice(f"config {path}", value, known)
         for path, number, least in (
             ("budget", self.budget, 0),
             ("symbols.number", self.symbols.number, 0),

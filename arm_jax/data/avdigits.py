@@ -29,7 +29,7 @@ from arm_jax.data.dataset import (
     standardized,
 )
 from arm_jax.data.logmel import BANDS, PARTS, log_mel
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, check_known
 
 PROTOCOLS = ("official", "speaker")
 # Axes of the spectrograms, [example, part, band], that are centred.
@@ -155,11 +155,7 @@ def load(
         ("protocol", protocol, PROTOCOLS),
         ("normalize", normalize, _NORMALIZE),
     ):
-        if value not in known:
-            raise InputError(
-                f"avdigits: unknown {name} '{value}'; known: "
-                + ", ".join(known)
-            )
+        check_known(f"avdigits: unknown {name}", value, known)
     builder = prepared.prepare(
         AvDigits,
         data_dir,

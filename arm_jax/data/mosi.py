@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 
 from arm_jax.data import packed, prepared
 from arm_jax.data.dataset import Dataset, checked, standardized
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, check_known
 
 FOLDS = 5
 PROTOCOLS = ("test_folds", "source_leaky")
@@ -129,11 +129,7 @@ def load(
     Raises:
       InputError: unknown protocol or fold, or a missing or inconsistent file.
     """
-    if protocol not in PROTOCOLS:
-        raise InputError(
-            f"mosi: unknown protocol '{protocol}'; known: "
-            + ", ".join(PROTOCOLS)
-        )
+    check_known("mosi: unknown protocol", protocol, PROTOCOLS)
     if fold not in range(FOLDS):
         raise InputError(f"mosi: fold must be 0 to {FOLDS - 1}, got {fold}")
     source = packed.find("mosi", path, _HINT)

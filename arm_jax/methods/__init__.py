@@ -177,6 +177,10 @@ class Method(NamedTuple):
     warmup: int = 0
     replay: float = 0.0
 
+    def allows(self, modalities: int) -> bool:
+        """Whether the definition covers this number of modalities."""
+        return not self.modality_counts or modalities in self.modality_counts
+
 
 def names() -> list[str]:
     """Returns the names of the methods that come with the project."""

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, check_choice
 from arm_jax.methods import (
     Batch,
     Context,
@@ -92,11 +92,7 @@ def method(
         ("form", form, FORMS),
         ("fusion", fusion, FUSIONS),
     ):
-        if value not in known:
-            raise InputError(
-                f"method 'arm': {name} must be one of {', '.join(known)}, "
-                f"got '{value}'"
-            )
+        check_choice(f"method 'arm': {name}", value, known)
     if not temperature > 0:
         raise InputError(
             f"method 'arm': temperature must be above 0, got {temperature}"

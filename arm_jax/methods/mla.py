@@ -28,7 +28,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, check_choice
 from arm_jax.methods import (
     Batch,
     Context,
@@ -65,11 +65,7 @@ def method(
         raise InputError(
             f"method 'mla': damping must be above 0, got {damping}"
         )
-    if weights not in WEIGHTS:
-        raise InputError(
-            f"method 'mla': weights must be one of {', '.join(WEIGHTS)}, "
-            f"got '{weights}'"
-        )
+    check_choice("method 'mla': weights", weights, WEIGHTS)
     result = Method(
         _loss,
         fusion="shared",

@@ -77,34 +77,32 @@ def _modulate(
     encoders = sorted(k for k in gradients if k.startswith("encoders_"))
     names = [encoder.removeprefix("encoders_") for encoder in encoders]
     scores = jnp.stack([metrics[f"score_{name}"] for name in names])
-    factors = dict(zip(encoders, coefficients(scores, alpha), strict=True))
+    originals = {encoder: gradients[encoder] for encoder in encoders}
     modulated = {
         # Kernels have two axes or more, biases one.
         encoder: jax.tree.map(
-            lambda g, k=factors[encoder]: k * g if g.ndim > 1 else g,
-            gradients[encoder],
+            lambda g, k=k: k * g if g.ndim > 1 else g, originals[encoder]
         )
-        for encoder in encoders
+        for k, encoder in zip(
+            coefficients(scores, alpha), encoders, strict=True
+        )
     }
     if ge:
-        originals = {encoder: gradients[encoder] for encoder in encoders}
-        modulated = _noisy(modulated, originals, key)
+        modulated = jax.tree.map(jnp.add, modulated, _noise(originals, key))
     return {**gradients, **modulated}, memory
 
 
-def _noisy(modulated: Any, gradients: Any, key: jax.Array) -> Any:
-    """Adds noise to kernels, with the deviation of their gradients."""
-    originals, tree = jax.tree.flatten(gradients)
-    sizes = [g.size if g.ndim > 1 else 0 for g in originals]
+def _noise(gradients: Any, key: jax.Array) -> Any:
+    """Noise for kernels, with the deviation of their gradients, 0 elsewhere."""
+    leaves, tree = jax.tree.flatten(gradients)
+    sizes = [g.size if g.ndim > 1 else 0 for g in leaves]
     # One draw for all kernels: random bits cost more in many small pieces.
-    noise = jnp.split(_normal(key, sum(sizes)), np.cumsum(sizes)[:-1])
+    draws = jnp.split(_normal(key, sum(sizes)), np.cumsum(sizes)[:-1])
     return jax.tree.unflatten(
         tree,
         [
-            x + g.std() * e.reshape(g.shape) if g.ndim > 1 else x
-            for x, g, e in zip(
-                jax.tree.leaves(modulated), originals, noise, strict=True
-            )
+            g.std() * e.reshape(g.shape) if g.ndim > 1 else jnp.zeros_like(g)
+            for g, e in zip(leaves, draws, strict=True)
         ],
     )
 
