@@ -120,22 +120,24 @@ class FusionModel(nn.Module):
         mask: jax.Array,
         means: Mapping[str, jax.Array],
     ) -> jax.Array:
-        """Logits `[batch, classes]` from the modalities that `mask` keeps."""
-        terms = []
+        """Logits `[batch, classes]`: terms of the modalities, times `mask`.
+
+        The layer that makes the terms is linear, so that the mask may scale
+        what it makes instead of what it is given. Under vmap over masks it
+        then multiplies once, and each subset is a sum.
+        """
+        shared = self.fusion == "shared"
+        total = 0.0
         for m, name in enumerate(self.modalities):
-            kept = mask[..., m, None]
-            if self.fusion == "shared":
-                terms.append(kept * self.classifier(features[name]))
-                continue
-            x = features[name] * kept
-            if self.config.absent != "zero":
+            layer = self.classifier if shared else self.classifiers[name]
+            factor = mask[..., m, None]
+            total += factor * layer(features[name])
+            # Without its features a modality has no say through its bias,
+            # unless something stands in for them.
+            if not shared and self.config.absent != "zero":
                 fill = means if self.config.absent == "mean" else self.tokens
-                x += fill[name] * (1 - kept)
-                kept = jnp.ones_like(kept)
-            # Without its features a modality has no say through its bias.
-            terms.append(self.classifiers[name](x) * kept)
-        total = sum(terms)
-        if self.fusion == "shared":
+                total += (factor == 0) * layer(fill[name])
+        if shared:
             return total / jnp.maximum(mask.sum(-1, keepdims=True), 1)
         for layer in self.head_layers:
             total = layer(nn.gelu(total))
@@ -160,9 +162,10 @@ class Model(NamedTuple):
         `[batch, width]` of each modality by name. With a key, dropout is on.
       head: `head(params, features, mask, means) -> logits`: `[batch, classes]`
         from the modalities whose entry of `mask`, `[modalities]` or
-        `[batch, modalities]`, is 1. vmap over masks evaluates all subsets on
-        features computed once. `means` `[width]` by modality stand in for the
-        absent ones if the model is configured so.
+        `[batch, modalities]`, is not 0; one that is not 1 either scales what
+        the modality adds to the first layer's outputs. vmap over masks
+        evaluates all subsets on features computed once. `means` `[width]` by
+        modality stand in for the absent ones if the model is configured so.
     """
 
     modalities: tuple[str, ...]

@@ -6,7 +6,8 @@ follows is a reconstruction of its description, in which the joint contribution
 phi_MI and each modality's conditional contribution phi_CMI (arm_jax.valuation)
 drive three parts, each of which can be switched off:
 
-1. dynamic fusion: features are weighted by what the modalities contribute;
+1. dynamic fusion: the modalities' terms in the head are weighted by what they
+   contribute;
 2. a balanced min-max loss: shrink the differences of phi_CMI, raise phi_MI;
 3. dynamic re-sampling: replay the sample with its weakest modality only.
 """
@@ -71,8 +72,9 @@ def method(
       form: "loose" differentiates phi_CMI as it stands, which also rewards a
         worse prediction from the other modalities; "strict" lets the gap of a
         modality reach that modality's encoder and the head only.
-      fusion: weights of the features in the head, softmax of contribution /
-        temperature over the modalities present, times their number: "running"
+      fusion: weights of the modalities' terms in the head, softmax of
+        contribution / temperature over those present, times their number:
+        "running"
         takes the running mean of phi_CMI in training, "sample" each sample's
         expected phi_CMI under the model's own prediction, which needs no
         label; "none" weighs all alike.
@@ -209,11 +211,7 @@ def _fuse(
     # Contributions weigh the prediction; it does not learn to move them.
     contributions = jax.lax.stop_gradient(contributions)
     weights = fusion_weights(contributions, mask, temperature)
-    weighted = {
-        name: x * weights[..., m, None]
-        for m, (name, x) in enumerate(features.items())
-    }
-    return head(weighted, mask)
+    return head(features, weights)
 
 
 def _begin_epoch(

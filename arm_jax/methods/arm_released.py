@@ -30,7 +30,7 @@ Departure: predictions never see labels here, so they use running averages of
 the two scores in training. Encoders and data are the project's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -163,10 +163,17 @@ def _scales(found: jax.Array, bound: float) -> jax.Array:
     return jnp.stack([ratio, 1 / ratio])
 
 
-def _classify(own: Any, features: Any, scales: jax.Array) -> jax.Array:
-    x, y = features
-    scaled = jnp.concatenate([scales[0] * x, scales[1] * y], axis=-1)
-    return _linear(own["classifier"], _linear(own["head"], scaled))
+def _classify(
+    own: Any, features: Iterable[jax.Array], factors: Iterable[jax.Array]
+) -> jax.Array:
+    # classifier(Linear(factors * features)). Both are linear, so that the
+    # factors may come last: those of all subsets then share the products.
+    classifier = own["classifier"]
+    logits = _linear(classifier, own["head"]["bias"])
+    kernels = jnp.split(own["head"]["kernel"], 2)
+    for x, kernel, factor in zip(features, kernels, factors, strict=True):
+        logits += factor * (x @ kernel @ classifier["kernel"])
+    return logits
 
 
 def _fuse(
@@ -179,8 +186,9 @@ def _fuse(
 ) -> jax.Array:
     # The model's own head has no part in this method and is not trained.
     del head
-    kept = [f * mask[..., m, None] for m, f in enumerate(features.values())]
-    return _classify(own, kept, _scales(memory["scores"], bound))
+    scales = _scales(memory["scores"], bound)
+    factors = [scale * mask[..., m, None] for m, scale in enumerate(scales)]
+    return _classify(own, features.values(), factors)
 
 
 def _init(context: Context) -> Memory:

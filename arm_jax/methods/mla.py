@@ -36,9 +36,8 @@ from arm_jax.methods import (
     Memory,
     Method,
     Metrics,
-    terms,
 )
-from arm_jax.valuation import Head
+from arm_jax.valuation import Head, at_label
 
 WEIGHTS = ("entropy", "average")
 
@@ -119,7 +118,12 @@ def _init(context: Context) -> Memory:
 
 
 def _loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
-    alone = terms.unimodal_cross_entropies(forward.log_probs(), batch)
     features = list(forward.features.values())[forward.turn]
+    # The one subset that this turn is about, and no others.
+    logits = forward.head(
+        forward.features, jnp.eye(len(forward.features))[forward.turn]
+    )
+    each = -at_label(jax.nn.log_softmax(logits), batch["label"])
+    value = (each * batch["mask"][:, forward.turn]).mean()
     mean = jax.lax.stop_gradient(features).mean(axis=0)
-    return alone[forward.turn], {"mean_feature": mean}
+    return value, {"mean_feature": mean}

@@ -78,6 +78,23 @@ def test_head_is_additive_over_modalities(model, inputs):
     np.testing.assert_allclose(parts, head([1.0, 1, 1]), atol=1e-5)
 
 
+@pytest.mark.parametrize("absent", ["zero", "mean"])
+def test_a_mask_scales_what_modalities_add(inputs, absent):
+    model = create_model(ModelConfig(absent=absent), SHAPES, 4)
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, inputs, None)
+    means = {name: f.mean(0) for name, f in features.items()}
+    layer = lambda name, x: (
+        x @ params[f"classifiers_{name}"]["kernel"]
+        + params[f"classifiers_{name}"]["bias"]
+    )
+    expected = 1.5 * layer("a", features["a"]) + 0.5 * layer("c", features["c"])
+    if absent == "mean":
+        expected += layer("b", means["b"])
+    found = model.head(params, features, jnp.array([1.5, 0, 0.5]), means)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_dropout_only_with_a_key(inputs):
     config = ModelConfig(dropout=0.5)
     model = create_model(config, SHAPES, 4)
