@@ -21,6 +21,8 @@ class Checkpoints:
     """The folder `checkpoints` of a workdir; close it, or use it in a with."""
 
     def __init__(self, workdir: Path) -> None:
+        # Orbax refuses relative paths, on reading as if there were damage.
+        workdir = workdir.absolute()
         self._directory = workdir / "checkpoints"
         self._damaged = workdir / "checkpoints_damaged"
         self._checkpointer = self._open()
@@ -89,7 +91,8 @@ class Checkpoints:
                 "checkpoint %s cannot be read (%s: %s)",
                 self._directory / str(step),
                 type(error).__name__,
-                str(error).splitlines()[0] if str(error) else "",
+                # Some go on for pages in a single line.
+                str(error).partition("\n")[0][:200],
             )
             return None
 

@@ -127,7 +127,7 @@ class FusionModel(nn.Module):
         then multiplies once, and each subset is a sum.
         """
         shared = self.fusion == "shared"
-        total = 0.0
+        total: Any = 0.0
         for m, name in enumerate(self.modalities):
             layer = self.classifier if shared else self.classifiers[name]
             factor = mask[..., m, None]

@@ -24,7 +24,7 @@ def get_config(method: str = "joint") -> ConfigDict:
     config.data = ConfigDict(
         {
             "name": "avdigits",
-            "batch_size": 128,
+            "batch_size": 32,
             "options": {
                 "protocol": "speaker",
                 "held_out": -1,

@@ -20,6 +20,7 @@ def get_config(method: str = "joint") -> ConfigDict:
     config.model.windows = {"accel": (20, 10), "gyro": (20, 10)}
     config.model.dropout = 0.3
     config.data = ConfigDict(
-        {"name": "watch", "batch_size": 64, "options": {"data_dir": ""}}
+        # Chosen on validation against 64 (docs/comparison.md).
+        {"name": "watch", "batch_size": 32, "options": {"data_dir": ""}}
     )
     return config

@@ -166,6 +166,16 @@ def test_damaged_checkpoint_falls_back(whole, run, tmp_path, caplog):
     assert "27 cannot be read" in caplog.text
 
 
+def test_a_relative_workdir(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    workdir = Path("here")
+    workdir.mkdir()
+    loop.train(run, workdir, progress=False)
+    loop.last_variables(run, workdir)
+    assert (workdir / "checkpoints").is_dir()
+    assert not (workdir / "checkpoints_damaged").exists()
+
+
 def test_nothing_readable_is_an_error_and_nothing_is_lost(run, tmp_path):
     loop.train(run, tmp_path, stop_after=7, progress=False)
     damage(tmp_path / "checkpoints" / "7")
