@@ -45,6 +45,7 @@ class Forward(NamedTuple):
       head: `head(features, mask) -> logits [batch, classes]`, differentiable
         in the features and in the parameters it closes over. `mask` is over
         modalities; those that the batch lacks are absent whatever it says.
+        An entry other than 0 and 1 weighs what the modality adds.
       log_prior: log p(y) in the training split, `[classes]`, nats.
       step: number of steps taken before this one, for schedules.
       memory: of the method, see `Method.init`.
