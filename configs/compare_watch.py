@@ -6,8 +6,8 @@
 `--only=joint,arm` does a part.
 
 About 8 minutes on two cores that did other work too. Fused, last epoch: joint
-79.9 +- 0.8, uniform 79.3 +- 1.1, arm 80.7 +- 0.8; gyroscope alone 39.2, 64.0
-and 66.8. All of it is in docs/comparison.md.
+80.5 +- 1.0, uniform 80.3 +- 0.6, arm 81.4 +- 0.7; gyroscope alone 40.4, 67.0
+and 69.1. All of it is in docs/comparison.md.
 """
 
 from ml_collections import ConfigDict

@@ -5,8 +5,8 @@ r"""How options were chosen on avdigits: without the test speaker.
 
 On the validation speaker all methods are near 99 %, so that nothing can be
 chosen there. Instead each of the four training speakers is held out in turn and
-plays the test speaker. How speech is normalised and encoded was chosen for
-`uniform`, by
+plays the test speaker. How speech is normalised and encoded, and the size of a
+batch, was chosen for `uniform`, by
 
     python -m experiments.compare --config=configs/select_avdigits.py \
         --only=uniform --workdir=runs/select_loudness_whole \
@@ -16,8 +16,8 @@ plays the test speaker. How speech is normalised and encoded was chosen for
 and so on, 16 parts being the whole recording.
 
 All methods, parts and options of ARM: 45 minutes on two cores that did other
-work too. Fused, over all speakers and seeds: joint 96.9 +- 1.3, uniform 97.8 +-
-0.8, arm 98.1 +- 0.6; the rest is in docs/comparison.md.
+work too. Fused, over all speakers and seeds: joint 97.1 +- 1.2, uniform 98.2 +-
+0.6, arm 98.4 +- 0.4; the rest is in docs/comparison.md.
 """
 
 from typing import Any
