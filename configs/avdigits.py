@@ -7,7 +7,7 @@ The argument is the method: joint (default) or arm. The data set's options, such
 as `--config.data.options.protocol=official` and where the files come from, are
 in arm_jax/data/avdigits.py.
 
-Prepares the data on first use (about 10 s), then takes about 10 s on two cores.
+Prepares the data on first use (about 10 s), then takes about 20 s on two cores.
 On validation (one speaker, easy to understand) joint is near 99 % from the
 first epoch on: look at the modalities alone. On the test speaker, fused, last
 epoch, five seeds: joint 94.6 +- 0.5, arm 96.2 +- 1.1.

@@ -5,7 +5,7 @@
 
 `--only=joint,arm` does a part. The released code of ARM is for two modalities.
 
-About 15 minutes on two cores that did other work too. Fused, last epoch: joint
+About 7 minutes on two cores that did other work too. Fused, last epoch: joint
 98.4 +- 0.2, uniform 98.8 +- 0.1, mla 98.9 +- 0.3, arm 98.9 +- 0.3; all of it is
 in docs/comparison.md.
 """

@@ -5,7 +5,7 @@
 
 `--only=joint,arm` does a part. The released code of ARM is for two modalities.
 
-About 20 minutes on two cores that did other work too. Fused, last epoch: joint
+About 12 minutes on two cores that did other work too. Fused, last epoch: joint
 74.6 +- 3.3, uniform 74.1 +- 3.6, arm 72.6 +- 3.6, while text alone has 74.9;
 audio alone 55.3, 58.1 and 60.2. All of it is in docs/comparison.md.
 """

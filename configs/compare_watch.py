@@ -5,7 +5,7 @@
 
 `--only=joint,arm` does a part.
 
-About 8 minutes on two cores that did other work too. Fused, last epoch: joint
+About 6 minutes on two cores that did other work too. Fused, last epoch: joint
 80.5 +- 1.0, uniform 80.3 +- 0.6, arm 81.4 +- 0.7; gyroscope alone 40.4, 67.0
 and 69.1. All of it is in docs/comparison.md.
 """

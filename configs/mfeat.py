@@ -5,7 +5,7 @@
 
 The argument is the method: joint (default) or arm.
 
-About 10 s on two cores. On the 200 validation examples joint is at 98 to 99 %:
+About 20 s on two cores. On the 200 validation examples joint is at 98 to 99 %:
 look at the views alone.
 """
 

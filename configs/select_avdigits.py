@@ -15,7 +15,7 @@ batch, was chosen for `uniform`, by
 
 and so on, 16 parts being the whole recording.
 
-All methods, parts and options of ARM: 45 minutes on two cores that did other
+All methods, parts and options of ARM: 35 minutes on two cores that did other
 work too. Fused, over all speakers and seeds: joint 97.1 +- 1.2, uniform 98.2 +-
 0.6, arm 98.4 +- 0.4; the rest is in docs/comparison.md.
 """
