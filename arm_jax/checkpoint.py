@@ -37,11 +37,15 @@ class Checkpoints:
         """Saves a pytree of replicated arrays under the name `step`."""
         self._checkpointer.save_checkpointables(step, {"run": tree}, force=True)
 
-    def restore_latest(self, like: Any) -> tuple[int, Any] | None:
+    def restore_latest(
+        self, like: Any, *, set_aside: bool = True
+    ) -> tuple[int, Any] | None:
         """Restores the newest readable checkpoint.
 
         Args:
           like: pytree of arrays with the wanted shapes and shardings.
+          set_aside: move what cannot be read out of the way of checkpoints to
+            come; who only reads leaves everything where it is.
 
         Returns:
           (step, pytree), or None if there is no checkpoint.
@@ -54,12 +58,17 @@ class Checkpoints:
             restored = self._load(step, like)
             if restored is not None:
                 return step, restored
-            self._set_aside(step)
+            if set_aside:
+                self._set_aside(step)
         if steps:
+            moved = (
+                f"; the damaged ones are now in {self._damaged}; use another "
+                "workdir to start anew"
+                if set_aside
+                else ""
+            )
             raise InputError(
-                f"no readable checkpoint in {self._directory}; the damaged "
-                f"ones are now in {self._damaged}; use another workdir to "
-                "start anew"
+                f"no readable checkpoint in {self._directory}{moved}"
             )
         return None
 

@@ -361,7 +361,7 @@ def last_variables(run: Run, workdir: Path) -> Variables:
       InputError: they are not finished, or their checkpoint cannot be read.
     """
     with Checkpoints(workdir) as checkpoints:
-        restored = checkpoints.restore_latest(run.initial())
+        restored = checkpoints.restore_latest(run.initial(), set_aside=False)
     if restored is None or restored[0] < run.schedule.total:
         at = 0 if restored is None else restored[0]
         raise InputError(

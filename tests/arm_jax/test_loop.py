@@ -186,6 +186,15 @@ def test_nothing_readable_is_an_error_and_nothing_is_lost(run, tmp_path):
     assert (tmp_path / "checkpoints_damaged" / "7_0").is_dir()
 
 
+def test_who_only_reads_moves_nothing(run, tmp_path):
+    loop.train(run, tmp_path, stop_after=7, progress=False)
+    damage(tmp_path / "checkpoints" / "7")
+    with pytest.raises(InputError, match="no readable checkpoint in .*points$"):
+        loop.last_variables(run, tmp_path)
+    assert (tmp_path / "checkpoints" / "7").is_dir()
+    assert not (tmp_path / "checkpoints_damaged").exists()
+
+
 def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):
     config = make_config(
         npz_file, method={"name": "tests.arm_jax.nan_loss", "options": {}}
