@@ -118,12 +118,15 @@ def _init(context: Context) -> Memory:
 
 
 def _loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
-    features = list(forward.features.values())[forward.turn]
-    # The one subset that this turn is about, and no others.
-    logits = forward.head(
-        forward.features, jnp.eye(len(forward.features))[forward.turn]
-    )
+    turn = forward.turn
+    # Nothing of the others: their encoders have no part in this turn.
+    features = {
+        name: x if m == turn else jnp.zeros_like(x)
+        for m, (name, x) in enumerate(forward.features.items())
+    }
+    logits = forward.head(features, jnp.eye(len(features))[turn])
     each = -at_label(jax.nn.log_softmax(logits), batch["label"])
-    value = (each * batch["mask"][:, forward.turn]).mean()
-    mean = jax.lax.stop_gradient(features).mean(axis=0)
+    value = (each * batch["mask"][:, turn]).mean()
+    own = list(features.values())[turn]
+    mean = jax.lax.stop_gradient(own).mean(axis=0)
     return value, {"mean_feature": mean}
