@@ -74,10 +74,9 @@ def method(
         modality reach that modality's encoder and the head only.
       fusion: weights of the modalities' terms in the head, softmax of
         contribution / temperature over those present, times their number:
-        "running"
-        takes the running mean of phi_CMI in training, "sample" each sample's
-        expected phi_CMI under the model's own prediction, which needs no
-        label; "none" weighs all alike.
+        "running" takes the running mean of phi_CMI in training, "sample" each
+        sample's expected phi_CMI under the model's own prediction, which needs
+        no label; "none" weighs all alike.
       temperature: of the fusion weights, in bits.
       replay: samples replayed an epoch, as a share of the training examples:
         drawn with a probability in proportion to max_m phi_CMI - min_m

@@ -36,8 +36,9 @@ from arm_jax.methods import (
     Memory,
     Method,
     Metrics,
+    terms,
 )
-from arm_jax.valuation import Head, at_label
+from arm_jax.valuation import Head
 
 WEIGHTS = ("entropy", "average")
 
@@ -119,14 +120,15 @@ def _init(context: Context) -> Memory:
 
 def _loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
     turn = forward.turn
+    own = list(forward.features)[turn]
     # Nothing of the others: their encoders have no part in this turn.
     features = {
-        name: x if m == turn else jnp.zeros_like(x)
-        for m, (name, x) in enumerate(forward.features.items())
+        name: x if name == own else jnp.zeros_like(x)
+        for name, x in forward.features.items()
     }
     logits = forward.head(features, jnp.eye(len(features))[turn])
-    each = -at_label(jax.nn.log_softmax(logits), batch["label"])
-    value = (each * batch["mask"][:, turn]).mean()
-    own = list(features.values())[turn]
-    mean = jax.lax.stop_gradient(own).mean(axis=0)
+    value = terms.kept_cross_entropy(
+        jax.nn.log_softmax(logits), batch, batch["mask"][:, turn]
+    )
+    mean = jax.lax.stop_gradient(features[own]).mean(axis=0)
     return value, {"mean_feature": mean}

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from arm_jax.errors import InputError
 from arm_jax.methods import Batch
-from arm_jax.valuation import Subsets, at_label
+from arm_jax.valuation import Array, Subsets, at_label
 
 
 def fused_cross_entropy(log_probs: Subsets, batch: Batch) -> jax.Array:
@@ -21,8 +21,21 @@ def fused_cross_entropy(log_probs: Subsets, batch: Batch) -> jax.Array:
 
 def unimodal_cross_entropies(log_probs: Subsets, batch: Batch) -> jax.Array:
     """Mean cross-entropy of each modality alone, `[modalities]`."""
-    each = -at_label(log_probs.alone, batch["label"])
-    return (each * batch["mask"].T).mean(axis=-1)
+    return kept_cross_entropy(log_probs.alone, batch, batch["mask"].T)
+
+
+def kept_cross_entropy(
+    log_probs: Array, batch: Batch, kept: Array
+) -> jax.Array:
+    """Mean cross-entropy `[...]`, 0 for the examples that lack the modality.
+
+    Args:
+      log_probs: `[..., batch, classes]`.
+      batch: the examples.
+      kept: 1 for those that have the modality, `[..., batch]`.
+    """
+    each = -at_label(log_probs, batch["label"])
+    return (each * kept).mean(axis=-1)
 
 
 def complete(batch: Batch) -> jax.Array:

@@ -30,6 +30,19 @@ def inputs(rng):
     }
 
 
+def dense(block, x):
+    return x @ block["kernel"] + block["bias"]
+
+
+def encoded(absent, inputs):
+    """A model, its parameters, features of the inputs, and their means."""
+    model = create_model(ModelConfig(absent=absent), SHAPES, 4)
+    params = model.init(jax.random.key(0))
+    features = model.encode(params, inputs, None)
+    means = {name: f.mean(0) for name, f in features.items()}
+    return model, params, features, means
+
+
 def test_any_number_of_modalities(inputs):
     for names in (["a"], ["a", "b"], ["a", "b", "c"]):
         shapes = {name: SHAPES[name] for name in names}
@@ -80,14 +93,8 @@ def test_head_is_additive_over_modalities(model, inputs):
 
 @pytest.mark.parametrize("absent", ["zero", "mean"])
 def test_a_mask_scales_what_modalities_add(inputs, absent):
-    model = create_model(ModelConfig(absent=absent), SHAPES, 4)
-    params = model.init(jax.random.key(0))
-    features = model.encode(params, inputs, None)
-    means = {name: f.mean(0) for name, f in features.items()}
-    layer = lambda name, x: (
-        x @ params[f"classifiers_{name}"]["kernel"]
-        + params[f"classifiers_{name}"]["bias"]
-    )
+    model, params, features, means = encoded(absent, inputs)
+    layer = lambda name, x: dense(params[f"classifiers_{name}"], x)
     expected = 1.5 * layer("a", features["a"]) + 0.5 * layer("c", features["c"])
     if absent == "mean":
         expected += layer("b", means["b"])
@@ -142,9 +149,8 @@ def test_shared_head_is_the_mean_of_one_layer(inputs):
     features = model.encode(params, inputs, None)
     head = lambda mask: model.head(params, features, jnp.asarray(mask), {})
     alone = [head(row) for row in np.eye(3)]
-    layer = params["classifier"]
     np.testing.assert_allclose(
-        alone[1], features["b"] @ layer["kernel"] + layer["bias"], atol=1e-5
+        alone[1], dense(params["classifier"], features["b"]), atol=1e-5
     )
     np.testing.assert_allclose(head([1.0, 1, 1]), sum(alone) / 3, atol=1e-5)
     np.testing.assert_allclose(
@@ -154,10 +160,7 @@ def test_shared_head_is_the_mean_of_one_layer(inputs):
 
 @pytest.mark.parametrize("absent", ["mean", "token"])
 def test_stand_ins_for_absent_modalities(inputs, absent):
-    model = create_model(ModelConfig(absent=absent), SHAPES, 4)
-    params = model.init(jax.random.key(0))
-    features = model.encode(params, inputs, None)
-    means = {name: f.mean(0) for name, f in features.items()}
+    model, params, features, means = encoded(absent, inputs)
     if absent == "token":
         params = params | {"tokens_b": means["b"] + 1}
         stand_in = params["tokens_b"]
@@ -178,11 +181,9 @@ def test_windows_by_hand(rng):
     found = model.encode(params, {"b": x}, None)["b"]
     first, last = (params["encoders_b"][f"Dense_{k}"] for k in (0, 1))
     windows = [x[:, s : s + 3].reshape(5, 6) for s in (0, 2)]
-    hidden = jnp.stack(
-        [jax.nn.gelu(w @ first["kernel"] + first["bias"]) for w in windows]
-    )
+    hidden = jnp.stack([jax.nn.gelu(dense(first, w)) for w in windows])
     pooled = jnp.concatenate([hidden.mean(0), hidden.max(0)], axis=-1)
-    wanted = jax.nn.gelu(pooled @ last["kernel"] + last["bias"])
+    wanted = jax.nn.gelu(dense(last, pooled))
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
@@ -203,14 +204,10 @@ def test_head_with_hidden_layers_by_hand(deep, inputs):
     params = deep.init(jax.random.key(0))
     features = deep.encode(params, inputs, None)
     mask = jnp.array([1.0, 0, 1])
-
-    def dense(name, x):
-        return x @ params[name]["kernel"] + params[name]["bias"]
-
-    x = dense("classifiers_a", features["a"])
-    x += dense("classifiers_c", features["c"])
+    x = dense(params["classifiers_a"], features["a"])
+    x += dense(params["classifiers_c"], features["c"])
     for number in range(2):
-        x = dense(f"head_layers_{number}", jax.nn.gelu(x))
+        x = dense(params[f"head_layers_{number}"], jax.nn.gelu(x))
     found = deep.head(params, features, mask, {})
     np.testing.assert_allclose(found, x, rtol=1e-5, atol=1e-6)
 
