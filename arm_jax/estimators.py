@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bounds import information
 
@@ -36,22 +37,55 @@ def histogram(*samples: jax.Array, bins: Bins) -> jax.Array:
     Raises:
       ValueError: samples that are not paired, or too few numbers of bins.
     """
-    sizes = (bins,) * len(samples) if isinstance(bins, int) else tuple(bins)
-    shapes = [x.shape for x in samples]
-    if len(set(shapes)) != 1 or len(shapes[0]) != 1 or not shapes[0][0]:
-        raise ValueError(f"samples must be paired arrays [n], got {shapes}")
-    if len(sizes) != len(samples) or min(sizes) < 1:
-        raise ValueError(
-            f"bins must be positive, one for each of {len(samples)} variables; "
-            f"got {bins}"
+    return histograms(samples, (range(len(samples)), bins))[0]
+
+
+def histograms(
+    samples: Sequence[jax.Array], *tables: tuple[Sequence[int], Bins]
+) -> list[jax.Array]:
+    """Several histograms of some variables each, faster than one by one.
+
+    XLA counts one sample after another, and the start costs as much as a
+    thousand of them: all tables are one array while it counts.
+
+    Args:
+      samples: one array `[n]` a variable.
+      *tables: the variables of each, by their positions, and its bins as
+        `histogram` takes them.
+
+    Returns:
+      The tables, each of sum 1.
+
+    Raises:
+      ValueError: as `histogram`.
+    """
+    lengths = [x.shape for x in samples]
+    if len(set(lengths)) != 1 or len(lengths[0]) != 1 or not lengths[0][0]:
+        raise ValueError(f"samples must be paired arrays [n], got {lengths}")
+    shapes = [_sizes(len(variables), bins) for variables, bins in tables]
+    place = _place(
+        jnp.stack([x.astype(jnp.result_type(float)) for x in samples])
+    )
+    cells, start = [], 0
+    for (variables, _), shape in zip(tables, shapes, strict=True):
+        cell = jnp.zeros(lengths[0], jnp.int32)
+        for variable, size in zip(variables, shape, strict=True):
+            # Where x is not a number its bin is none; but any must be one.
+            number = (place[variable] * size).astype(jnp.int32)
+            cell = cell * size + jnp.clip(number, 0, size - 1)
+        cells.append(start + cell)
+        start += math.prod(shape)
+    counts = jnp.zeros(start, jnp.int32)
+    counts = counts.at[jnp.stack(cells)].add(1, mode="promise_in_bounds")
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    return [
+        part.reshape(shape) / place.shape[1]
+        for part, shape in zip(
+            jnp.split(counts.astype(place.dtype), ends[:-1]),
+            shapes,
+            strict=True,
         )
-    symbols = [_bin_of(x, k) for x, k in zip(samples, sizes, strict=True)]
-    flat = jnp.zeros_like(symbols[0])
-    for symbol, size in zip(symbols, sizes, strict=True):
-        flat = flat * size + symbol
-    counts = jnp.bincount(flat, length=math.prod(sizes))
-    dtype = jnp.result_type(float)
-    return counts.reshape(sizes).astype(dtype) / len(flat)
+    ]
 
 
 def mutual_information(
@@ -77,7 +111,11 @@ def normalized_mutual_information(
 
     With 30 bins what the released code of ARM (Gao et al., AAAI 2025) uses.
     """
-    p = histogram(x, y, bins=bins)
+    return normalized_mutual_information_of(histogram(x, y, bins=bins))
+
+
+def normalized_mutual_information_of(p: jax.Array) -> jax.Array:
+    """`normalized_mutual_information` of a table."""
     shared = information.mutual_information_nats(p)
     total = information.entropy_nats(p.sum(1)) + information.entropy_nats(
         p.sum(0)
@@ -89,7 +127,13 @@ def normalized_conditional_mutual_information(
     x: jax.Array, y: jax.Array, z: jax.Array, *, bins: Bins = 2
 ) -> jax.Array:
     """2 I(X;Y|Z) / (H(X|Z) + H(Y|Z)), between 0 and 1; 0 for 0 / 0."""
-    p = histogram(x, y, z, bins=bins)
+    return normalized_conditional_mutual_information_of(
+        histogram(x, y, z, bins=bins)
+    )
+
+
+def normalized_conditional_mutual_information_of(p: jax.Array) -> jax.Array:
+    """`normalized_conditional_mutual_information` of a table."""
     shared = information.conditional_mutual_information_nats(p)
     given = information.entropy_nats(p.sum((0, 1)))
     total = (
@@ -116,7 +160,11 @@ def released_conditional_information(
     `normalized_mutual_information`. Independent variables in balanced bins
     give 0.5, copies 0.75.
     """
-    p = histogram(x, y, z, bins=bins)
+    return released_conditional_information_of(histogram(x, y, z, bins=bins))
+
+
+def released_conditional_information_of(p: jax.Array) -> jax.Array:
+    """`released_conditional_information` of a table."""
     p_z = p.sum((0, 1))
     divisor = jnp.where(p_z > 0, p_z, _RELEASED_FLOOR)[:, None, None]
 
@@ -128,15 +176,23 @@ def released_conditional_information(
     return (total - h(p)) / total
 
 
-def _bin_of(x: jax.Array, bins: int) -> jax.Array:
-    """Number of each sample's bin; the last bin has both its ends."""
-    x = x.astype(jnp.result_type(float))
-    low, high = x.min(), x.max()
+def _sizes(variables: int, bins: Bins) -> tuple[int, ...]:
+    sizes = (bins,) * variables if isinstance(bins, int) else tuple(bins)
+    if len(sizes) != variables or min(sizes) < 1:
+        raise ValueError(
+            f"bins must be positive, one for each of {variables} variables; "
+            f"got {bins}"
+        )
+    return sizes
+
+
+def _place(x: jax.Array) -> jax.Array:
+    """Where between its least, 0, and largest value, 1, `[variables, n]`."""
+    low, high = x.min(axis=1), x.max(axis=1)
     constant = high == low
     low = jnp.where(constant, low - 0.5, low)
     width = jnp.where(constant, 1, high - low)
-    number = jnp.floor((x - low) / width * bins).astype(jnp.int32)
-    return jnp.clip(number, 0, bins - 1)
+    return (x - low[:, None]) / width[:, None]
 
 
 def _ratio(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -103,9 +103,12 @@ def method(
         logits = _classify(own, (x, y), scales)
         total = -at_label(jax.nn.log_softmax(logits), label).mean()
         c_loss, *alone = -each.mean(axis=-1)
-        return total + neck * c_loss + unimodal * sum(alone), {
-            "scores": now
-        } | {
+        # XLA would take the gradient of a term of weight 0.
+        if neck:
+            total += neck * c_loss
+        if unimodal:
+            total += unimodal * sum(alone)
+        return total, {"scores": now} | {
             f"scale_{name}": scales[m]
             for m, name in enumerate(forward.features)
         }
@@ -140,20 +143,19 @@ def scores(
       faulty_information: see `method`.
     """
     conditional = (
-        estimators.released_conditional_information
+        estimators.released_conditional_information_of
         if faulty_information
-        else estimators.normalized_conditional_mutual_information
+        else estimators.normalized_conditional_mutual_information_of
     )
     p_c, p_x, p_y = probability
-    if crossed:
-        p_x, p_y = p_y, p_x
-    c, x, y = c.ravel(), x.ravel(), y.ravel()
-
-    def score(own: jax.Array, other: jax.Array, p: jax.Array) -> jax.Array:
-        n = estimators.normalized_mutual_information(own, c, bins=30)
-        return p_c * n + p * (n - conditional(own, c, other, bins=2))
-
-    return jnp.stack([score(x, y, p_x), score(y, x, p_y)])
+    own = jnp.stack([p_y, p_x] if crossed else [p_x, p_y])
+    flat = x.ravel(), c.ravel(), y.ravel()
+    *pairs, triple = estimators.histograms(
+        flat, ((0, 1), 30), ((2, 1), 30), ((0, 1, 2), 2)
+    )
+    n = jax.vmap(estimators.normalized_mutual_information_of)(jnp.stack(pairs))
+    given = jax.vmap(conditional)(jnp.stack([triple, triple.T]))
+    return p_c * n + own * (n - given)
 
 
 def _scales(found: jax.Array, bound: float) -> jax.Array:
@@ -166,13 +168,14 @@ def _scales(found: jax.Array, bound: float) -> jax.Array:
 def _classify(
     own: Any, features: Iterable[jax.Array], factors: Iterable[jax.Array]
 ) -> jax.Array:
-    # classifier(Linear(factors * features)). Both are linear, so that the
-    # factors may come last: those of all subsets then share the products.
+    # classifier(Linear(factors * features)). Both are linear, so that they are
+    # one linear layer, and the factors may come last: those of all subsets
+    # then share the products.
     classifier = own["classifier"]
     logits = _linear(classifier, own["head"]["bias"])
     kernels = jnp.split(own["head"]["kernel"], 2)
     for x, kernel, factor in zip(features, kernels, factors, strict=True):
-        logits += factor * (x @ kernel @ classifier["kernel"])
+        logits += factor * (x @ (kernel @ classifier["kernel"]))
     return logits
 
 
