@@ -159,7 +159,7 @@ def make_train_step(
         state: TrainState, batch: Mapping[str, Any], number: int
     ) -> tuple[TrainState, tuple[dict, Features]]:
         common = jax.random.fold_in(state.key, state.step)
-        update_key, encode_key = jax.random.split(common)
+        update_key, encode_key, loss_key = jax.random.split(common, 3)
         if axis_name is not None:
             encode_key = jax.random.fold_in(
                 encode_key, jax.lax.axis_index(axis_name)
@@ -181,6 +181,7 @@ def make_train_step(
                 turn=number,
                 parameters=params.get(_OWN, ()),
                 axis_name=axis_name,
+                key=loss_key,
             )
             value, metrics = method.loss(forward, batch)
             means = {name: f.mean(axis=0) for name, f in features.items()}

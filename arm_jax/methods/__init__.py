@@ -52,6 +52,8 @@ class Forward(NamedTuple):
       turn: which of the method's turns this is, a Python integer.
       parameters: of the method, see `Method.parameters`.
       axis_name: of the mapped device axis, or None.
+      key: for what the loss draws, another one each step and the same on all
+        devices; see `normal`.
     """
 
     features: dict[str, jax.Array]
@@ -62,6 +64,7 @@ class Forward(NamedTuple):
     turn: int = 0
     parameters: Any = ()
     axis_name: str | None = None
+    key: Any = None
 
     def log_probs(self) -> Subsets:
         """Log-probabilities of all subsets, on features computed once."""
@@ -93,6 +96,21 @@ class Forward(NamedTuple):
         if self.axis_name is None:
             return x
         return jax.lax.all_gather(x, self.axis_name, tiled=True)
+
+    def normal(self, columns: int) -> jax.Array:
+        """Standard normal numbers of the examples, `[batch, columns]`.
+
+        Those of the whole batch are the same on any number of devices.
+        """
+        size = len(next(iter(self.features.values())))
+        if self.axis_name is None:
+            return jax.random.normal(self.key, (size, columns))
+        whole = size * jax.lax.axis_size(self.axis_name)
+        return jax.lax.dynamic_slice_in_dim(
+            jax.random.normal(self.key, (whole, columns)),
+            jax.lax.axis_index(self.axis_name) * size,
+            size,
+        )
 
 
 class Context(NamedTuple):

@@ -81,24 +81,6 @@ def coefficients(costs: jax.Array, usual: jax.Array, alpha: float) -> jax.Array:
     return jnp.exp(alpha * jnp.minimum(target - ratio, 10))
 
 
-@jax.custom_vjp
-def scale_gradient(x: jax.Array, factor: jax.Array) -> jax.Array:
-    """Returns `x`; the gradient with respect to it is times `factor`."""
-    del factor
-    return x
-
-
-def _scale_forward(x: jax.Array, factor: jax.Array) -> tuple[Any, Any]:
-    return x, factor
-
-
-def _scale_backward(factor: jax.Array, g: jax.Array) -> tuple[Any, Any]:
-    return factor * g, jnp.zeros_like(factor)
-
-
-scale_gradient.defvjp(_scale_forward, _scale_backward)
-
-
 def _behind(costs: jax.Array) -> jax.Array:
     """Mean cost of the others minus one's own, `[modalities]`; 0 for one."""
     count = len(costs)
@@ -120,7 +102,7 @@ def _loss(
     each = -at_label(jax.nn.log_softmax(jax.lax.stop_gradient(parts)), label)
     costs = forward.mean(jnp.minimum(each, _LARGEST))
     kappa = coefficients(costs, forward.memory["costs"], alpha)
-    fused = jax.vmap(scale_gradient)(parts, kappa).sum(axis=0)
+    fused = jax.vmap(terms.scale_gradient)(parts, kappa).sum(axis=0)
     total = -at_label(jax.nn.log_softmax(fused), label).mean()
     return total, {"costs": costs} | {
         f"kappa_{name}": kappa[m] for m, name in enumerate(forward.features)

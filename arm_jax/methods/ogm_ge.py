@@ -6,46 +6,63 @@ gives to the true class,
 
     rho_m = mean over n != m of s_m / s_n
     k_m   = 1 - tanh(alpha * rho_m) where rho_m > 1, else 1
-    g    <- k_m * g + noise,  noise ~ N(0, std(g)^2)
+    g_m  <- k_m * g_m + noise
 
-for the gradient g of each kernel of m's encoder, std(g) being taken over its
-entries before the scaling. The noise is the "GE".
+for the gradient g_m of the parameters of m's encoder. The noise, the "GE", is
+normal with mean 0 and the covariance that the gradient of a batch has as one
+of many batches: 1 / B of that of the gradients g_mi of its examples. Such
+noise is
 
-Departures: the released code touches convolution kernels only, which our
-encoders do not have; here it is the kernels of all encoder layers, and not
-their biases nor the head. The paper has two modalities; the mean of
-one-against-one ratios is its authors' advice for more. There is no window of
-epochs in which the modulation is on: it is on throughout. The modality's own
-prediction has the bias of its own classifier instead of a share of a common
-one. Optimisers like Adam undo most of a constant k_m: `optimizer.name` "sgd"
-is what the method was made for.
+    1 / B * sum over i of (e_i - mean e) * g_mi,    e_i ~ N(0, 1),
+
+exactly so given the batch (Wu et al., On the Noisy Gradient Descent that
+Generalizes as SGD, ICML 2020), and g_m is the mean of the g_mi: all that the
+method does is to weigh the example i by k_m + e_i - mean e on the way back
+into the encoder m. It costs B random numbers and no pass of its own.
+
+The released code draws a number for each entry instead, with the standard
+deviation of the entries of its kernel's gradient, and touches convolution
+kernels only, which our encoders do not have. `noise` "entries" is that, for
+the kernels of all encoder layers, and not their biases.
+
+Departures: the paper has two modalities; the mean of one-against-one ratios is
+its authors' advice for more. There is no window of epochs in which the
+modulation is on: it is on throughout. The modality's own prediction has the
+bias of its own classifier instead of a share of a common one. Optimisers like
+Adam undo most of a constant k_m: `optimizer.name` "sgd" is what the method was
+made for.
 """
 
-import math
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from arm_jax.errors import check_choice
 from arm_jax.methods import Batch, Forward, Memory, Method, Metrics, terms
 from arm_jax.valuation import at_label
 
+NOISES = ("covariance", "entries", "none")
 
-def method(*, alpha: float = 0.8, ge: bool = True) -> Method:
+
+def method(*, alpha: float = 0.8, noise: str = "covariance") -> Method:
     """Joint training with gradients of encoders modulated.
 
     Args:
       alpha: strength of the modulation; the paper's code has 0.1 for
         VGGSound and 0.8 for CREMA-D.
-      ge: add the noise; without it this is "OGM".
+      noise: "covariance", "entries" as in the released code, or "none",
+        which is "OGM".
 
     Raises:
-      InputError: a negative `alpha`.
+      InputError: a negative `alpha`, or unknown noise.
     """
     terms.check_weights("ogm_ge", alpha=alpha)
-    return Method(_loss, update=partial(_modulate, alpha, ge))
+    check_choice("method 'ogm_ge': noise", noise, NOISES)
+    if noise == "entries":
+        return Method(_scored_loss, update=partial(_modulate, alpha))
+    return Method(partial(_modulated_loss, alpha, noise == "covariance"))
 
 
 def coefficients(scores: jax.Array, alpha: float) -> jax.Array:
@@ -56,11 +73,29 @@ def coefficients(scores: jax.Array, alpha: float) -> jax.Array:
     return jnp.where(rho > 1, 1 - jnp.tanh(alpha * rho), 1.0)
 
 
-def _loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
+def _modulated_loss(
+    alpha: float, noisy: bool, forward: Forward, batch: Batch
+) -> tuple[jax.Array, Metrics]:
+    _, metrics = _scored_loss(forward, batch)
+    scores = jnp.stack(list(metrics.values()))
+    weights = coefficients(scores, alpha)[:, None]
+    if noisy:
+        draws = forward.normal(len(scores)).T
+        weights += draws - forward.mean(draws)[:, None]
+    features = {
+        name: terms.scale_gradient(x, weight[:, None])
+        for (name, x), weight in zip(
+            forward.features.items(), weights, strict=True
+        )
+    }
+    modulated = forward._replace(features=features)
+    return terms.fused_cross_entropy(modulated.log_probs(), batch), metrics
+
+
+def _scored_loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
     log_probs = forward.log_probs()
     alone = jnp.exp(at_label(log_probs.alone, batch["label"]))
-    # Means over the batch: the step's average over devices is exact.
-    scores = jax.lax.stop_gradient(alone).mean(axis=-1)
+    scores = forward.mean(jax.lax.stop_gradient(alone))
     return terms.fused_cross_entropy(log_probs, batch), {
         f"score_{name}": scores[m] for m, name in enumerate(forward.features)
     }
@@ -68,7 +103,6 @@ def _loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
 
 def _modulate(
     alpha: float,
-    ge: bool,
     gradients: Any,
     metrics: Metrics,
     memory: Memory,
@@ -77,40 +111,20 @@ def _modulate(
     encoders = sorted(k for k in gradients if k.startswith("encoders_"))
     names = [encoder.removeprefix("encoders_") for encoder in encoders]
     scores = jnp.stack([metrics[f"score_{name}"] for name in names])
-    originals = {encoder: gradients[encoder] for encoder in encoders}
-    modulated = {
-        # Kernels have two axes or more, biases one.
-        encoder: jax.tree.map(
-            lambda g, k=k: k * g if g.ndim > 1 else g, originals[encoder]
+    modulated = {}
+    for m, (encoder, k) in enumerate(
+        zip(encoders, coefficients(scores, alpha), strict=True)
+    ):
+        leaves, tree = jax.tree.flatten(gradients[encoder])
+        keys = jax.random.split(jax.random.fold_in(key, m), len(leaves))
+        modulated[encoder] = jax.tree.unflatten(
+            tree,
+            [
+                # Kernels have two axes or more, biases one.
+                k * g + g.std() * jax.random.normal(e, g.shape)
+                if g.ndim > 1
+                else g
+                for g, e in zip(leaves, keys, strict=True)
+            ],
         )
-        for k, encoder in zip(
-            coefficients(scores, alpha), encoders, strict=True
-        )
-    }
-    if ge:
-        modulated = jax.tree.map(jnp.add, modulated, _noise(originals, key))
     return {**gradients, **modulated}, memory
-
-
-def _noise(gradients: Any, key: jax.Array) -> Any:
-    """Noise for kernels, with the deviation of their gradients, 0 elsewhere."""
-    leaves, tree = jax.tree.flatten(gradients)
-    sizes = [g.size if g.ndim > 1 else 0 for g in leaves]
-    # One draw for all kernels: random bits cost more in many small pieces.
-    draws = jnp.split(_normal(key, sum(sizes)), np.cumsum(sizes)[:-1])
-    return jax.tree.unflatten(
-        tree,
-        [
-            g.std() * e.reshape(g.shape) if g.ndim > 1 else jnp.zeros_like(g)
-            for g, e in zip(leaves, draws, strict=True)
-        ],
-    )
-
-
-def _normal(key: jax.Array, size: int) -> jax.Array:
-    """Standard normal, from 16 bits a number: random bits are the cost."""
-    words = jax.random.bits(key, ((size + 1) // 2,), jnp.uint32)
-    numbers = jnp.concatenate([words & 0xFFFF, words >> 16])[:size]
-    # The middles of 2**16 intervals of equal probability.
-    uniform = (numbers.astype(jnp.float32) + 0.5) / 2**16
-    return math.sqrt(2) * jax.lax.erf_inv(2 * uniform - 1)

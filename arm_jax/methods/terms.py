@@ -60,6 +60,29 @@ def contribution_gap(phi: jax.Array) -> jax.Array:
     return (larger - jnp.where(a <= b, a, b)).mean()
 
 
+@jax.custom_vjp
+def scale_gradient(x: jax.Array, factor: jax.Array) -> jax.Array:
+    """Returns `x`; the gradient with respect to it is times `factor`.
+
+    Args:
+      x: any array.
+      factor: of a shape that broadcasts to that of `x`. It gets no gradient.
+    """
+    del factor
+    return x
+
+
+def _scale_forward(x: jax.Array, factor: jax.Array) -> tuple[Any, Any]:
+    return x, factor
+
+
+def _scale_backward(factor: jax.Array, g: jax.Array) -> tuple[Any, Any]:
+    return factor * g, jnp.zeros_like(factor)
+
+
+scale_gradient.defvjp(_scale_forward, _scale_backward)
+
+
 def check_weights(method: str, **weights: Any) -> None:
     """Raises InputError for a weight below 0 or not a number."""
     for name, weight in weights.items():

@@ -41,7 +41,7 @@ def context(modalities=("a", "b")):
     return methods.Context(tuple(modalities), CLASSES, 5)
 
 
-def forward(model, params, batch, *, memory=(), turn=0, method=None):
+def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
     """What a loss sees, as `training.make_train_step` builds it."""
     head = training.bind_head(
         model,
@@ -56,6 +56,7 @@ def forward(model, params, batch, *, memory=(), turn=0, method=None):
         memory=memory,
         turn=turn,
         parameters=params.get("method", ()),
+        key=jax.random.key(seed),
     )
 
 
@@ -70,6 +71,7 @@ def bare_forward(features, *, head=None, memory=(), turn=0):
         step=jnp.zeros((), jnp.int32),
         memory=memory,
         turn=turn,
+        key=jax.random.key(0),
     )
 
 
