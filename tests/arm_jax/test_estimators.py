@@ -42,6 +42,31 @@ def test_labels_keep_apart(rng):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_several_histograms_are_those_one_by_one(rng):
+    samples = rng.normal(size=(3, 500)).astype(np.float32)
+    x, y, z = samples
+    found = estimators.histograms(
+        samples, ((0, 1), 5), ((2, 0), (3, 4)), ((1, 1, 2), 2), ((2,), 9)
+    )
+    expected = (
+        estimators.histogram(x, y, bins=5),
+        estimators.histogram(z, x, bins=(3, 4)),
+        estimators.histogram(y, y, z, bins=2),
+        estimators.histogram(z, bins=9),
+    )
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_histogram_of_bad_samples_has_sum_one(rng, bad):
+    x, y = rng.normal(size=(2, 50)).astype(np.float32)
+    x[3] = bad
+    table = estimators.histogram(x, y, bins=4)
+    np.testing.assert_allclose(table.sum(), 1, rtol=1e-6)
+    assert (table >= 0).all()
+
+
 def test_textbook_values():
     a, b, c = balanced()
     mutual = estimators.mutual_information
