@@ -75,8 +75,7 @@ def histograms(
             cell = cell * size + jnp.clip(number, 0, size - 1)
         cells.append(start + cell)
         start += math.prod(shape)
-    counts = jnp.zeros(start, jnp.int32)
-    counts = counts.at[jnp.stack(cells)].add(1, mode="promise_in_bounds")
+    counts = _counts(jnp.concatenate(cells), start)
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     return [
         part.reshape(shape) / place.shape[1]
@@ -184,6 +183,27 @@ def _sizes(variables: int, bins: Bins) -> tuple[int, ...]:
             f"got {bins}"
         )
     return sizes
+
+
+def _counts(cells: jax.Array, length: int) -> jax.Array:
+    """How often each of 0 to length - 1 is in `cells`, `[length]`."""
+
+    @jax.custom_batching.custom_vmap
+    def counts(cells: jax.Array) -> jax.Array:
+        zeros = jnp.zeros(length, jnp.int32)
+        return zeros.at[cells].add(1, mode="promise_in_bounds")
+
+    @counts.def_vmap
+    def of_batch(
+        size: int, batched: list[bool], cells: jax.Array
+    ) -> tuple[jax.Array, bool]:
+        # One long table: else each sample would come with the number of its
+        # batch, and XLA would take twice as long to count.
+        del batched
+        flat = cells + length * jnp.arange(size)[:, None]
+        return _counts(flat.ravel(), size * length).reshape(size, length), True
+
+    return counts(cells)
 
 
 def _place(x: jax.Array) -> jax.Array:

@@ -173,9 +173,9 @@ def _classify(
     # then share the products.
     classifier = own["classifier"]
     logits = _linear(classifier, own["head"]["bias"])
-    kernels = jnp.split(own["head"]["kernel"], 2)
+    kernels = jnp.split(own["head"]["kernel"] @ classifier["kernel"], 2)
     for x, kernel, factor in zip(features, kernels, factors, strict=True):
-        logits += factor * (x @ (kernel @ classifier["kernel"]))
+        logits += factor * (x @ kernel)
     return logits
 
 

@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 
 import jax
@@ -56,6 +57,17 @@ def test_several_histograms_are_those_one_by_one(rng):
     )
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_vmap_is_the_loop(rng):
+    x, y = rng.normal(size=(2, 3, 4, 50)).astype(np.float32)
+    table = functools.partial(estimators.histogram, bins=5)
+    over_y = jax.vmap(table, in_axes=(None, 0))
+    found = jax.jit(jax.vmap(jax.vmap(table)))(x, y)
+    for i, j in np.ndindex(3, 4):
+        expected = table(x[i, j], y[i, j])
+        np.testing.assert_array_equal(found[i, j], expected)
+        np.testing.assert_array_equal(over_y(x[i, j], y[i])[j], expected)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
