@@ -121,7 +121,7 @@ def create_state(
         step=jnp.zeros((), jnp.int32),
         variables=Variables(
             params=params,
-            memory=method.init(context),
+            memory=method.init(context, jax.random.fold_in(init_key, 2)),
             means={
                 name: jnp.zeros(model.features) for name in model.modalities
             },

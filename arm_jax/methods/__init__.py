@@ -153,8 +153,8 @@ class Copies(NamedTuple):
 Loss = Callable[[Forward, Batch], tuple[jax.Array, Metrics]]
 
 
-def _no_memory(context: Context) -> Memory:
-    del context
+def _no_memory(context: Context, key: jax.Array) -> Memory:
+    del context, key
     return ()
 
 
@@ -166,7 +166,7 @@ class Method(NamedTuple):
       fusion: of the model's head, see arm_jax.models.
       modality_counts: numbers of modalities that the definition allows; empty
         for any.
-      init: `init(context) -> memory`: a pytree of arrays that lives in the
+      init: `init(context, key) -> memory`: a pytree of arrays that lives in the
         training state.
       parameters: `parameters(context, key) -> parameters`: a pytree of arrays
         of the method's own, trained like the model's.
@@ -187,7 +187,7 @@ class Method(NamedTuple):
     loss: Loss
     fusion: str = "concat"
     modality_counts: tuple[int, ...] = ()
-    init: Callable[[Context], Memory] = _no_memory
+    init: Callable[[Context, jax.Array], Memory] = _no_memory
     parameters: Callable[[Context, jax.Array], Any] | None = None
     fuse: Callable[..., jax.Array] | None = None
     update: Callable[..., tuple[Any, Memory]] | None = None

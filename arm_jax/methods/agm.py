@@ -87,7 +87,8 @@ def _behind(costs: jax.Array) -> jax.Array:
     return (costs.sum() - count * costs) / max(count - 1, 1)
 
 
-def _init(context: Context) -> Memory:
+def _init(context: Context, key: jax.Array) -> Memory:
+    del key
     return {
         "costs": jnp.zeros(len(context.modalities)),
         "steps": jnp.zeros(()),

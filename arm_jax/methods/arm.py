@@ -163,7 +163,8 @@ def _reaching_own_encoder(forward: Forward, label: jax.Array) -> jax.Array:
     return jnp.stack(rows)
 
 
-def _init(context: Context) -> Memory:
+def _init(context: Context, key: jax.Array) -> Memory:
+    del key
     return jnp.zeros(len(context.modalities))
 
 

@@ -27,7 +27,8 @@ of these logits alone. No gradient passes through the scores S. Defects:
 - Scores of a batch, not of a sample; and they use labels, also in prediction.
 
 Departure: predictions never see labels here, so they use running averages of
-the two scores in training. Encoders and data are the project's.
+the two scores in training. A neck without a loss is a constant, that no
+weight decay shrinks. Encoders and data are the project's.
 """
 
 from collections.abc import Iterable, Mapping
@@ -86,7 +87,8 @@ def method(
     def loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
         own, label = forward.parameters, batch["label"]
         x, y = forward.features.values()
-        c = _linear(own["neck"], jnp.concatenate([x, y], axis=-1))
+        neck_layer = (own if neck else forward.memory)["neck"]
+        c = _linear(neck_layer, jnp.concatenate([x, y], axis=-1))
         each = at_label(
             jax.nn.log_softmax(
                 _linear(own["classifier"], jnp.stack([c, x, y]))
@@ -116,8 +118,8 @@ def method(
     return Method(
         loss,
         modality_counts=(2,),
-        init=_init,
-        parameters=_parameters,
+        init=partial(_init, bool(neck)),
+        parameters=partial(_parameters, bool(neck)),
         fuse=partial(_fuse, bound),
         update=partial(_update, decay),
     )
@@ -194,10 +196,11 @@ def _fuse(
     return _classify(own, features.values(), factors)
 
 
-def _init(context: Context) -> Memory:
+def _init(trained_neck: bool, context: Context, key: jax.Array) -> Memory:
     # Only the ratio counts: it is 1 before the first step, and what the steps
     # say, whatever the decay, after it.
-    return {"scores": jnp.full(len(context.modalities), 1e-12, float)}
+    memory = {"scores": jnp.full(len(context.modalities), 1e-12, float)}
+    return memory if trained_neck else {**memory, "neck": _neck(context, key)}
 
 
 def _update(
@@ -205,22 +208,26 @@ def _update(
 ) -> tuple[Any, Memory]:
     del key
     old, new = memory["scores"], metrics["scores"]
-    return gradients, {"scores": decay * old + (1 - decay) * new}
+    return gradients, {**memory, "scores": decay * old + (1 - decay) * new}
 
 
-def _parameters(context: Context, key: jax.Array) -> Any:
+def _parameters(trained_neck: bool, context: Context, key: jax.Array) -> Any:
     width = context.features
-    shapes = {
-        "neck": (2 * width, width),
-        "head": (2 * width, width),
-        "classifier": (width, context.num_classes),
+    keys = jax.random.split(key, 3)
+    own = {
+        "head": _layer(keys[0], 2 * width, width),
+        "classifier": _layer(keys[1], width, context.num_classes),
     }
-    keys = jax.random.split(key, len(shapes))
-    make = jax.nn.initializers.lecun_normal()
-    return {
-        name: {"kernel": make(k, shape), "bias": jnp.zeros(shape[1])}
-        for k, (name, shape) in zip(keys, shapes.items(), strict=True)
-    }
+    return {**own, "neck": _neck(context, keys[2])} if trained_neck else own
+
+
+def _neck(context: Context, key: jax.Array) -> Any:
+    return _layer(key, 2 * context.features, context.features)
+
+
+def _layer(key: jax.Array, inputs: int, outputs: int) -> Any:
+    kernel = jax.nn.initializers.lecun_normal()(key, (inputs, outputs))
+    return {"kernel": kernel, "bias": jnp.zeros(outputs)}
 
 
 def _linear(parameters: Any, x: jax.Array) -> jax.Array:

@@ -114,7 +114,8 @@ def project(
     )
 
 
-def _init(context: Context) -> Memory:
+def _init(context: Context, key: jax.Array) -> Memory:
+    del key
     return {"projection": jnp.eye(context.features)}
 
 

@@ -82,7 +82,8 @@ def prototype_log_probs(
     return jax.nn.log_softmax(-jnp.sqrt(jnp.maximum(square, 1e-12)))
 
 
-def _init(context: Context) -> Memory:
+def _init(context: Context, key: jax.Array) -> Memory:
+    del key
     modalities = len(context.modalities)
     shape = (modalities, context.num_classes, context.features)
     return {"prototypes": jnp.zeros(shape), "epochs": jnp.zeros((), jnp.int32)}

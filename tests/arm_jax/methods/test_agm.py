@@ -94,7 +94,7 @@ def test_gradient_into_each_part_is_scaled():
 
 def test_memory_is_the_mean_over_all_steps():
     method = methods.create("agm", {})
-    memory = method.init(helpers.context())
+    memory = method.init(helpers.context(), jax.random.key(0))
     for costs in ([2.0, 4.0], [4.0, 0.0], [3.0, 2.0]):
         metrics = {"costs": jnp.asarray(costs)}
         _, memory = method.update({}, metrics, memory, jax.random.key(0))

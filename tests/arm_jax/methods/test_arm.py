@@ -155,7 +155,7 @@ def test_fusion_leaves_modalities_alone_as_they_are(fusion):
 
 def test_running_fusion_follows_the_contributions():
     method = methods.create("arm", {"fusion": "running"})
-    memory = method.init(helpers.context())
+    memory = method.init(helpers.context(), jax.random.key(0))
     for _ in range(500):
         _, memory = method.update(
             {}, {"phi_cmi": jnp.log(2.0) * jnp.array([1.5, 0.5])}, memory, None

@@ -35,7 +35,8 @@ def test_scores_by_hand(crossed, faulty):
 def test_forward_by_hand():
     """Scores, scales and logits from the formula, in NumPy."""
     method = methods.create("arm_released", {})
-    params, of = helpers.loss(method)
+    memory = method.init(helpers.context(), jax.random.key(1))
+    params, of = helpers.loss(method, memory=memory)
     value, metrics = jax.jit(of)(params)
     batch = helpers.tiny_batch()
     model = helpers.tiny_model()
@@ -44,7 +45,8 @@ def test_forward_by_hand():
         for f in model.encode(params, batch["inputs"], None).values()
     )
     own, label = params["method"], batch["label"]
-    linear = lambda name, v: v @ own[name]["kernel"] + own[name]["bias"]
+    layers = {**own, "neck": memory["neck"]}
+    linear = lambda name, v: v @ layers[name]["kernel"] + layers[name]["bias"]
     log_p = lambda v: np.asarray(jax.nn.log_softmax(linear("classifier", v)))[
         np.arange(8), label
     ]
@@ -73,16 +75,26 @@ def size_of_gradient(options, block):
 
 
 def test_the_neck_is_trained_on_request_only():
-    assert size_of_gradient({}, "neck") == 0
     assert size_of_gradient({}, "head") > 0
     assert size_of_gradient({"neck": 1.0}, "neck") > 0
+    method = methods.create("arm_released", {})
+    context = helpers.context()
+    assert "neck" not in method.parameters(context, jax.random.key(0))
+    memory = method.init(context, jax.random.key(0))
+    assert memory["neck"]["kernel"].std() > 0
+    metrics = {"scores": jnp.ones(2)}
+    _, after = method.update({}, metrics, memory, None)
+    jax.tree.map(np.testing.assert_array_equal, after["neck"], memory["neck"])
 
 
 def test_single_modalities_are_trained_on_request_only():
-    params, plain = helpers.loss(methods.create("arm_released", {}))
-    _, both = helpers.loss(
+    params, both = helpers.loss(
         methods.create("arm_released", {"unimodal": 2.0, "neck": 0.5})
     )
+    method = methods.create("arm_released", {})
+    memory = method.init(helpers.context(), jax.random.key(0))
+    memory = {**memory, "neck": params["method"]["neck"]}
+    _, plain = helpers.loss(method, memory=memory)
     _, neck = helpers.loss(methods.create("arm_released", {"neck": 1.0}))
     extra = both(params)[0] - plain(params)[0]
     half = (neck(params)[0] - plain(params)[0]) / 2
@@ -99,7 +111,7 @@ def test_single_modalities_are_trained_on_request_only():
 
 def test_predictions_use_running_scores():
     method = methods.create("arm_released", {"decay": 0.5})
-    memory = method.init(helpers.context())
+    memory = method.init(helpers.context(), jax.random.key(0))
     for scores in ([4.0, 1.0], [1.0, 1.0]):
         metrics = {"scores": jnp.asarray(scores)}
         _, memory = method.update({}, metrics, memory, None)
