@@ -2,13 +2,7 @@
 
 from collections.abc import Iterable
 
-
-class InputError(ValueError):
-    """Something the user gave is wrong; the message names it and its value.
-
-    Commands print it in one line and exit with status 2. Everything else that
-    is raised is a defect of the project and keeps its traceback.
-    """
+from bounds.errors import InputError as InputError
 
 
 class TrainingError(RuntimeError):

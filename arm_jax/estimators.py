@@ -66,17 +66,19 @@ def histograms(
     place = _place(
         jnp.stack([x.astype(jnp.result_type(float)) for x in samples])
     )
-    cells, start = [], 0
-    for (variables, _), shape in zip(tables, shapes, strict=True):
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    starts = [0, *ends[:-1]]
+    cells = []
+    for (variables, _), shape, start in zip(
+        tables, shapes, starts, strict=True
+    ):
         cell = jnp.zeros(lengths[0], jnp.int32)
         for variable, size in zip(variables, shape, strict=True):
             # Where x is not a number its bin is none; but any must be one.
             number = (place[variable] * size).astype(jnp.int32)
             cell = cell * size + jnp.clip(number, 0, size - 1)
         cells.append(start + cell)
-        start += math.prod(shape)
-    counts = _counts(jnp.concatenate(cells), start)
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    counts = _counts(jnp.concatenate(cells), ends[-1])
     return [
         part.reshape(shape) / place.shape[1]
         for part, shape in zip(

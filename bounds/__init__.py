@@ -16,6 +16,7 @@ from bounds.decomposition import PID as PID
 from bounds.decomposition import pid as pid
 from bounds.decomposition import pid_from_marginals as pid_from_marginals
 from bounds.decomposition import stack_tables as stack_tables
+from bounds.errors import InputError as InputError
 from bounds.maximum_entropy import MaxEnt as MaxEnt
 from bounds.maximum_entropy import maxent as maxent
 from bounds.status import Status as Status

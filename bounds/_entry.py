@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bounds.errors import InputError
+
 # How far the sum of a distribution may be from 1. Below it the input is
 # rescaled to sum to 1 in full precision, above it the input is an error.
 SUM_TOLERANCE = 1e-6
@@ -47,11 +49,11 @@ def check_float_dtype(dtype: Any) -> np.dtype:
     """Returns `dtype` as a NumPy dtype; only float32 and float64 are known.
 
     Raises:
-      ValueError: for any other dtype.
+      InputError: for any other dtype.
     """
     found = np.dtype(dtype)
     if found not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"dtype must be float32 or float64, got {found}")
+        raise InputError(f"dtype must be float32 or float64, got {found}")
     return found
 
 
@@ -59,14 +61,14 @@ def check_shape(name: str, shape: tuple[int, ...], event_rank: int) -> None:
     """Checks the static facts of a table: its rank and its alphabets.
 
     Raises:
-      ValueError: fewer than `event_rank` axes, or an empty alphabet.
+      InputError: fewer than `event_rank` axes, or an empty alphabet.
     """
     if len(shape) < event_rank:
-        raise ValueError(
+        raise InputError(
             f"{name} must have at least {event_rank} axes, got shape {shape}"
         )
     if 0 in shape[len(shape) - event_rank :]:
-        raise ValueError(f"{name} has an empty alphabet: shape {shape}")
+        raise InputError(f"{name} has an empty alphabet: shape {shape}")
 
 
 def check_distribution(
@@ -85,13 +87,13 @@ def check_distribution(
       to 1.
 
     Raises:
-      ValueError: wrong rank, an empty alphabet, a negative or non-finite
+      InputError: wrong rank, an empty alphabet, a negative or non-finite
         entry, or a sum that is not 1 within 1e-6; the message has the
         argument, the index and the number.
     """
     p = np.asarray(value)
     if p.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be real numbers, got dtype {p.dtype}")
+        raise InputError(f"{name} must be real numbers, got dtype {p.dtype}")
     check_shape(name, p.shape, event_rank)
     p = p.astype(np.float64)
     _reject(name, p, ~np.isfinite(p), "is not finite")
@@ -105,7 +107,7 @@ def check_distribution(
         wanted = "must sum to 1 (normalize=True accepts counts)"
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(
+        raise InputError(
             f"{name}{_subscript(index)} sums to {total[index]:.9g}; {wanted}"
         )
     return p / np.expand_dims(total, axes)
@@ -114,7 +116,7 @@ def check_distribution(
 def _reject(name: str, p: np.ndarray, bad: np.ndarray, what: str) -> None:
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"{name}{_subscript(index)} {what}: {p[index]}")
+        raise InputError(f"{name}{_subscript(index)} {what}: {p[index]}")
 
 
 def _subscript(index: tuple[int, ...]) -> str:

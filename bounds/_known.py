@@ -45,7 +45,7 @@ def known(p12: Any, p1y: Any, p2y: Any, *, project: bool = False) -> Known:
     """Checks the marginals and computes what they determine.
 
     Raises:
-      ValueError: see `marginals.consistent`.
+      InputError: see `marginals.consistent`.
     """
     triple, joint = marginals.solve(p12, p1y, p2y, project=project, tol=_TOL)
     pid = pid_from_marginals(triple.p1y, triple.p2y, tol=_TOL)

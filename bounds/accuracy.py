@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bounds import _batch, _entry
+from bounds.errors import InputError
 
 _BISECTIONS = 60
 # Outward rounding of the results, far above the arithmetic's errors.
@@ -55,7 +56,7 @@ def accuracy_interval(
       The bounds, NumPy float64, of the broadcast leading shape.
 
     Raises:
-      ValueError: `p_y` is no distribution, or an information is not finite,
+      InputError: `p_y` is no distribution, or an information is not finite,
         below 0 or above H(Y) by more than 1e-6, or the two are in the wrong
         order.
 
@@ -74,13 +75,13 @@ def accuracy_interval(
         bad |= value > entropy + _entry.SUM_TOLERANCE
         if bad.any():
             i = int(np.argmax(bad))
-            raise ValueError(
+            raise InputError(
                 f"{name} must be in [0, H(Y)] = [0, {entropy[i]:.6g}] bits, "
                 f"got {value[i]:.9g} in table {i}"
             )
     if (least > most + _entry.SUM_TOLERANCE).any():
         i = int(np.argmax(least - most))
-        raise ValueError(
+        raise InputError(
             f"information {least[i]:.9g} is above most_information "
             f"{most[i]:.9g} in table {i}"
         )

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bounds import _batch
+from bounds.errors import InputError
 
 # Bits between the greedy coupling of two marginals and the best one
 # (Compton et al. 2023).
@@ -48,7 +49,7 @@ def greedy(*marginals: Any, dtype: Any = np.float64) -> Coupling:
       The coupling and its entropy in bits.
 
     Raises:
-      ValueError: fewer than two marginals, or one that is no distribution.
+      InputError: fewer than two marginals, or one that is no distribution.
 
     References:
       Kocaoglu et al., Entropic causal inference, AAAI 2017; Rossi, Greedy
@@ -57,7 +58,7 @@ def greedy(*marginals: Any, dtype: Any = np.float64) -> Coupling:
       beyond the majorization barrier, AISTATS 2023.
     """
     if len(marginals) < 2:
-        raise ValueError(f"greedy needs two marginals, got {len(marginals)}")
+        raise InputError(f"greedy needs two marginals, got {len(marginals)}")
     names = [f"marginal {i}" for i in range(len(marginals))]
     return _batch.call(
         _greedy_jit, names, marginals, (1,) * len(marginals), dtype
@@ -78,7 +79,7 @@ def majorization(p: Any, q: Any, *, dtype: Any = np.float64) -> np.ndarray:
       `[...]`, bits.
 
     Raises:
-      ValueError: an argument is no distribution.
+      InputError: an argument is no distribution.
 
     References:
       Cicalese, Gargano and Vaccaro, Minimum-entropy couplings and their

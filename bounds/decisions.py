@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from bounds.errors import InputError
 from bounds.quantify import Interactions, Range
 
 # Information in bits below which a quantity does not matter.
@@ -75,10 +76,10 @@ def recommend(
       margin: bits below which a quantity does not matter.
 
     Raises:
-      ValueError: a margin that is not positive.
+      InputError: a margin that is not positive.
     """
     if not margin > 0:
-        raise ValueError(f"margin must be positive, got {margin}")
+        raise InputError(f"margin must be positive, got {margin}")
     one, two = names
     words = {
         "redundancy": "redundancy R",
@@ -204,10 +205,10 @@ def rank(
         not over the better one: for extra modalities, put second.
 
     Raises:
-      ValueError: a negative budget.
+      InputError: a negative budget.
     """
     if budget < 0:
-        raise ValueError(f"budget must not be negative, got {budget}")
+        raise InputError(f"budget must not be negative, got {budget}")
     gains = []
     for name, found in candidates.items():
         singles = [found.accuracy1] + ([] if over_first else [found.accuracy2])

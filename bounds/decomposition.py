@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bounds import _batching, _entry
+from bounds.errors import InputError
 from bounds.information import mutual_information_nats
 from bounds.status import Status
 
@@ -85,7 +86,7 @@ def pid(
       The decomposition.
 
     Raises:
-      ValueError: wrong rank, an empty alphabet, negative or non-finite
+      InputError: wrong rank, an empty alphabet, negative or non-finite
         entries, or a sum that is not 1 within 1e-6.
     """
     dtype, tol = _check_options(dtype, tol, max_steps)
@@ -136,7 +137,7 @@ def pid_from_marginals(
       The decomposition, `synergy` and `total` None.
 
     Raises:
-      ValueError: as `pid`; different batches or label alphabets; or label
+      InputError: as `pid`; different batches or label alphabets; or label
         distributions p(y) that differ by more than 1e-6.
     """
     dtype, tol = _check_options(dtype, tol, max_steps)
@@ -172,17 +173,17 @@ def stack_tables(tables: Sequence[Any]) -> np.ndarray:
       float64; the decomposition of a table does not change by the padding.
 
     Raises:
-      ValueError: no tables, or one that is not of rank 3.
+      InputError: no tables, or one that is not of rank 3.
     """
     arrays = [np.asarray(t, np.float64) for t in tables]
     for i, a in enumerate(arrays):
         _entry.check_shape(f"tables[{i}]", a.shape, 3)
         if a.ndim != 3:
-            raise ValueError(
+            raise InputError(
                 f"tables[{i}] must have 3 axes, got shape {a.shape}"
             )
     if not arrays:
-        raise ValueError("tables is empty")
+        raise InputError("tables is empty")
     out = np.zeros((len(arrays), *np.max([a.shape for a in arrays], axis=0)))
     for row, a in zip(out, arrays, strict=True):
         row[tuple(slice(n) for n in a.shape)] = a
@@ -340,9 +341,9 @@ def _check_options(
     dtype = _entry.check_float_dtype(dtype)
     tol = _TOLERANCE[dtype] if tol is None else tol
     if not tol > 0:
-        raise ValueError(f"tol must be positive, got {tol}")
+        raise InputError(f"tol must be positive, got {tol}")
     if max_steps < 0:
-        raise ValueError(f"max_steps must not be negative, got {max_steps}")
+        raise InputError(f"max_steps must not be negative, got {max_steps}")
     return dtype, tol
 
 
@@ -350,7 +351,7 @@ def _check_pair(shape1: tuple[int, ...], shape2: tuple[int, ...]) -> None:
     _entry.check_shape("p1y", shape1, 2)
     _entry.check_shape("p2y", shape2, 2)
     if shape1[:-2] != shape2[:-2] or shape1[-1] != shape2[-1]:
-        raise ValueError(
+        raise InputError(
             "p1y and p2y must agree in their batch and label axes, got "
             f"shapes {shape1} and {shape2}"
         )
@@ -362,7 +363,7 @@ def _check_labels(p1y: np.ndarray, p2y: np.ndarray) -> None:
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
         batch = f" of table [{', '.join(map(str, at[:-1]))}]" * (len(at) > 1)
-        raise ValueError(
+        raise InputError(
             f"p1y and p2y disagree on p(y={at[-1]}){batch}: "
             f"{first[at]:.9g} against {second[at]:.9g}"
         )

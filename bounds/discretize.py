@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.cluster import KMeans
 
+from bounds.errors import InputError
+
 # Rows that clusters are fitted on at most, and that are assigned at a time:
 # more change little and cost much.
 _MOST_ROWS = 20_000
@@ -31,7 +33,7 @@ class Centers(NamedTuple):
         """Returns the symbols of the rows of `x`, `[n, ...]` to int `[n]`."""
         rows = _rows(x)
         if rows.shape[1] != self.centers.shape[1]:
-            raise ValueError(
+            raise InputError(
                 f"x has {rows.shape[1]} features, fitted were "
                 f"{self.centers.shape[1]}"
             )
@@ -87,7 +89,7 @@ def fit_kmeans(x: np.ndarray, symbols: int, *, seed: int = 0) -> Centers:
         more than 20,000.
 
     Raises:
-      ValueError: NaN or infinite features; fewer distinct rows than clusters.
+      InputError: NaN or infinite features; fewer distinct rows than clusters.
     """
     _check_symbols(symbols)
     rows = _rows(x)
@@ -99,7 +101,7 @@ def fit_kmeans(x: np.ndarray, symbols: int, *, seed: int = 0) -> Centers:
         what = (
             "is constant" if distinct == 1 else f"has {distinct} distinct rows"
         )
-        raise ValueError(f"x {what}, too few for {symbols} clusters")
+        raise InputError(f"x {what}, too few for {symbols} clusters")
     model = KMeans(symbols, n_init=_STARTS, random_state=seed).fit(rows)
     return Centers(model.cluster_centers_)
 
@@ -112,7 +114,7 @@ def fit_quantiles(x: np.ndarray, symbols: int) -> Edges:
       symbols: number of intervals.
 
     Raises:
-      ValueError: more than one feature; NaN or infinite values; or values so
+      InputError: more than one feature; NaN or infinite values; or values so
         often repeated that an interval would be empty.
     """
     _check_symbols(symbols)
@@ -121,7 +123,7 @@ def fit_quantiles(x: np.ndarray, symbols: int) -> Edges:
     found = Edges(edges)
     used = len(np.unique(found(column)))
     if used < symbols:
-        raise ValueError(
+        raise InputError(
             f"x has {len(np.unique(column))} distinct values, repeated so "
             f"often that {symbols} quantiles give {used} intervals"
         )
@@ -140,38 +142,38 @@ def fit_posteriors(
       seed: see `fit_kmeans`.
 
     Raises:
-      ValueError: negative probabilities, or as `fit_kmeans`.
+      InputError: negative probabilities, or as `fit_kmeans`.
     """
     p = np.asarray(probabilities)
     if (p < 0).any():
         index = np.argwhere(p < 0)[0].tolist()
-        raise ValueError(f"probabilities{index} is {p[tuple(index)]}")
+        raise InputError(f"probabilities{index} is {p[tuple(index)]}")
     return Posteriors(fit_kmeans(np.sqrt(p), symbols, seed=seed).centers)
 
 
 def _check_symbols(symbols: int) -> None:
     if symbols < 1:
-        raise ValueError(f"symbols must be at least 1, got {symbols}")
+        raise InputError(f"symbols must be at least 1, got {symbols}")
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
     rows = np.asarray(x)
     if rows.ndim < 1 or not len(rows):
-        raise ValueError(f"x has no rows: shape {rows.shape}")
+        raise InputError(f"x has no rows: shape {rows.shape}")
     rows = rows.reshape(len(rows), -1)
     # The sum is not finite if an entry is not, and makes no array.
     if not np.isfinite(rows.sum(dtype=np.float64)):
         bad = ~np.isfinite(rows)
         if bad.any():
             index = np.argwhere(bad)[0].tolist()
-            raise ValueError(f"x{index} is {rows[tuple(index)]}")
+            raise InputError(f"x{index} is {rows[tuple(index)]}")
     return rows
 
 
 def _column(x: np.ndarray) -> np.ndarray:
     rows = _rows(x)
     if rows.shape[1] != 1:
-        raise ValueError(
+        raise InputError(
             f"quantiles are of one number a sample, got {rows.shape[1]}"
         )
     return rows[:, 0]

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from bounds import _entry
+from bounds.errors import InputError
 
 
 def entropy(p: Any, *, event_rank: int = 1, base: float = 2.0) -> Any:
@@ -29,7 +30,7 @@ def entropy(p: Any, *, event_rank: int = 1, base: float = 2.0) -> Any:
       H(p), of the batch's shape.
 
     Raises:
-      ValueError: invalid `p` or `base`.
+      InputError: invalid `p` or `base`.
     """
     return _evaluate(
         partial(entropy_nats, event_rank=event_rank), p, event_rank, base
@@ -61,10 +62,10 @@ def conditional_mutual_information(
       The conditional mutual information, of the batch's shape.
 
     Raises:
-      ValueError: invalid `p`, `given` or `base`.
+      InputError: invalid `p`, `given` or `base`.
     """
     if given not in (-3, -2, -1):
-        raise ValueError(f"given must be -3, -2 or -1, got {given}")
+        raise InputError(f"given must be -3, -2 or -1, got {given}")
     core = partial(conditional_mutual_information_nats, given=given)
     return _evaluate(core, p, 3, base)
 
@@ -82,7 +83,7 @@ def _evaluate(
     core: Callable[[Any], Any], p: Any, rank: int, base: float
 ) -> Any:
     if not (base > 0 and base != 1 and math.isfinite(base)):
-        raise ValueError(f"base must be positive and not 1, got {base}")
+        raise InputError(f"base must be positive and not 1, got {base}")
     if _entry.is_traced(p):
         _entry.check_shape("p", p.shape, rank)
         return core(p) / math.log(base)

@@ -7,6 +7,7 @@ import scipy.optimize
 import scipy.sparse
 
 from bounds import _batch, _entry, _maxent
+from bounds.errors import InputError
 from bounds.status import Status
 
 _NAMES = ("p12", "p1y", "p2y")
@@ -59,7 +60,7 @@ def consistent(
       The checked marginals, leading axes broadcast and flattened.
 
     Raises:
-      ValueError: an argument is no distribution; alphabets that differ; two
+      InputError: an argument is no distribution; alphabets that differ; two
         marginals that disagree about a variable by more than 1e-6, or three
         that have no common joint although each two agree; the message has the
         table's index, the pair and the size of the disagreement.
@@ -90,7 +91,7 @@ def solve(
       The checked marginals and their maximum-entropy joints.
 
     Raises:
-      ValueError: see `consistent`.
+      InputError: see `consistent`.
     """
     values = [
         _entry.check_distribution(name, value, 2, normalize=normalize)
@@ -105,7 +106,7 @@ def solve(
         for i in map(int, np.flatnonzero(wrong)):
             _move(flat, distance, i)
     elif wrong.any():
-        raise ValueError(_pair_message(flat, off, lead))
+        raise InputError(_pair_message(flat, off, lead))
     # A joint that fits is the proof that there is one; where none was found,
     # a linear program decides.
     found = _maxent.solve(*flat, **options)
@@ -115,7 +116,7 @@ def solve(
         if moved <= _entry.SUM_TOLERANCE:
             continue
         if not project:
-            raise ValueError(
+            raise InputError(
                 f"p12, p1y and p2y{_at(i, lead)} have no common joint though "
                 f"each two agree: the nearest marginals that have one are at "
                 f"total variation distance {moved:.3g}; project=True moves "
@@ -185,7 +186,7 @@ def _check_alphabets(*shapes: tuple[int, ...]) -> None:
         ("y", "p1y", ny, "p2y", my),
     ):
         if a != b:
-            raise ValueError(
+            raise InputError(
                 f"{first} has {a} values of {variable}, {second} has {b}"
             )
 

@@ -34,7 +34,7 @@ def maxent(
       The joint and its certificate, NumPy float64.
 
     Raises:
-      ValueError: no distributions, alphabets that do not match, or marginals
+      InputError: no distributions, alphabets that do not match, or marginals
         that have no common joint; see `marginals.consistent`.
     """
     triple, out = marginals.solve(

@@ -21,6 +21,7 @@ import scipy.sparse
 from bounds import discretize, samples
 from bounds.accuracy import accuracy_interval
 from bounds.decomposition import pid, pid_from_marginals
+from bounds.errors import InputError
 from bounds.estimators import (
     Estimate,
     interval,
@@ -177,7 +178,7 @@ def quantify(
       The interactions.
 
     Raises:
-      ValueError: alphabets that do not agree; a modality or label with one
+      InputError: alphabets that do not agree; a modality or label with one
         symbol; a label that a set of samples lacks; a class with one sample;
         fewer than 2 replicates.
     """
@@ -186,9 +187,9 @@ def quantify(
         ("interval_replicates", interval_replicates),
     ):
         if value < 2:
-            raise ValueError(f"{name} must be at least 2, got {value}")
+            raise InputError(f"{name} must be at least 2, got {value}")
     if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1, got {level}")
+        raise InputError(f"level must be between 0 and 1, got {level}")
     options = _Options(
         replicates, permutations, interval_replicates, level, effort,
         np.random.default_rng(seed),
@@ -424,7 +425,7 @@ def _of_predictions(
 ) -> Interactions:
     first, second = (np.asarray(p, np.float64) for p in evidence[:2])
     if first.shape != second.shape or first.ndim != 2 or len(first) < 2:
-        raise ValueError(
+        raise InputError(
             "predictions must be two arrays [n, y] of paired samples, n at "
             f"least 2, got shapes {first.shape} and {second.shape}"
         )
@@ -433,7 +434,7 @@ def _of_predictions(
         bad |= np.abs(p.sum(1) - 1) > 1e-4
         if bad.any():
             at = int(np.flatnonzero(bad)[0])
-            raise ValueError(f"{name}[{at}] is no distribution: {p[at]}")
+            raise InputError(f"{name}[{at}] is no distribution: {p[at]}")
     n, classes = first.shape
     independent = (
         n if evidence.units is None else len(np.unique(evidence.units))
@@ -801,7 +802,7 @@ def _check(first: Samples, second: Samples, pairs: Samples) -> None:
     n1, n2 = pairs.counts.shape
     shapes = first.counts.shape, second.counts.shape
     if shapes[0][0] != n1 or shapes[1][0] != n2 or shapes[0][1] != shapes[1][1]:
-        raise ValueError(
+        raise InputError(
             "alphabets differ: (x1, y), (x2, y), (x1, x2) have shapes "
             f"{shapes[0]}, {shapes[1]}, {(n1, n2)}"
         )
@@ -813,21 +814,21 @@ def _check(first: Samples, second: Samples, pairs: Samples) -> None:
     ):
         absent = np.flatnonzero((own == 0) & (other > 0))
         if len(absent):
-            raise ValueError(
+            raise InputError(
                 f"label {absent[0]} occurs {other[absent[0]]} times in the "
                 f"{other_name} labelled set but never in the {name}"
             )
         lonely = np.flatnonzero(own == 1)
         if len(lonely):
-            raise ValueError(
+            raise InputError(
                 f"label {lonely[0]} has one sample in the {name} labelled set: "
                 "drop it or join it with another class"
             )
     if (labels[0] > 0).sum() < 2:
-        raise ValueError("all samples have one label: there is nothing to tell")
+        raise InputError("all samples have one label: there is nothing to tell")
     for s, name in ((first, names[0]), (second, names[1])):
         if (s.counts.sum(1) > 0).sum() < 2:
-            raise ValueError(f"the {name} modality is constant: one symbol")
+            raise InputError(f"the {name} modality is constant: one symbol")
 
 
 def _disagreements(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -13,6 +13,8 @@ import numpy as np
 import scipy.sparse
 import scipy.stats
 
+from bounds.errors import InputError
+
 # Units that are kept apart at most. Beyond, random batches of them take their
 # place: their number, not their kind, is what the noise of a resample has.
 _MOST_UNITS = 20_000
@@ -59,7 +61,7 @@ def count(
       seed: of the batches that take the place of more than 20,000 units.
 
     Raises:
-      ValueError: no samples; lengths that differ; no integers; or a symbol
+      InputError: no samples; lengths that differ; no integers; or a symbol
         outside its alphabet.
     """
     if names is None:
@@ -67,20 +69,20 @@ def count(
     arrays = [np.asarray(s) for s in symbols]
     lengths = [a.shape[0] if a.ndim == 1 else a.shape for a in arrays]
     if len({str(n) for n in lengths}) > 1 or not isinstance(lengths[0], int):
-        raise ValueError(
+        raise InputError(
             "samples must be paired vectors, got lengths "
             + ", ".join(
                 f"{n}: {k}" for n, k in zip(names, lengths, strict=True)
             )
         )
     if not lengths[0]:
-        raise ValueError(f"{names[0]} has no samples")
+        raise InputError(f"{names[0]} has no samples")
     for name, a, size in zip(names, arrays, shape, strict=True):
         if a.dtype.kind not in "iub":
-            raise ValueError(f"{name} must be integers, got {a.dtype}")
+            raise InputError(f"{name} must be integers, got {a.dtype}")
         bad = np.flatnonzero((a < 0) | (a >= size))
         if len(bad):
-            raise ValueError(
+            raise InputError(
                 f"{name}[{bad[0]}] is {a[bad[0]]}, outside 0..{size - 1}"
             )
     cells = math.prod(shape)
@@ -90,7 +92,7 @@ def count(
         return Samples(counts, None)
     units = np.asarray(units)
     if units.shape != flat.shape:
-        raise ValueError(
+        raise InputError(
             f"units has shape {units.shape}, {names[0]} has {len(flat)} samples"
         )
     unit = batches(np.unique(units, return_inverse=True)[1], seed)

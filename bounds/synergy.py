@@ -6,6 +6,7 @@ import numpy as np
 
 from bounds import _batch, synergy_lower, synergy_upper
 from bounds._known import Known, known
+from bounds.errors import InputError
 
 EFFORTS = ("bounds", "fast", "exact")
 
@@ -76,11 +77,11 @@ def synergy_interval(
       The interval, NumPy float64.
 
     Raises:
-      ValueError: unknown effort; no distributions; or marginals that have no
+      InputError: unknown effort; no distributions; or marginals that have no
         common joint, see `marginals.consistent`.
     """
     if effort not in EFFORTS:
-        raise ValueError(f"effort must be one of {EFFORTS}, got {effort!r}")
+        raise InputError(f"effort must be one of {EFFORTS}, got {effort!r}")
     k = known(p12, p1y, p2y, project=project)
     found = synergy_upper.search(k, descend=effort != "bounds")
     upper = synergy_upper.bounds_of(k, found)

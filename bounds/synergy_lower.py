@@ -22,6 +22,7 @@ import numpy as np
 
 from bounds import _batch, _entry
 from bounds._known import Known, known
+from bounds.errors import InputError
 
 # Largest factor of the expected squared distance that the proof allows.
 LARGEST_FACTOR = 1 / (4 * math.log(2))
@@ -70,7 +71,7 @@ def redundancy(
       `[...]`, bits.
 
     Raises:
-      ValueError: see `marginals.consistent`.
+      InputError: see `marginals.consistent`.
 
     References:
       Liang et al., Multimodal learning without labeled multimodal data:
@@ -132,10 +133,10 @@ def paper_disagreement(
       `[...]`, bits.
 
     Raises:
-      ValueError: `c` out of range; and see `marginals.consistent`.
+      InputError: `c` out of range; and see `marginals.consistent`.
     """
     if not 0 <= c <= LARGEST_FACTOR:
-        raise ValueError(
+        raise InputError(
             f"c must be between 0 and 1/(4 ln 2) = {LARGEST_FACTOR:.4f}, got "
             f"{c}: beyond, it is not a lower bound"
         )
@@ -164,12 +165,12 @@ def from_predictions(
       The bounds, NumPy float64.
 
     Raises:
-      ValueError: predictions that are no distributions or differ in shape.
+      InputError: predictions that are no distributions or differ in shape.
     """
     a = _entry.check_distribution("prediction1", prediction1, 1)
     b = _entry.check_distribution("prediction2", prediction2, 1)
     if a.shape != b.shape or a.ndim < 2:
-        raise ValueError(
+        raise InputError(
             "prediction1 and prediction2 must both have shape [..., pairs, "
             f"y], got {a.shape} and {b.shape}"
         )

@@ -53,7 +53,7 @@ def majorization(
       `[...]`, bits.
 
     Raises:
-      ValueError: see `marginals.consistent`.
+      InputError: see `marginals.consistent`.
 
     References:
       Liang et al., Multimodal learning without labeled multimodal data:
@@ -136,7 +136,7 @@ def exact(
       The bound and the joint that shows how much is left to gain.
 
     Raises:
-      ValueError: see `marginals.consistent`.
+      InputError: see `marginals.consistent`.
     """
     k = known(p12, p1y, p2y, project=project)
     out = exact_of(k, search(k), tol=tol, max_nodes=max_nodes, seconds=seconds)

@@ -76,8 +76,7 @@ def coefficients(scores: jax.Array, alpha: float) -> jax.Array:
 def _modulated_loss(
     alpha: float, noisy: bool, forward: Forward, batch: Batch
 ) -> tuple[jax.Array, Metrics]:
-    _, metrics = _scored_loss(forward, batch)
-    scores = jnp.stack(list(metrics.values()))
+    scores = _scores(forward, batch)
     weights = coefficients(scores, alpha)[:, None]
     if noisy:
         draws = forward.normal(len(scores)).T
@@ -89,16 +88,19 @@ def _modulated_loss(
         )
     }
     modulated = forward._replace(features=features)
-    return terms.fused_cross_entropy(modulated.log_probs(), batch), metrics
+    return _scored_loss(modulated, batch)
 
 
 def _scored_loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
-    log_probs = forward.log_probs()
-    alone = jnp.exp(at_label(log_probs.alone, batch["label"]))
-    scores = forward.mean(jax.lax.stop_gradient(alone))
-    return terms.fused_cross_entropy(log_probs, batch), {
+    scores = _scores(forward, batch)
+    return terms.fused_cross_entropy(forward.log_probs(), batch), {
         f"score_{name}": scores[m] for m, name in enumerate(forward.features)
     }
+
+
+def _scores(forward: Forward, batch: Batch) -> jax.Array:
+    alone = jnp.exp(at_label(forward.log_probs().alone, batch["label"]))
+    return forward.mean(jax.lax.stop_gradient(alone))
 
 
 def _modulate(
