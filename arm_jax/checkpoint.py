@@ -1,11 +1,14 @@
 """Checkpoints of a run: the latest two, each with the best on validation.
 
 Orbax writes into a temporary folder and renames it, so a checkpoint that has
-a name is complete; one that was damaged afterwards is moved aside and the one
-before it is used.
+a name is complete. Beside its files lie their digests. One whose files are not
+those that were written is damaged: it is moved aside, and the one before it is
+used. One that is whole but does not fit the run is not damaged, and stays.
 """
 
+import hashlib
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,14 @@ import jax
 from orbax.checkpoint import v1 as ocp
 
 from arm_jax.errors import InputError
+from arm_jax.workdir import read_json, write_json
 
 _log = logging.getLogger(__name__)
+
+DIGESTS = "digests.json"
+_TREE = "run"
+# Arrays that a message lists.
+_MOST_MISFITS = 3
 
 
 class Checkpoints:
@@ -35,40 +44,45 @@ class Checkpoints:
 
     def save(self, step: int, tree: Any) -> None:
         """Saves a pytree of replicated arrays under the name `step`."""
-        self._checkpointer.save_checkpointables(step, {"run": tree}, force=True)
+        self._checkpointer.save_checkpointables(step, {_TREE: tree}, force=True)
+        folder = self._directory / str(step)
+        write_json(folder / DIGESTS, _digests(folder))
 
     def restore_latest(
         self, like: Any, *, set_aside: bool = True
     ) -> tuple[int, Any] | None:
-        """Restores the newest readable checkpoint.
+        """Restores the newest checkpoint that is not damaged.
 
         Args:
-          like: pytree of arrays with the wanted shapes and shardings.
-          set_aside: move what cannot be read out of the way of checkpoints to
-            come; who only reads leaves everything where it is.
+          like: Pytree of arrays with the wanted shapes and shardings.
+          set_aside: Move damaged checkpoints out of the way of those to come;
+            False, for reading only, leaves everything where it is.
 
         Returns:
           (step, pytree), or None if there is no checkpoint.
 
         Raises:
-          InputError: there are checkpoints, and none can be read.
+          InputError: Every checkpoint is damaged; or the newest whole one has
+            other arrays than `like`: then nothing is moved.
         """
         steps = self.steps()
         for step in reversed(steps):
-            restored = self._load(step, like)
-            if restored is not None:
-                return step, restored
+            damage = self._damage_of(step)
+            if damage is None:
+                self._check_fit(step, like)
+                return step, self._load(step, like)
+            _log.warning(
+                "checkpoint %s is damaged: %s",
+                self._directory / str(step),
+                damage,
+            )
             if set_aside:
                 self._set_aside(step)
         if steps:
-            moved = (
-                f"; the damaged ones are now in {self._damaged}; use another "
-                "workdir to start anew"
-                if set_aside
-                else ""
-            )
+            moved = f"; they are now in {self._damaged}" if set_aside else ""
             raise InputError(
-                f"no readable checkpoint in {self._directory}{moved}"
+                f"every checkpoint in {self._directory} is damaged{moved}: "
+                "restore them from a copy, or use another workdir"
             )
         return None
 
@@ -76,11 +90,65 @@ class Checkpoints:
         """Returns the steps that have a checkpoint, ascending."""
         return [c.step for c in self._checkpointer.checkpoints]
 
+    def set_aside(self) -> list[Path]:
+        """Returns the damaged checkpoints that were moved aside."""
+        if not self._damaged.is_dir():
+            return []
+        return sorted(self._damaged.iterdir())
+
     def _open(self) -> ocp.training.Checkpointer:
         return ocp.training.Checkpointer(
             self._directory,
             preservation_policy=(ocp.training.preservation_policies.LatestN(2)),
         )
+
+    def _damage_of(self, step: int) -> str | None:
+        """Says what is wrong with the files of a checkpoint, None if nothing.
+
+        The digests are missing if the process was killed between the last
+        file and them. Then the files are all there, but nothing shows it.
+        """
+        folder = self._directory / str(step)
+        try:
+            written = read_json(folder / DIGESTS)
+        except (FileNotFoundError, InputError):
+            return None if self._readable(step) else "no part of it can be read"
+        present = _digests(folder)
+        for name, digest in written.items():
+            if name not in present:
+                return f"{name} is missing"
+            if present[name] != digest:
+                return f"{name} is not as it was written"
+        return None
+
+    def _readable(self, step: int) -> bool:
+        try:
+            self._checkpointer.load_checkpointables(step)
+        # Damage shows as any of a dozen exceptions of several libraries.
+        except Exception:  # noqa: BLE001
+            return False
+        return True
+
+    def _check_fit(self, step: int, like: Any) -> None:
+        """Raises InputError if a checkpoint's arrays are others than `like`."""
+        metadata = self._checkpointer.checkpointables_metadata(step)
+        there = _arrays(metadata.metadata[_TREE])
+        wanted = _arrays(jax.eval_shape(_without_keys, like))
+        misfits = [
+            f"{name} is {there.get(name, 'missing')} there, "
+            f"{wanted.get(name, 'missing')} now"
+            for name in sorted(there.keys() | wanted.keys())
+            if there.get(name) != wanted.get(name)
+        ]
+        if misfits:
+            more = len(misfits) - _MOST_MISFITS
+            shown = "; ".join(misfits[:_MOST_MISFITS])
+            shown += f"; and {more} more" if more > 0 else ""
+            raise InputError(
+                f"checkpoint {self._directory / str(step)} is whole but does "
+                f"not fit this run ({shown}): restore the data, the settings "
+                "and the sources it was made with, or use another workdir"
+            )
 
     def _load(self, step: int, like: Any) -> Any:
         abstract = jax.tree.map(
@@ -89,21 +157,9 @@ class Checkpoints:
             ),
             like,
         )
-        try:
-            return self._checkpointer.load_checkpointables(
-                step, {"run": abstract}
-            )["run"]
-        # Damage shows as any of a dozen exceptions of several libraries. The
-        # configuration is known to be the same, so damage is what it is.
-        except Exception as error:  # noqa: BLE001
-            _log.warning(
-                "checkpoint %s cannot be read (%s: %s)",
-                self._directory / str(step),
-                type(error).__name__,
-                # Some go on for pages in a single line.
-                str(error).partition("\n")[0][:200],
-            )
-            return None
+        return self._checkpointer.load_checkpointables(step, {_TREE: abstract})[
+            _TREE
+        ]
 
     def _set_aside(self, step: int) -> None:
         self._damaged.mkdir(exist_ok=True)
@@ -113,3 +169,46 @@ class Checkpoints:
         _log.warning("moved it to %s", target)
         self._checkpointer.close()
         self._checkpointer = self._open()
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Returns the SHA-256 of every file of a checkpoint, by relative path."""
+    digests = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.name not in (DIGESTS, DIGESTS + ".tmp"):
+            with file.open("rb") as opened:
+                sha = hashlib.file_digest(opened, "sha256")
+            digests[file.relative_to(folder).as_posix()] = sha.hexdigest()
+    return digests
+
+
+def _without_keys(tree: Any) -> Any:
+    """Replaces random keys by their bits, as checkpoints hold them."""
+    return jax.tree.map(
+        lambda x: (
+            jax.random.key_data(x)
+            if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+            else x
+        ),
+        tree,
+    )
+
+
+def _arrays(tree: Any) -> Mapping[str, str]:
+    """Returns "dtype[shape]" of each array of a pytree, by its path."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {
+        "/".join(_entry(part) for part in path): (
+            f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]"
+        )
+        for path, leaf in leaves
+        if hasattr(leaf, "shape")
+    }
+
+
+def _entry(part: Any) -> str:
+    """Returns one step of a path, whatever kind of container it is in."""
+    for name in ("name", "key", "idx"):
+        if hasattr(part, name):
+            return str(getattr(part, name))
+    return str(part)

@@ -299,16 +299,24 @@ def train(
 
     Raises:
       TrainingError: a metric stopped being finite; the message names the step.
+      InputError: the folder has metrics or damaged checkpoints of a run, and
+        nothing to go on from; or a checkpoint that does not fit.
     """
     log = JsonLines(workdir / "metrics.jsonl")
     snapshot = run.initial()
     with Checkpoints(workdir) as checkpoints, _interrupts() as interrupted:
-        step = 0
         restored = checkpoints.restore_latest(snapshot)
-        if restored is not None:
+        if restored is None:
+            _check_unused(log, checkpoints)
+            # From the first step on there is a checkpoint: a folder that has
+            # metrics and none has lost it.
+            checkpoints.save(0, snapshot)
+            step = 0
+        else:
             step, snapshot = restored
-            _log.info("resuming at step %d of %d", step, run.schedule.total)
-        log.keep([r for r in log.read() if r["step"] <= step])
+            if 0 < step < run.schedule.total:
+                _log.info("resuming at step %d of %d", step, run.schedule.total)
+            log.keep(_lines_until(log, step))
         stop_at = math.inf if stop_after is None else step + stop_after
         bar = tqdm(
             total=run.schedule.total,
@@ -352,6 +360,39 @@ def train(
                     if stop and step < run.schedule.total:
                         return None
     return Outcome(last=snapshot.state.variables, best=snapshot.best)
+
+
+def _check_unused(log: JsonLines, checkpoints: Checkpoints) -> None:
+    """Raises InputError rather than starting anew where a run has been."""
+    records, damaged = log.read(), checkpoints.set_aside()
+    if not records and not damaged:
+        return
+    traces = []
+    if records:
+        traces.append(f"metrics up to step {records[-1].get('step')}")
+    if damaged:
+        traces.append(f"damaged checkpoints in {damaged[0].parent}")
+    raise InputError(
+        f"{log.path.parent} has {' and '.join(traces)}, but no checkpoint to "
+        "go on from: restore one from a copy, or use another workdir to start "
+        "anew"
+    )
+
+
+def _lines_until(log: JsonLines, step: int) -> list[dict[str, Any]]:
+    """Returns the metrics up to a step, each line once."""
+    lines: dict[tuple[int, str, int], dict[str, Any]] = {}
+    for record in log.read():
+        try:
+            key = record["step"], record["split"], record["seed"]
+        except KeyError as error:
+            raise InputError(
+                f"{log.path} has a line without {error}: restore the file, or "
+                "use another workdir"
+            ) from error
+        if key[0] <= step:
+            lines.setdefault(key, record)
+    return list(lines.values())
 
 
 def last_variables(run: Run, workdir: Path) -> Variables:

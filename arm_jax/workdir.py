@@ -1,35 +1,32 @@
 """The folder of one run: what was run, with what, and what came out.
 
     config.json     the configuration, resolved
-    versions.json   of Python, of the packages, of the code, of the devices
-    metrics.jsonl   one strict JSON object a line, none of it depends on time
+    record.jsonl    what the run was made with, see arm_jax.record
+    metrics.jsonl   one strict JSON object per line, none of it depends on time
     checkpoints/    see arm_jax.checkpoint
+    lock            while a process works here, see arm_jax.lock
 
 A folder belongs to one configuration: opening it with another is an error, so
 that a resumed run can only be the run that was interrupted.
 """
 
-import functools
-import hashlib
-import importlib.metadata
 import json
 import math
 import os
-import platform
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jax
 import numpy as np
 
 from arm_jax.errors import InputError
 
-_PACKAGES = (
-    "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy",
-    "scipy", "scikit-learn", "tensorflow-datasets",
-)  # fmt: skip
+# Keys that a message lists, and characters of their values.
+_MOST_DIFFERENCES = 8
+_MOST_CHARACTERS = 60
+# Bytes; lines are much shorter.
+_MOST_OF_A_LINE = 2**24
 
 
 def open_workdir(
@@ -57,38 +54,21 @@ def open_workdir(
     if config_file.exists():
         differences = list(_differences(read_json(config_file), wanted))
         if differences:
+            shown = "; ".join(differences[:_MOST_DIFFERENCES])
+            more = len(differences) - _MOST_DIFFERENCES
+            if more > 0:
+                shown += f"; and {more} more"
             raise InputError(
                 f"workdir {workdir} holds a run of another configuration "
-                f"({'; '.join(differences)}); choose another workdir or "
-                "restore these values"
+                f"({shown}); choose another workdir or restore these values"
             )
     else:
         write_json(config_file, wanted)
-    write_json(workdir / "versions.json", versions())
     return workdir
 
 
-def versions() -> dict[str, Any]:
-    """Returns the versions and devices that this process runs with."""
-    packages: dict[str, str | None] = {}
-    for name in _PACKAGES:
-        try:
-            packages[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            packages[name] = None
-    devices = jax.devices()
-    return {
-        "python": platform.python_version(),
-        "packages": packages,
-        "code": source_digest(),
-        "revision": _git_revision(),
-        "device_kind": devices[0].device_kind,
-        "device_count": len(devices),
-    }
-
-
 class JsonLines:
-    """An append-only file of JSON objects, one a line, flushed line by line.
+    """An append-only file of JSON objects, one per line.
 
     Only process 0 writes. NaN and infinities, which JSON does not have, are
     written as null.
@@ -96,14 +76,19 @@ class JsonLines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # Whether the last line is known to end.
+        self._whole = False
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Writes one record."""
         if jax.process_index() != 0:
             return
         line = json.dumps(to_json(record), allow_nan=False)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with self.path.open("ab+") as file:
+            if not self._whole:
+                _cut_torn_line(file)
+                self._whole = True
+            file.write(line.encode() + b"\n")
 
     def read(self) -> list[dict[str, Any]]:
         """Returns all complete records; a half-written last line is left out.
@@ -113,17 +98,25 @@ class JsonLines:
         """
         if not self.path.exists():
             return []
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines = self.path.read_bytes().splitlines()
         records = []
         for number, line in enumerate(lines, start=1):
             try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError as error:
+                record = json.loads(line)
+            # Not JSON, or not UTF-8.
+            except ValueError as error:
                 if number == len(lines):
                     break
                 raise InputError(
-                    f"{self.path}, line {number}: not JSON ({error})"
+                    f"{self.path}, line {number} is damaged ({error}): restore "
+                    "the file, or use another workdir"
                 ) from error
+            if not isinstance(record, dict):
+                raise InputError(
+                    f"{self.path}, line {number} is no JSON object: restore "
+                    "the file, or use another workdir"
+                )
+            records.append(record)
         return records
 
     def keep(self, records: list[dict[str, Any]]) -> None:
@@ -141,9 +134,13 @@ def read_json(path: Path) -> Any:
       InputError: the file is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} is not JSON ({error})") from error
+        return json.loads(path.read_bytes())
+    # Not JSON, or not UTF-8.
+    except ValueError as error:
+        raise InputError(
+            f"{path} is damaged, no JSON ({error}): restore the file, or use "
+            "another workdir"
+        ) from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -166,9 +163,23 @@ def to_json(value: Any) -> Any:
     return value
 
 
+def _cut_torn_line(file: BinaryIO) -> None:
+    """Removes what a process that was killed wrote of a last line."""
+    end = file.seek(0, os.SEEK_END)
+    start = max(0, end - _MOST_OF_A_LINE)
+    file.seek(start)
+    tail = file.read()
+    if tail and not tail.endswith(b"\n"):
+        file.truncate(start + tail.rfind(b"\n") + 1)
+
+
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        # On the disk before it has the name, should the power fail.
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 
@@ -179,31 +190,11 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
                 old.get(key), new.get(key), f"{path}.{key}" if path else key
             )
     elif old != new:
-        yield f"{path}: {old!r} there, {new!r} now"
+        yield f"{path}: {_short(old)} there, {_short(new)} now"
 
 
-@functools.cache
-def source_digest() -> str:
-    """Returns a digest of the sources of `arm_jax` and `bounds`."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parent.parent
-    for package in ("arm_jax", "bounds"):
-        for file in sorted((root / package).rglob("*.py")):
-            digest.update(file.relative_to(root).as_posix().encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _git_revision() -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
+def _short(value: Any) -> str:
+    text = repr(value)
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return text[: _MOST_CHARACTERS - 3] + "..."

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -45,6 +46,14 @@ def whole(run, tmp_path_factory):
     """The outcome and the folder of a run that nothing interrupted."""
     workdir = tmp_path_factory.mktemp("whole")
     return loop.train(run, workdir, progress=False), workdir
+
+
+@pytest.fixture(scope="module")
+def interrupted(run, tmp_path_factory):
+    """The folder of a run that was interrupted at step 7."""
+    workdir = tmp_path_factory.mktemp("interrupted")
+    assert loop.train(run, workdir, stop_after=7, progress=False) is None
+    return workdir
 
 
 def lines(workdir):
@@ -122,7 +131,8 @@ def test_lines_after_the_checkpoint_are_written_anew(whole, run, tmp_path):
     loop.train(run, tmp_path, stop_after=7, progress=False)
     # As if the process had been killed two lines after its checkpoint.
     log = JsonLines(tmp_path / "metrics.jsonl")
-    log.append({"step": 9, "split": "train", "loss": 99.0})
+    for seed in run.seeds:
+        log.append({"step": 9, "split": "train", "seed": seed, "loss": 99.0})
     log.path.write_text(log.path.read_text() + '{"step": 12, "spl')
     loop.train(run, tmp_path, progress=False)
     assert lines(tmp_path) == lines(whole[1])
@@ -163,7 +173,7 @@ def test_damaged_checkpoint_falls_back(whole, run, tmp_path, caplog):
     assert_same_state(outcome.last, whole[0].last)
     assert lines(tmp_path) == lines(whole[1])
     assert (tmp_path / "checkpoints_damaged" / "27_0").is_dir()
-    assert "27 cannot be read" in caplog.text
+    assert "27 is damaged: run/" in caplog.text
 
 
 def test_a_relative_workdir(run, tmp_path, monkeypatch):
@@ -176,23 +186,122 @@ def test_a_relative_workdir(run, tmp_path, monkeypatch):
     assert not (workdir / "checkpoints_damaged").exists()
 
 
-def test_nothing_readable_is_an_error_and_nothing_is_lost(run, tmp_path):
-    loop.train(run, tmp_path, stop_after=7, progress=False)
-    damage(tmp_path / "checkpoints" / "7")
-    before = lines(tmp_path)
-    with pytest.raises(InputError, match="no readable checkpoint"):
-        loop.train(run, tmp_path, progress=False)
-    assert lines(tmp_path) == before
-    assert (tmp_path / "checkpoints_damaged" / "7_0").is_dir()
+@pytest.mark.parametrize("how", ["flip", "cut", "remove"])
+def test_any_damage_to_any_file_is_noticed(run, interrupted, tmp_path, how):
+    folder = interrupted / "checkpoints" / "7"
+    files = [f for f in folder.rglob("*") if f.is_file() and f.stat().st_size]
+    names = [f.relative_to(folder) for f in files if f.name != "digests.json"]
+    assert len(names) > 5
+    for number, name in enumerate(names):
+        copy = tmp_path / str(number)
+        shutil.copytree(interrupted, copy)
+        file = copy / "checkpoints" / "7" / name
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        if how == "flip":
+            file.write_bytes(content)
+        elif how == "cut":
+            file.write_bytes(content[:-1])
+        else:
+            file.unlink()
+        with Checkpoints(copy) as checkpoints:
+            step, _ = checkpoints.restore_latest(run.initial())
+        assert step == 0, name
+        assert (copy / "checkpoints_damaged" / "7_0").is_dir()
 
 
-def test_who_only_reads_moves_nothing(run, tmp_path):
-    loop.train(run, tmp_path, stop_after=7, progress=False)
-    damage(tmp_path / "checkpoints" / "7")
-    with pytest.raises(InputError, match="no readable checkpoint in .*points$"):
-        loop.last_variables(run, tmp_path)
-    assert (tmp_path / "checkpoints" / "7").is_dir()
-    assert not (tmp_path / "checkpoints_damaged").exists()
+def test_checkpoint_without_digests_is_used_if_it_can_be_read(
+    whole, run, interrupted, tmp_path
+):
+    # Killed between the checkpoint and its digests.
+    shutil.copytree(interrupted, tmp_path / "a")
+    (tmp_path / "a" / "checkpoints" / "7" / "digests.json").unlink()
+    loop.train(run, tmp_path / "a", progress=False)
+    assert lines(tmp_path / "a") == lines(whole[1])
+    shutil.copytree(interrupted, tmp_path / "b")
+    (tmp_path / "b" / "checkpoints" / "7" / "digests.json").unlink()
+    damage(tmp_path / "b" / "checkpoints" / "7")
+    with Checkpoints(tmp_path / "b") as checkpoints:
+        assert checkpoints.restore_latest(run.initial())[0] == 0
+
+
+def test_all_damaged_is_an_error_and_nothing_is_lost(
+    run, interrupted, tmp_path
+):
+    workdir = tmp_path / "run"
+    shutil.copytree(interrupted, workdir)
+    for step in ("0", "7"):
+        damage(workdir / "checkpoints" / step)
+    before = lines(workdir)
+    with pytest.raises(InputError, match="every checkpoint in .* is damaged"):
+        loop.last_variables(run, workdir)
+    # Whoever only reads moves nothing.
+    assert (workdir / "checkpoints" / "7").is_dir()
+    assert not (workdir / "checkpoints_damaged").exists()
+    with pytest.raises(InputError, match="they are now in .*points_damaged"):
+        loop.train(run, workdir, progress=False)
+    # And again: it does not start at step 0 by itself.
+    with pytest.raises(
+        InputError, match="metrics up to step 7 and damaged .*another workdir"
+    ):
+        loop.train(run, workdir, progress=False)
+    (workdir / "metrics.jsonl").unlink()
+    with pytest.raises(InputError, match="has damaged checkpoints in"):
+        loop.train(run, workdir, progress=False)
+    assert (workdir / "checkpoints_damaged" / "7_0").is_dir()
+    # Moved back from a copy, it goes on.
+    shutil.copytree(interrupted, workdir, dirs_exist_ok=True)
+    assert loop.train(run, workdir, progress=False) is not None
+    assert lines(workdir)[: len(before)] == before
+
+
+def test_metrics_without_checkpoints_are_not_written_over(
+    run, interrupted, tmp_path
+):
+    shutil.copytree(interrupted, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    before = lines(tmp_path / "run")
+    with pytest.raises(InputError, match="metrics up to step 7, but no check"):
+        loop.train(run, tmp_path / "run", progress=False)
+    assert lines(tmp_path / "run") == before
+
+
+def test_checkpoint_that_does_not_fit_is_not_called_damaged(
+    run, interrupted, npz_file, tmp_path
+):
+    workdir = tmp_path / "run"
+    shutil.copytree(interrupted, workdir)
+    wider = loop.prepare(make_config(npz_file, model={"features": 7}))
+    before = {f: f.read_bytes() for f in workdir.rglob("*") if f.is_file()}
+    with pytest.raises(
+        InputError,
+        match=r"7 is whole but does not fit .*means/loud is float32\[2, 6\] "
+        r"there, float32\[2, 7\] now.*and \d+ more",
+    ):
+        loop.train(wider, workdir, progress=False)
+    after = {f: f.read_bytes() for f in workdir.rglob("*") if f.is_file()}
+    assert after == before
+
+
+def test_other_random_keys_do_not_fit(run, interrupted, npz_file, tmp_path):
+    shutil.copytree(interrupted, tmp_path / "run")
+    with jax.default_prng_impl("rbg"):
+        other = loop.prepare(make_config(npz_file))
+        with pytest.raises(
+            InputError, match=r"uint32\[2, 2\] there, uint32\[2, 4"
+        ):
+            loop.train(other, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run" / "checkpoints_damaged").exists()
+
+
+def test_doubled_lines_are_dropped(whole, run, interrupted, tmp_path):
+    # As two processes left them, before there was a lock.
+    shutil.copytree(interrupted, tmp_path / "run")
+    file = tmp_path / "run" / "metrics.jsonl"
+    doubled = [2 * line for line in file.read_text().splitlines(keepends=True)]
+    file.write_text("".join(doubled))
+    loop.train(run, tmp_path / "run", progress=False)
+    assert lines(tmp_path / "run") == lines(whole[1])
 
 
 def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):
@@ -205,7 +314,7 @@ def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):
     ):
         loop.train(run, tmp_path, progress=False)
     with Checkpoints(tmp_path) as checkpoints:
-        assert checkpoints.steps() == [7]
+        assert checkpoints.steps() == [0, 7]
         _, snapshot = checkpoints.restore_latest(run.initial())
     for leaf in jax.tree.leaves(snapshot.state.variables):
         assert np.isfinite(leaf).all()

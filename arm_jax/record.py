@@ -1,0 +1,189 @@
+"""What a run was made with: one line when it begins, goes on, and ends.
+
+The file `record.jsonl` of a workdir holds, for each of these events, the time,
+the digests of the data and of the sources, the versions of the packages, the
+devices, and the settings of JAX that change numbers. It is appended to and
+never rewritten: whoever reads a run cannot stamp it.
+"""
+
+import datetime
+import functools
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from arm_jax.errors import InputError
+from arm_jax.workdir import JsonLines
+
+NAME = "record.jsonl"
+# What may differ from a run's beginning, by request, without changing what the
+# run is. Other data or random numbers make it another run.
+ALLOWED = ("sources", "packages", "device")
+
+_PACKAGES = (
+    "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy",
+    "scipy", "scikit-learn", "tensorflow-datasets",
+)  # fmt: skip
+# Those that the numbers of a training come from.
+_NUMERICAL = ("jax", "jaxlib", "flax", "optax", "grain", "numpy")
+_SETTINGS = (
+    "jax_default_prng_impl",
+    "jax_threefry_partitionable",
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+)
+
+
+def current(data: str | None = None) -> dict[str, Any]:
+    """Returns what this process would make a run with.
+
+    Args:
+      data: Digest of the data, if there are any.
+    """
+    packages: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            packages[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            packages[name] = None
+    devices = jax.devices()
+    return {
+        "data": data,
+        "sources": source_digest(),
+        "revision": _git_revision(),
+        "python": platform.python_version(),
+        "packages": packages,
+        "settings": {name: getattr(jax.config, name) for name in _SETTINGS},
+        "device_kind": devices[0].device_kind,
+        "device_count": len(devices),
+    }
+
+
+def append(
+    workdir: Path, event: str, made_with: Mapping[str, Any], **more: Any
+) -> None:
+    """Adds a line to the record: "begin", "resume" or "finish"."""
+    now = datetime.datetime.now(datetime.UTC)
+    JsonLines(workdir / NAME).append(
+        {"event": event, "time": now.isoformat(timespec="seconds")}
+        | dict(made_with)
+        | more
+    )
+
+
+def read(workdir: Path) -> list[dict[str, Any]]:
+    """Returns the lines of the record; none if there is no run."""
+    return JsonLines(workdir / NAME).read()
+
+
+def finished(workdir: Path) -> str | None:
+    """Returns when the run ended, None if it did not."""
+    times = [r["time"] for r in read(workdir) if r["event"] == "finish"]
+    return times[-1] if times else None
+
+
+def check(
+    workdir: Path,
+    now: Mapping[str, Any],
+    allow: Collection[str] = (),
+) -> None:
+    """Checks that a run can go on, or be read, with what is there now.
+
+    Args:
+      workdir: Folder of the run; nothing in it is changed.
+      now: See `current`.
+      allow: Kinds of difference, of `ALLOWED`, that are accepted.
+
+    Raises:
+      InputError: Something else than at the run's last event; the message
+        lists what differs, and how to go on.
+    """
+    lines = read(workdir)
+    if not lines:
+        return
+    differing = {
+        kind: words
+        for kind, words in differences(lines[-1], now)
+        if kind not in allow
+    }
+    if not differing:
+        return
+    text = "; ".join(differing.values())
+    if set(differing) <= set(ALLOWED):
+        cure = (
+            f"--allow={','.join(differing)} goes on all the same; otherwise "
+            "restore what was there, or choose another workdir"
+        )
+    else:
+        cure = "restore what was there, or choose another workdir"
+    raise InputError(f"{workdir} was made with {text}: {cure}")
+
+
+def differences(
+    there: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Yields the kinds of difference between two records, with words."""
+    if there["data"] != now["data"]:
+        yield (
+            "data",
+            f"other data (digest {there['data']} there, {now['data']} now)",
+        )
+    settings = [
+        f"{name}={there['settings'].get(name)} (now {value})"
+        for name, value in now["settings"].items()
+        if there["settings"].get(name) != value
+    ]
+    if settings:
+        yield "settings", f"other settings of JAX ({', '.join(settings)})"
+    if there["sources"] != now["sources"]:
+        yield (
+            "sources",
+            f"other sources of arm_jax or bounds (digest {there['sources']} "
+            f"there, {now['sources']} now)",
+        )
+    packages = [
+        f"{name} {there['packages'].get(name)} (now {now['packages'][name]})"
+        for name in _NUMERICAL
+        if there["packages"].get(name) != now["packages"][name]
+    ]
+    if packages:
+        yield "packages", f"other packages ({', '.join(packages)})"
+    if there["device_kind"] != now["device_kind"]:
+        yield (
+            "device",
+            f"another kind of device ({there['device_kind']} there, "
+            f"{now['device_kind']} now)",
+        )
+
+
+@functools.cache
+def source_digest() -> str:
+    """Returns a digest of the sources of `arm_jax` and `bounds`."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parent.parent
+    for package in ("arm_jax", "bounds"):
+        for file in sorted((root / package).rglob("*.py")):
+            digest.update(file.relative_to(root).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _git_revision() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
