@@ -10,6 +10,7 @@ import datetime
 import functools
 import hashlib
 import importlib.metadata
+import logging
 import platform
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
@@ -18,8 +19,10 @@ from typing import Any
 
 import jax
 
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, check_choice
 from arm_jax.workdir import JsonLines
+
+_log = logging.getLogger(__name__)
 
 NAME = "record.jsonl"
 # What may differ from a run's beginning, by request, without changing what the
@@ -65,15 +68,12 @@ def current(data: str | None = None) -> dict[str, Any]:
     }
 
 
-def append(
-    workdir: Path, event: str, made_with: Mapping[str, Any], **more: Any
-) -> None:
+def append(workdir: Path, event: str, made_with: Mapping[str, Any]) -> None:
     """Adds a line to the record: "begin", "resume" or "finish"."""
     now = datetime.datetime.now(datetime.UTC)
     JsonLines(workdir / NAME).append(
         {"event": event, "time": now.isoformat(timespec="seconds")}
         | dict(made_with)
-        | more
     )
 
 
@@ -86,6 +86,31 @@ def finished(workdir: Path) -> str | None:
     """Returns when the run ended, None if it did not."""
     times = [r["time"] for r in read(workdir) if r["event"] == "finish"]
     return times[-1] if times else None
+
+
+def enter(
+    workdir: Path, now: Mapping[str, Any], allow: Collection[str] = ()
+) -> None:
+    """Begins the record of a run, or goes on with it if `check` allows.
+
+    Raises:
+      InputError: See `check`; or there are checkpoints without a record.
+    """
+    lines = read(workdir)
+    if not lines and (workdir / "checkpoints").exists():
+        raise InputError(
+            f"{workdir} has checkpoints but no {NAME}: nobody knows what they "
+            "were made with; restore it from a copy, or use another workdir"
+        )
+    check(workdir, now, allow)
+    append(workdir, "resume" if lines else "begin", now)
+
+
+def warn(workdir: Path, now: Mapping[str, Any]) -> None:
+    """Logs what a run was made with that is not there now."""
+    for line in read(workdir)[-1:]:
+        for _, words in differences(line, now):
+            _log.warning("%s was made with %s", workdir, words)
 
 
 def check(
@@ -104,6 +129,8 @@ def check(
       InputError: Something else than at the run's last event; the message
         lists what differs, and how to go on.
     """
+    for kind in allow:
+        check_choice("--allow", kind, ALLOWED)
     lines = read(workdir)
     if not lines:
         return
@@ -174,6 +201,7 @@ def source_digest() -> str:
     return digest.hexdigest()[:12]
 
 
+@functools.cache
 def _git_revision() -> str | None:
     try:
         done = subprocess.run(

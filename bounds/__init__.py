@@ -5,20 +5,64 @@ alphabets last and in the order `p[..., x1, x2, y]`; leading axes are batch
 axes; all quantities are in bits unless a function says otherwise.
 """
 
-from bounds import coupling as coupling
-from bounds import information as information
-from bounds import marginals as marginals
-from bounds import synergy_lower as synergy_lower
-from bounds import synergy_upper as synergy_upper
-from bounds.accuracy import AccuracyInterval as AccuracyInterval
-from bounds.accuracy import accuracy_interval as accuracy_interval
-from bounds.decomposition import PID as PID
-from bounds.decomposition import pid as pid
-from bounds.decomposition import pid_from_marginals as pid_from_marginals
-from bounds.decomposition import stack_tables as stack_tables
-from bounds.errors import InputError as InputError
-from bounds.maximum_entropy import MaxEnt as MaxEnt
-from bounds.maximum_entropy import maxent as maxent
-from bounds.status import Status as Status
-from bounds.synergy import SynergyInterval as SynergyInterval
-from bounds.synergy import synergy_interval as synergy_interval
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bounds import coupling as coupling
+    from bounds import information as information
+    from bounds import marginals as marginals
+    from bounds import synergy_lower as synergy_lower
+    from bounds import synergy_upper as synergy_upper
+    from bounds.accuracy import AccuracyInterval as AccuracyInterval
+    from bounds.accuracy import accuracy_interval as accuracy_interval
+    from bounds.decomposition import PID as PID
+    from bounds.decomposition import pid as pid
+    from bounds.decomposition import pid_from_marginals as pid_from_marginals
+    from bounds.decomposition import stack_tables as stack_tables
+    from bounds.errors import InputError as InputError
+    from bounds.maximum_entropy import MaxEnt as MaxEnt
+    from bounds.maximum_entropy import maxent as maxent
+    from bounds.status import Status as Status
+    from bounds.synergy import SynergyInterval as SynergyInterval
+    from bounds.synergy import synergy_interval as synergy_interval
+
+# Where the names are from. They are loaded when they are first used: whoever
+# only wants the errors does not wait for JAX.
+_MODULES = frozenset(
+    {
+        "coupling",
+        "information",
+        "marginals",
+        "synergy_lower",
+        "synergy_upper",
+    }
+)
+_HOMES = {
+    "AccuracyInterval": "accuracy",
+    "InputError": "errors",
+    "MaxEnt": "maximum_entropy",
+    "PID": "decomposition",
+    "Status": "status",
+    "SynergyInterval": "synergy",
+    "accuracy_interval": "accuracy",
+    "maxent": "maximum_entropy",
+    "pid": "decomposition",
+    "pid_from_marginals": "decomposition",
+    "stack_tables": "decomposition",
+    "synergy_interval": "synergy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"bounds.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bounds' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"bounds.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_MODULES | _HOMES.keys())

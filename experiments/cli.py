@@ -9,6 +9,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import config_dict, config_flags
 
+from arm_jax import lock
 from arm_jax.errors import InputError, TrainingError
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -16,6 +17,13 @@ CONFIG = config_flags.DEFINE_config_file(
 )
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; made if missing, resumed if not."
+)
+
+ALLOW = flags.DEFINE_list(
+    "allow",
+    [],
+    "What may differ from the beginning of a run that goes on: sources, "
+    "packages, device.",
 )
 
 
@@ -48,8 +56,13 @@ def to_dict(config: config_dict.ConfigDict) -> dict[str, Any]:
     return config.copy_and_resolve_references().to_dict()
 
 
-def run(main: Callable[[Sequence[str]], int | None]) -> None:
+def run(
+    main: Callable[[Sequence[str]], int | None], *, exclusive: bool = False
+) -> None:
     """Runs a command: `main(argv) -> exit status`.
+
+    If it is `exclusive`, a workdir that a process of this machine holds is
+    refused at once: config files load the libraries, which takes seconds.
 
     What the user got wrong is printed in one line, with exit status 2, and a
     training that cannot go on with 1. Any other exception is a defect and
@@ -59,7 +72,8 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     def guarded(argv: Sequence[str]) -> int | None:
         # Libraries report every checkpoint; people want the project's words.
         absl_logging.set_verbosity(absl_logging.ERROR)
-        logging.getLogger("arm_jax").setLevel(logging.INFO)
+        for package in ("arm_jax", "experiments"):
+            logging.getLogger(package).setLevel(logging.INFO)
         try:
             if len(argv) > 1:
                 raise InputError(f"unknown argument '{argv[1]}'")
@@ -69,7 +83,21 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
         except TrainingError as error:
             return _fail(error, 1)
 
+    if exclusive:
+        try:
+            lock.check(_workdir_of(sys.argv))
+        except InputError as error:
+            sys.exit(_fail(error, 2))
     app.run(guarded, flags_parser=_parse_flags)
+
+
+def _workdir_of(argv: Sequence[str]) -> str:
+    """Returns the flag's value as it stands on the command line."""
+    for at, argument in enumerate(argv):
+        name, equals, value = argument.lstrip("-").partition("=")
+        if argument.startswith("-") and name == WORKDIR.name:
+            return value if equals else "".join(argv[at + 1 : at + 2])
+    return ""
 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:

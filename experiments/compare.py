@@ -9,23 +9,18 @@ stopped and repeated at any time. The workdir gets results.jsonl, table.md and
 figures/. The test split is looked at once, at the end of each run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from arm_jax import data, loop, methods
+from arm_jax import data, lock, loop, methods, record
 from arm_jax.config import Config, from_mapping
 from arm_jax.errors import InputError, check_choice
-from arm_jax.workdir import (
-    JsonLines,
-    open_workdir,
-    read_json,
-    source_digest,
-)
+from arm_jax.workdir import JsonLines, open_workdir
 from experiments import cli, compare_report
-from experiments.train import train
+from experiments.training import train
 
 _ONLY = flags.DEFINE_list(
     "only", None, "Labels of the runs to do now; all if not given."
@@ -76,38 +71,51 @@ def compare(
     *,
     only: Sequence[str] | None = None,
     progress: bool = True,
+    allow: Collection[str] = (),
 ) -> dict[str, dict[str, Any]] | None:
     """Does the runs that are not done yet, and writes the report.
 
     Args:
-      config: see `plan`.
-      workdir: folder of the comparison.
-      only: labels of the runs to do now; the report is on those that are done.
-      progress: show progress bars.
+      config: See `plan`.
+      workdir: Folder of the comparison, held by a lock meanwhile.
+      only: Labels of the runs to do now; the report is on those that are done.
+      progress: Whether to show progress bars.
+      allow: What may differ between runs that are there and now, see
+        `arm_jax.record.ALLOWED`.
 
     Returns:
       The results of each finished run by label, or None if interrupted.
 
     Raises:
-      InputError: wrong configuration or data, a workdir of another
-        configuration, or finished runs of other sources.
+      InputError: Wrong configuration or data, a workdir in use or of another
+        configuration, or runs, finished or not, that were made with something
+        else than is there now.
     """
+    with lock.hold(workdir) as folder:
+        return _compare(config, folder, only, progress, allow)
+
+
+def _compare(
+    config: Mapping[str, Any],
+    folder: Path,
+    only: Sequence[str] | None,
+    progress: bool,
+    allow: Collection[str],
+) -> dict[str, dict[str, Any]] | None:
     runs = plan(config)
     for label in only or ():
         if label not in runs:
             raise InputError(
                 f"--only names '{label}'; there are: {', '.join(runs)}"
             )
-    folder = open_workdir(workdir, config)
+    open_workdir(folder, config)
     chosen = [
         (label, variant)
         for label in runs
         for variant in runs[label]
         if only is None or label in only
     ]
-    for label, variant in chosen:
-        _check_sources(run_folder(folder, label, variant))
-    _check_methods([runs[label][variant] for label, variant in chosen])
+    digests = _check_runs(folder, runs, chosen, allow)
     results: dict[str, dict[str, Any]] = {}
     for number, (label, variant) in enumerate(chosen, start=1):
         if progress:
@@ -118,6 +126,8 @@ def compare(
             run_folder(folder, label, variant),
             progress=progress,
             describe=False,
+            allow=allow,
+            data_digest=digests[variant],
         )
         if found is None:
             return None
@@ -151,45 +161,52 @@ def run_folder(workdir: Path, label: str, variant: str) -> Path:
     return workdir / "runs" / label / variant
 
 
-def _check_methods(planned: Sequence[Mapping[str, Any]]) -> None:
-    """Raises InputError for a method that cannot be trained as planned.
+def _check_runs(
+    folder: Path,
+    runs: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    chosen: Sequence[tuple[str, str]],
+    allow: Collection[str],
+) -> dict[str, str]:
+    """Checks all chosen runs before the first one, and not hours later.
 
-    Before the first run, and not when its turn comes hours later.
+    Returns:
+      The digest of each variant's data.
+
+    Raises:
+      InputError: A method that cannot be trained as planned; or a run that is
+        there, finished or not, and was made with something else.
     """
-    configs = [from_mapping(Config, one) for one in planned]
-    # Variants differ in examples, not in modalities.
-    first = configs[0].data
-    modalities = len(data.load(first.name, first.options).shapes)
-    for config in configs:
+    digests: dict[str, str] = {}
+    for label, variant in chosen:
+        config = from_mapping(Config, runs[label][variant])
+        if variant not in digests:
+            dataset = data.load(config.data.name, config.data.options)
+            digests[variant] = dataset.digest
+            modalities = len(dataset.shapes)
         method = methods.create(config.method.name, config.method.options)
+        # Variants differ in examples, not in modalities.
         loop.check_method(config, method, modalities)
-
-
-def _check_sources(run: Path) -> None:
-    """Raises InputError for a finished run that other sources produced."""
-    if not (run / "results.json").exists():
-        return
-    there = read_json(run / "versions.json")["code"]
-    if there != source_digest():
-        raise InputError(
-            f"{run} was finished by other sources ({there} there, "
-            f"{source_digest()} now); compare like with like: choose another "
-            "workdir, or move that folder away to repeat the run"
-        )
+        there = run_folder(folder, label, variant)
+        now = record.current(digests[variant])
+        record.check(there, now, allow)
+        record.warn(there, now)
+    return digests
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
     workdir = Path(cli.required(cli.WORKDIR))
-    results = compare(cli.config(), workdir, only=_ONLY.value)
+    results = compare(
+        cli.config(), workdir, only=_ONLY.value, allow=cli.ALLOW.value
+    )
     if results is None:
         print("interrupted; the same command goes on")
         return 130
     print()
-    print((workdir / "table.md").read_text())
+    print((workdir / "table.md").read_text(encoding="utf-8"))
     return 0
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, exclusive=True)

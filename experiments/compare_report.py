@@ -16,7 +16,7 @@ from experiments.report import (
     mean_and_sd,
     percent,
 )
-from experiments.train import accuracy_keys
+from experiments.train_report import accuracy_keys
 
 Results = Mapping[str, Mapping[str, Any]]
 # Accuracies in % of each run, by label and key of the scores.

@@ -17,13 +17,13 @@ from arm_jax.errors import InputError
 from configs import watch
 from experiments import cli
 from experiments.report import markdown_table
-from experiments.train import (
+from experiments.train_report import (
     EPOCHS,
     accuracy,
     accuracy_keys,
     interactions_table,
-    train,
 )
+from experiments.training import train
 
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds a method.")
 

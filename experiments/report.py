@@ -1,6 +1,7 @@
 """Pieces of reports: tables in Markdown, figures with one look."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
+
+_log = logging.getLogger(__name__)
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 COLORS = (
@@ -77,3 +80,21 @@ def figure(path: Path, **kwargs: Any) -> Iterator[tuple[plt.Figure, Any]]:
             fig.savefig(path)
         finally:
             plt.close(fig)
+
+
+def part(what: str, make: Callable[[], list[str]]) -> list[str]:
+    """Returns the lines of a part of a report, or a sentence in their place.
+
+    A report comes after hours of work: what cannot be drawn must not keep the
+    rest from being written. The traceback is logged.
+
+    Args:
+      what: What the part is, the subject of the sentence.
+      make: Returns its lines.
+    """
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001
+        _log.exception("%s could not be made", what)
+        words = str(error).partition("\n")[0][:200]
+        return [f"{what} could not be made ({type(error).__name__}: {words})."]

@@ -12,7 +12,6 @@ def test_returns_to_the_same_configuration(tmp_path):
     first = open_workdir(tmp_path / "x" / "run", config)
     assert open_workdir(first, config) == first
     assert read_json(first / "config.json") == {"a": {"b": [1, 2]}, "c": 0.5}
-    assert read_json(first / "versions.json")["packages"]["jax"]
 
 
 def test_another_configuration_is_refused_and_named(tmp_path):
@@ -47,6 +46,30 @@ def test_half_written_last_line_is_left_out(tmp_path):
     assert [r["step"] for r in lines.read()] == [0, 9]
 
 
+def test_a_line_after_a_torn_one_is_a_line_of_its_own(tmp_path):
+    lines = JsonLines(tmp_path / "m.jsonl")
+    lines.path.write_text('{"step": 1}\n{"step": 2, "lo')
+    lines.append({"step": 2})
+    assert [r["step"] for r in JsonLines(lines.path).read()] == [1, 2]
+    lines.path.write_text('{"st')
+    JsonLines(lines.path).append({"step": 3})
+    assert lines.path.read_text() == '{"step": 3}\n'
+
+
+def test_differences_that_are_listed_are_few_and_short(tmp_path):
+    open_workdir(tmp_path, {str(i): "x" * 1000 for i in range(100)})
+    with pytest.raises(InputError, match="and 92 more") as caught:
+        open_workdir(tmp_path, {str(i): "y" * 1000 for i in range(100)})
+    assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize("content", [b"\xff\n{}\n", b"[1]\n{}\n"])
+def test_lines_that_are_no_objects(tmp_path, content):
+    (tmp_path / "m.jsonl").write_bytes(content)
+    with pytest.raises(InputError, match=r"m\.jsonl, line 1.*another workdir"):
+        JsonLines(tmp_path / "m.jsonl").read()
+
+
 def test_damaged_middle_line_is_named(tmp_path):
     lines = JsonLines(tmp_path / "m.jsonl")
     lines.path.write_text('{"step": 1}\noops\n{"step": 2}\n')
@@ -57,5 +80,8 @@ def test_damaged_middle_line_is_named(tmp_path):
 def test_damaged_json_file_is_named(tmp_path):
     write_json(tmp_path / "a.json", {"x": 1})
     (tmp_path / "a.json").write_text("{")
-    with pytest.raises(InputError, match=r"a\.json"):
+    with pytest.raises(InputError, match=r"a\.json is damaged"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_bytes(b'{"x": "\xff"}')
+    with pytest.raises(InputError, match=r"a\.json is damaged"):
         read_json(tmp_path / "a.json")

@@ -6,9 +6,10 @@ import types
 import numpy as np
 import pytest
 
+from arm_jax import record
 from arm_jax.errors import InputError
 from arm_jax.methods import Method, joint
-from arm_jax.workdir import read_json, write_json
+from arm_jax.workdir import JsonLines
 from configs import common, npz
 from experiments import cli
 from experiments.compare import compare, plan, run_folder
@@ -42,7 +43,7 @@ def test_what_a_comparison_leaves(finished):
     results, workdir = finished
     assert list(results) == ["joint", "uniform"]
     # What the data are like is not told again by every run.
-    assert not results["joint"]["interactions"]
+    assert "interactions" not in results["joint"]
     lines = (workdir / "results.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     assert [(r["label"], r["seed"]) for r in records] == [
@@ -115,14 +116,35 @@ def test_a_single_run_has_its_table_once(finished, npz_file, tmp_path):
     assert "## Methods" in table
 
 
-def test_runs_of_other_sources_are_refused(finished, npz_file):
+def test_runs_of_other_sources_are_refused(finished, npz_file, tmp_path):
     _, workdir = finished
-    file = run_folder(workdir, "uniform", "all") / "versions.json"
-    versions = read_json(file)
-    write_json(file, versions | {"code": "0123456789ab"})
-    with pytest.raises(InputError, match="finished by other sources"):
-        compare(small_config(npz_file), workdir, progress=False)
-    write_json(file, versions)
+    folder = shutil.copytree(workdir, tmp_path / "copy")
+    run = run_folder(folder, "uniform", "all")
+    line = record.read(run)[-1] | {"sources": "0123456789ab"}
+    JsonLines(run / record.NAME).append(line)
+    # Unfinished runs are no different.
+    for name in ("results.json", "report.md"):
+        with pytest.raises(InputError, match="uniform.*0123456789ab there"):
+            compare(small_config(npz_file), folder, progress=False)
+        (run / name).unlink()
+    results = compare(
+        small_config(npz_file), folder, progress=False, allow=["sources"]
+    )
+    assert results.keys() == finished[0].keys()
+
+
+def test_runs_on_other_data_are_refused(
+    finished, npz_file, npz_arrays, tmp_path
+):
+    _, workdir = finished
+    folder = shutil.copytree(workdir, tmp_path / "copy")
+    before = npz_file.read_bytes()
+    try:
+        np.savez(npz_file, **npz_arrays | {"loud": -npz_arrays["loud"]})
+        with pytest.raises(InputError, match="made with other data"):
+            compare(small_config(npz_file), folder, progress=False)
+    finally:
+        npz_file.write_bytes(before)
 
 
 def test_group_of_unknown_runs(npz_file):

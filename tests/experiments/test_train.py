@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arm_jax import lock, record
 from arm_jax.errors import InputError
+from arm_jax.workdir import write_json
 from configs import npz
-from experiments import cli, demo
-from experiments.train import interactions_table, results_table, train
+from experiments import cli, demo, interactions, train_report
+from experiments.train_report import interactions_table, results_table
+from experiments.training import train
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -33,7 +37,7 @@ def finished(npz_file, tmp_path_factory):
 def test_what_a_run_leaves(finished):
     results, workdir = finished
     for name in (
-        "config.json", "versions.json", "metrics.jsonl", "results.json",
+        "config.json", "record.jsonl", "metrics.jsonl", "results.json",
         "report.md", "figures/learning_curves.png", "figures/interactions.png",
     ):  # fmt: skip
         assert (workdir / name).stat().st_size > 0, name
@@ -53,6 +57,88 @@ def test_finished_run_is_read_back(finished, npz_file):
     stamp = (workdir / "report.md").stat().st_mtime_ns
     assert train(small_config(npz_file), workdir, progress=False) == results
     assert (workdir / "report.md").stat().st_mtime_ns == stamp
+
+
+def test_reading_stamps_nothing(finished, npz_file):
+    _, workdir = finished
+    before = {f: f.read_bytes() for f in workdir.rglob("*") if f.is_file()}
+    train(small_config(npz_file), workdir, progress=False)
+    after = {f: f.read_bytes() for f in workdir.rglob("*") if f.is_file()}
+    assert after == before
+    events = [r["event"] for r in record.read(workdir)]
+    assert events == ["begin", "finish"]
+
+
+def test_finished_run_says_so(finished, npz_file, caplog):
+    _, workdir = finished
+    with caplog.at_level("INFO"):
+        train(small_config(npz_file), workdir, progress=False)
+    when = record.finished(workdir)
+    assert f"finished on {when}; nothing was trained" in caplog.text
+
+
+def test_finished_run_of_other_data_is_not_read(finished, npz_file, npz_arrays):
+    before = npz_file.read_bytes()
+    try:
+        np.savez(npz_file, **npz_arrays | {"loud": -npz_arrays["loud"]})
+        with pytest.raises(InputError, match="made with other data .digest"):
+            train(small_config(npz_file), finished[1], progress=False)
+    finally:
+        npz_file.write_bytes(before)
+
+
+def test_report_is_made_again_from_the_results(
+    finished, npz_file, tmp_path, monkeypatch
+):
+    results, workdir = finished
+    folder = shutil.copytree(workdir, tmp_path / "copy")
+    report = (folder / "report.md").read_text()
+    (folder / "report.md").unlink()
+    shutil.rmtree(folder / "figures")
+    assert train(small_config(npz_file), folder, progress=False) == results
+    assert (folder / "report.md").read_text() == report
+    assert (folder / "figures" / "interactions.png").exists()
+
+    # A part that cannot be made is a sentence; the rest is there.
+    def fail(*_):
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(train_report, "_learning_curves", fail)
+    (folder / "report.md").unlink()
+    train(small_config(npz_file), folder, progress=False)
+    text = (folder / "report.md").read_text()
+    assert (
+        "The learning curves could not be made (RuntimeError: no ink)" in text
+    )
+    assert interactions_table(results) in text
+
+
+def test_interactions_that_fail_lose_nothing(
+    finished, npz_file, tmp_path, monkeypatch
+):
+    results, workdir = finished
+    folder = shutil.copytree(workdir, tmp_path / "copy")
+    plain = {k: v for k, v in results.items() if k != "interactions"}
+    write_json(folder / "results.json", plain)
+
+    def fail(*_):
+        raise RuntimeError("no clusters")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(interactions, "of_split", fail)
+        assert train(small_config(npz_file), folder, progress=False) == plain
+    assert "RuntimeError: no clusters" in (folder / "report.md").read_text()
+    # The next call makes them.
+    assert train(small_config(npz_file), folder, progress=False) == results
+
+
+def test_workdir_in_use(npz_file, tmp_path):
+    with (
+        lock.hold(tmp_path),
+        pytest.raises(InputError, match=f"in use by process {os.getpid()}"),
+    ):
+        train(small_config(npz_file), tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_configuration_in_the_same_workdir(finished, npz_file):

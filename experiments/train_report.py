@@ -1,0 +1,193 @@
+"""The report of one training: tables, report.md and its figures.
+
+All of it is made from what the workdir holds, so it can be made again.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arm_jax.workdir import JsonLines
+from experiments.report import (
+    figure,
+    markdown_table,
+    mean_and_sd,
+    part,
+    percent,
+)
+
+# Which variables a test accuracy belongs to.
+EPOCHS = ("last", "selected")
+
+
+def results_table(results: Mapping[str, Any]) -> str:
+    """Test accuracy in %, fused and alone: last epoch and selected."""
+    columns = accuracy_keys(results)
+    rows = [
+        [which, *(accuracy(results, which, key) for key in columns.values())]
+        for which in EPOCHS
+    ]
+    return markdown_table(["epoch", *columns], rows)
+
+
+def accuracy_keys(results: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what is predicted with, and its key in the scores."""
+    alone = {f"{m} alone": f"accuracy_{m}" for m in results["modalities"]}
+    return {"fused": "accuracy"} | alone
+
+
+def accuracy(results: Mapping[str, Any], which: str, key: str) -> str:
+    """Returns the mean and deviation over seeds of a test accuracy, in %."""
+    return mean_and_sd(percent(results, key, which))
+
+
+def interactions_table(results: Mapping[str, Any]) -> str:
+    """PID of each pair of modalities with the label, in bits."""
+    rows = []
+    for pair, pid in results["interactions"].items():
+        numbers = (
+            pid[k] for k in ("redundancy", "unique1", "unique2", "synergy")
+        )
+        rows.append([pair, *(f"{x:.3f}" for x in numbers)])
+    return markdown_table(["modalities", "R", "U1", "U2", "S"], rows)
+
+
+def write(
+    workdir: Path, results: Mapping[str, Any], trouble: Sequence[str] = ()
+) -> None:
+    """Writes report.md and its figures.
+
+    Args:
+      workdir: Folder of the run.
+      results: As in results.json.
+      trouble: Sentences on what the results lack.
+    """
+    curves = part(
+        "The learning curves", lambda: _learning_curves(workdir, results)
+    )
+    interactions = part(
+        "The interactions", lambda: _interactions(workdir, results)
+    )
+    seeds = [run["seed"] for run in results["runs"]]
+    selected = [str(run["selected_step"]) for run in results["runs"]]
+    lines = [
+        f"# {results['method']} on {results['dataset']}",
+        "",
+        f"Test accuracy in % ({results['examples']['test']} examples; mean +- "
+        f"sd over seeds {', '.join(map(str, seeds))}), fused and of each "
+        "modality alone (the others masked), after the last epoch (step "
+        f"{results['steps']}) and at the best epoch on validation (step "
+        f"{', '.join(selected)}).",
+        "",
+        results_table(results),
+        "",
+        f"Training took {results['training_seconds']:.0f} s.",
+        "",
+        *curves,
+        *interactions,
+        *trouble,
+    ]
+    text = "\n".join(lines) + "\n"
+    (workdir / "report.md").write_text(text, encoding="utf-8")
+
+
+def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
+    pairs = results.get("interactions", {})
+    if not pairs:
+        return []
+    pid = next(iter(pairs.values()))
+    _interactions_figure(workdir, results)
+    return [
+        "",
+        "## Interactions with the label",
+        "",
+        "Partial information decomposition (BROJA) in bits on the test "
+        f"examples, each modality discretised to {pid['clusters']} "
+        "clusters: redundancy R, what the first and the second know alone "
+        "(U1, U2), synergy S. These are plug-in estimates from "
+        f"{pid['samples']} samples, biased: their sum is too large.",
+        "",
+        interactions_table(results),
+        "",
+        "![Interactions](figures/interactions.png)",
+    ]
+
+
+def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
+    records = JsonLines(workdir / "metrics.jsonl").read()
+
+    def draw(axis: Any, split: str, key: str, label: str, **style: Any) -> None:
+        by_step: dict[int, list[float]] = {}
+        for record in records:
+            if record["split"] == split:
+                by_step.setdefault(record["step"], []).append(record[key])
+        # What was not finite is null in the file.
+        values = np.asarray(list(by_step.values()), np.float64)
+        (line,) = axis.plot(
+            list(by_step), values.mean(axis=1), label=label, **style
+        )
+        if values.shape[1] > 1:
+            axis.fill_between(
+                list(by_step),
+                values.min(axis=1),
+                values.max(axis=1),
+                color=line.get_color(),
+                alpha=0.15,
+                linewidth=0,
+            )
+
+    path = workdir / "figures" / "learning_curves.png"
+    with figure(path, ncols=3, figsize=(11, 3.4)) as (_, axes):
+        loss, accuracy, contribution = axes
+        draw(loss, "train", "cross_entropy", "training", alpha=0.6)
+        draw(loss, "validation", "loss", "validation")
+        loss.set(
+            xlabel="step",
+            ylabel="cross-entropy, fused (nats)",
+            ylim=(0, None),
+            title="Loss",
+        )
+        draw(accuracy, "validation", "accuracy", "fused", color="black")
+        for name in results["modalities"]:
+            draw(accuracy, "validation", f"accuracy_{name}", f"{name} alone")
+            draw(contribution, "validation", f"phi_cmi_{name}", name)
+        accuracy.set(
+            xlabel="step", ylabel="accuracy", title="Validation accuracy"
+        )
+        contribution.set(
+            xlabel="step",
+            ylabel=r"mean $\phi^{CMI}$ (bits)",
+            title="Contribution given the others",
+        )
+        for axis in axes:
+            axis.legend()
+    return [
+        "![Learning curves](figures/learning_curves.png)",
+        "",
+        "Lines are means over seeds, bands their range.",
+    ]
+
+
+def _interactions_figure(workdir: Path, results: Mapping[str, Any]) -> None:
+    found = results["interactions"]
+    path = workdir / "figures" / "interactions.png"
+    size = (6.4, 1.2 + 0.5 * len(found))
+    with figure(path, figsize=size) as (_, axis):
+        left = [0.0] * len(found)
+        for key, label in (
+            ("redundancy", "redundancy"),
+            ("unique1", "unique to the first"),
+            ("unique2", "unique to the second"),
+            ("synergy", "synergy"),
+        ):
+            widths = [pid[key] for pid in found.values()]
+            axis.barh(list(found), widths, left=left, label=label, height=0.6)
+            left = [a + b for a, b in zip(left, widths, strict=True)]
+        axis.set(xlabel="information about the label (bits)")
+        axis.invert_yaxis()
+        axis.grid(visible=False, axis="y")
+        axis.legend(
+            ncols=4, loc="lower center", bbox_to_anchor=(0.45, 1.0), fontsize=8
+        )

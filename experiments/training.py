@@ -1,0 +1,150 @@
+"""One training in a folder: trained into it, or read back from it."""
+
+import logging
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from arm_jax import config as config_lib
+from arm_jax import data, lock, loop, record
+from arm_jax.data import Dataset
+from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
+from experiments import bridge, interactions, train_report
+from experiments.report import part
+
+_log = logging.getLogger(__name__)
+
+
+def train(
+    config: Mapping[str, Any],
+    workdir: str | Path,
+    *,
+    progress: bool = True,
+    describe: bool = True,
+    allow: Collection[str] = (),
+    data_digest: str | None = None,
+) -> dict[str, Any] | None:
+    """Trains one model into `workdir`, or returns to a run that is there.
+
+    Args:
+      config: Mapping for `arm_jax.config.Config`.
+      workdir: Folder of the run, held by a lock meanwhile.
+      progress: Whether to show a progress bar.
+      describe: Whether to say how the modalities of the data interact, which
+        takes some seconds and is the same in all runs on one data set.
+      allow: What may differ from the run's beginning, see
+        `arm_jax.record.ALLOWED`.
+      data_digest: Digest of the data, if it is known: a finished run is then
+        read without loading them.
+
+    Returns:
+      The results (as in results.json), or None if the run was interrupted.
+
+    Raises:
+      InputError: Wrong configuration, data or workdir; a workdir in use, or of
+        a run that was made with something else.
+      TrainingError: The loss stopped being finite.
+    """
+    with lock.hold(workdir) as folder:
+        run_config = config_lib.from_mapping(config_lib.Config, config)
+        if (folder / "results.json").exists():
+            open_workdir(folder, config)
+            return _read_back(folder, run_config, describe, data_digest)
+        run = loop.prepare(run_config)
+        open_workdir(folder, config)
+        made_with = record.current(run.dataset.digest)
+        record.enter(folder, made_with, allow)
+        results = _trained(run, folder, progress=progress)
+        if results is None:
+            return None
+        # The presence of results says that the run is finished: what comes
+        # behind can be made again from them.
+        write_json(folder / "results.json", results)
+        record.append(folder, "finish", made_with)
+        return _reported(folder, results, run.dataset if describe else None)
+
+
+def _trained(
+    run: loop.Run, folder: Path, *, progress: bool
+) -> dict[str, Any] | None:
+    start = time.monotonic()
+    outcome = loop.train(
+        run,
+        folder,
+        progress=progress,
+        measure=lambda predictions: bridge.of_predictions(
+            predictions, run.model.modalities
+        ),
+    )
+    timings = JsonLines(folder / "timings.jsonl")
+    timings.append({"seconds": time.monotonic() - start})
+    if outcome is None:
+        return None
+    last = run.score(outcome.last, "test")
+    selected = run.score(outcome.best.variables, "test")
+    shapley = run.shapley(outcome.last, "test")
+    return {
+        "method": run.config.method.name,
+        "dataset": run.dataset.name,
+        "modalities": list(run.model.modalities),
+        "examples": {k: len(v) for k, v in run.dataset.splits.items()},
+        "steps": run.schedule.total,
+        "class_names": list(run.dataset.class_names),
+        "training_seconds": sum(r["seconds"] for r in timings.read()),
+        "runs": [
+            {
+                "seed": seed,
+                "selected_step": int(outcome.best.step[number]),
+                "test": {"last": last[number], "selected": selected[number]},
+                "shapley": shapley[number],
+            }
+            for number, seed in enumerate(run.seeds)
+        ],
+    }
+
+
+def _read_back(
+    folder: Path,
+    config: config_lib.Config,
+    describe: bool,
+    data_digest: str | None,
+) -> dict[str, Any]:
+    """Returns the results of a finished run, if they are of the same data."""
+    results = read_json(folder / "results.json")
+    describe = describe and "interactions" not in results
+    dataset = None
+    if data_digest is None or describe:
+        dataset = data.load(config.data.name, config.data.options)
+        data_digest = dataset.digest
+    now = record.current(data_digest)
+    record.check(folder, now, record.ALLOWED)
+    time_of_end = record.finished(folder)
+    _log.info(
+        "%s finished on %s; nothing was trained",
+        folder,
+        time_of_end or "an unknown day",
+    )
+    record.warn(folder, now)
+    return _reported(folder, results, dataset if describe else None)
+
+
+def _reported(
+    folder: Path, results: dict[str, Any], dataset: Dataset | None
+) -> dict[str, Any]:
+    """Adds the interactions of a data set, and writes the report if missing."""
+    trouble: list[str] = []
+    if dataset is not None:
+        described = {}
+
+        def describe(dataset: Dataset = dataset) -> list[str]:
+            described["interactions"] = interactions.of_split(dataset, "test")
+            return []
+
+        trouble = part("The interactions of the modalities", describe)
+        if described:
+            results = results | described
+            write_json(folder / "results.json", results)
+    if dataset is not None or not (folder / "report.md").exists():
+        train_report.write(folder, results, trouble)
+    return results
