@@ -32,22 +32,29 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """Encoders of the modalities, and the head on their features."""
+    """Encoders of the modalities, and the fusion of their features."""
 
-    # Widths of the hidden layers of each modality's encoder.
-    hidden: tuple[int, ...] = (64,)
-    # Of a modality that is a series: (length, stride) of the windows that its
-    # hidden layers look at, see arm_jax.models.Encoder.
-    windows: Mapping[str, tuple[int, int]] = dataclasses.field(
+    # Name of the encoder of each modality, a file of arm_jax.models.encoders,
+    # or a dotted module path.
+    encoder: str = "mlp"
+    # By modality: a block with a `name` of its own, and options of the encoder,
+    # such as {"audio": {"name": "windows", "length": 4}}.
+    encoders: Mapping[str, Mapping[str, Any]] = dataclasses.field(
         default_factory=dict
     )
-    # Width of the features of one modality.
+    # Options of every encoder that has them, unless its own block says else:
+    # widths of the hidden layers, width of the features, share of dropout.
+    hidden: tuple[int, ...] = (64,)
     features: int = 64
-    # Widths of the hidden layers of the head. Without one the head is linear,
-    # so its logits add up over the modalities: it cannot tell XOR.
-    head: tuple[int, ...] = ()
     dropout: float = 0.0
-    # What stands in for an absent modality: see arm_jax.models.
+    # Name of the fusion, a file of arm_jax.models.fusions, or a dotted module
+    # path, and its options; without a name it is "concat", or what the method
+    # needs.
+    fusion: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    # Options of every fusion that has them: widths of the hidden layers of the
+    # head, which without one cannot tell XOR; and what stands in for an absent
+    # modality, see arm_jax.models.fusions.
+    head: tuple[int, ...] = ()
     absent: str = "zero"
 
 

@@ -228,7 +228,6 @@ def prepare(config: Config) -> Run:
         method,
         optimizer,
         dataset.log_prior.astype(np.float32),
-        dropout=config.model.dropout > 0,
         axis_name=parallel.AXIS,
     )
     predict_step = training.make_predict_step(model, method)
@@ -576,8 +575,15 @@ class _Meter:
             for name in sorted(metrics, key=lambda name: name != "loss"):
                 bad = np.flatnonzero(~np.isfinite(metrics[name]))
                 if len(bad):
+                    what = name
+                    if name.startswith("state_norm_"):
+                        modality = name.removeprefix("state_norm_")
+                        what = (
+                            f"config model.encoders.{modality}: the norm of "
+                            "the encoder's running statistics"
+                        )
                     raise TrainingError(
-                        f"{name} is {metrics[name][bad[0]]} at step "
+                        f"{what} is {metrics[name][bad[0]]} at step "
                         f"{self._step} (seed {self._seeds[bad[0]]}); the "
                         "checkpoints before it are kept"
                     )

@@ -9,9 +9,15 @@ from arm_jax.errors import InputError
 
 
 def names(path: Iterable[str], helpers: Iterable[str]) -> list[str]:
-    """Returns the modules of the package at `path`, less `helpers`, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(path))
-    return sorted(set(found) - set(helpers))
+    """Returns the modules of the package at `path`, sorted.
+
+    Those in `helpers`, and those whose name begins with an underscore, are left
+    out.
+    """
+    modules = {module.name for module in pkgutil.iter_modules(path)}
+    return sorted(
+        name for name in modules - set(helpers) if not name.startswith("_")
+    )
 
 
 def find(

@@ -13,7 +13,7 @@ from arm_jax import parallel, shapley
 from arm_jax.config import OptimizerConfig
 from arm_jax.errors import InputError
 from arm_jax.methods import Context, Forward, Memory, Method, terms
-from arm_jax.models import Features, Model, Params
+from arm_jax.models import Model, Params, State
 from arm_jax.valuation import (
     Array,
     Head,
@@ -35,14 +35,14 @@ class Variables(flax.struct.PyTreeNode):
     """What a prediction needs.
 
     Attributes:
-      params: of the model.
-      memory: of the method.
-      means: running mean of the features of each modality in training.
+      params: Parameters of the model, and of the method under "method".
+      state: State of the model, see arm_jax.models.Model.
+      memory: What the method keeps.
     """
 
     params: Params
+    state: State
     memory: Memory
-    means: Features
 
 
 class TrainState(flax.struct.PyTreeNode):
@@ -112,8 +112,8 @@ def create_state(
 ) -> TrainState:
     """Initialises everything from `seed`; vmap over seeds for several runs."""
     init_key, step_key = jax.random.split(jax.random.key(seed))
-    params = model.init(init_key)
-    context = Context(model.modalities, model.num_classes, model.features)
+    params, model_state = model.init(init_key)
+    context = Context(model.modalities, model.num_classes, model.widths)
     if method.parameters is not None:
         own_key = jax.random.fold_in(init_key, 1)
         params = {**params, _OWN: method.parameters(context, own_key)}
@@ -121,10 +121,8 @@ def create_state(
         step=jnp.zeros((), jnp.int32),
         variables=Variables(
             params=params,
+            state=model_state,
             memory=method.init(context, jax.random.fold_in(init_key, 2)),
-            means={
-                name: jnp.zeros(model.features) for name in model.modalities
-            },
         ),
         opt_state=optimizer.init(params),
         key=step_key,
@@ -137,7 +135,6 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     log_prior: Array,
     *,
-    dropout: bool = False,
     axis_name: str | None = None,
 ) -> Callable[[TrainState, Mapping[str, Any]], tuple[TrainState, dict]]:
     """Returns `train_step(state, batch) -> (state, metrics)`.
@@ -151,13 +148,12 @@ def make_train_step(
       method: the method, options bound.
       optimizer: the gradient transformation.
       log_prior: log p(y) of the training split, `[classes]`.
-      dropout: draw dropout masks.
       axis_name: of the mapped device axis.
     """
 
     def turn(
         state: TrainState, batch: Mapping[str, Any], number: int
-    ) -> tuple[TrainState, tuple[dict, Features]]:
+    ) -> tuple[TrainState, tuple[dict, State]]:
         common = jax.random.fold_in(state.key, state.step)
         update_key, encode_key, loss_key = jax.random.split(common, 3)
         if axis_name is not None:
@@ -168,8 +164,13 @@ def make_train_step(
 
         def objective(params: Params) -> tuple[jax.Array, tuple]:
             now = variables.replace(params=params)
-            features = model.encode(
-                params, batch["inputs"], encode_key if dropout else None
+            features, encoders = model.encode(
+                params,
+                variables.state,
+                batch["inputs"],
+                train=True,
+                key=encode_key,
+                axis_name=axis_name,
             )
             head = bind_head(model, method, now)
             forward = Forward(
@@ -184,14 +185,18 @@ def make_train_step(
                 key=loss_key,
             )
             value, metrics = method.loss(forward, batch)
-            means = {name: f.mean(axis=0) for name, f in features.items()}
-            return value, (metrics | _measurements(forward, batch), means)
+            # As of this batch; those of features are not averaged yet.
+            seen = {
+                "encoders": encoders,
+                "means": {name: f.mean(axis=0) for name, f in features.items()},
+            }
+            return value, (metrics | _measurements(forward, batch), seen)
 
-        (value, (metrics, means)), gradients = jax.value_and_grad(
+        (value, (metrics, seen)), gradients = jax.value_and_grad(
             objective, has_aux=True
         )(variables.params)
-        gradients, metrics, means = parallel.pmean(
-            (gradients, metrics | {"loss": value}, means), axis_name
+        gradients, metrics, seen = parallel.pmean(
+            (gradients, metrics | {"loss": value}, seen), axis_name
         )
         memory = variables.memory
         if method.update is not None:
@@ -208,23 +213,29 @@ def make_train_step(
             "parameter_norm": optax.tree.norm(params),
         }
         return state.replace(
-            variables=Variables(params, memory, variables.means),
+            variables=variables.replace(params=params, memory=memory),
             opt_state=opt_state,
-        ), (metrics, means)
+        ), (metrics, seen)
 
     def train_step(
         state: TrainState, batch: Mapping[str, Any]
     ) -> tuple[TrainState, dict]:
         for number in range(method.turns(len(model.modalities))):
-            state, (metrics, means) = turn(state, batch, number)
-        # Those of the last turn, so that the others need encode no more than
-        # their loss does.
+            state, (metrics, seen) = turn(state, batch, number)
+        # The model's state is that of the last turn: one update per batch, and
+        # the other turns need encode no more than their loss does.
         means = jax.tree.map(
             lambda old, new: _MEAN_DECAY * old + (1 - _MEAN_DECAY) * new,
-            state.variables.means,
-            means,
+            state.variables.state["means"],
+            seen["means"],
         )
-        variables = state.variables.replace(means=means)
+        variables = state.variables.replace(
+            state={"encoders": seen["encoders"], "means": means}
+        )
+        metrics |= {
+            f"state_norm_{name}": optax.tree.norm(kept)
+            for name, kept in seen["encoders"].items()
+        }
         return state.replace(step=state.step + 1, variables=variables), metrics
 
     return train_step
@@ -234,7 +245,7 @@ def bind_head(model: Model, method: Method, variables: Variables) -> Head:
     """Returns `head(features, mask) -> logits` of the trained method."""
 
     def plain(features: Mapping[str, jax.Array], mask: jax.Array) -> jax.Array:
-        return model.head(variables.params, features, mask, variables.means)
+        return model.head(variables.params, features, mask, variables.state)
 
     if method.fuse is None:
         return plain
@@ -257,7 +268,9 @@ def make_predict_step(
     """
 
     def predict(variables: Variables, batch: Mapping[str, Any]) -> Any:
-        found = model.encode(variables.params, batch["inputs"], None)
+        found, _ = model.encode(
+            variables.params, variables.state, batch["inputs"]
+        )
         head = bind_head(model, method, variables)
         log_probs = subset_log_probs(head, found)
         log_probs = Subsets(
@@ -281,7 +294,9 @@ def make_correct_step(
     masks = jnp.asarray(shapley.coalitions(len(model.modalities)), jnp.float32)
 
     def correct(variables: Variables, batch: Mapping[str, Any]) -> jax.Array:
-        features = model.encode(variables.params, batch["inputs"], None)
+        features, _ = model.encode(
+            variables.params, variables.state, batch["inputs"]
+        )
         head = bind_head(model, method, variables)
         logits = jax.vmap(head, in_axes=(None, 0))(features, masks)
         right = logits.argmax(axis=-1) == batch["label"]

@@ -40,7 +40,9 @@ def get_config(method: str = "joint") -> ConfigDict:
     # (docs/comparison.md); the comparison is to be one of small encoders.
     config.model.hidden = (64,)
     # 4 of the 16 parts of a recording: sounds, wherever in the word they are.
-    config.model.windows = ConfigDict({"audio": (4, 2)})
+    config.model.encoders = ConfigDict(
+        {"audio": {"name": "windows", "length": 4, "stride": 2}}
+    )
     config.model.dropout = 0.3
     config.train.epochs = 10
     return config

@@ -11,7 +11,7 @@ batch, was chosen for `uniform`, by
     python -m experiments.compare --config=configs/select_avdigits.py \
         --only=uniform --workdir=runs/select_loudness_whole \
         --config.training.data.options.normalize=loudness \
-        --config.training.model.windows.audio="(16, 1)"
+        --config.training.model.encoders.audio.length=16
 
 and so on, 16 parts being the whole recording.
 

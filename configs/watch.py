@@ -17,7 +17,8 @@ from configs import common
 def get_config(method: str = "joint") -> ConfigDict:
     """Returns the config of one run on `watch`."""
     config = common.training(method or "joint")
-    config.model.windows = {"accel": (20, 10), "gyro": (20, 10)}
+    windows = {"name": "windows", "length": 20, "stride": 10}
+    config.model.encoders = {"accel": windows, "gyro": windows}
     config.model.dropout = 0.3
     config.data = ConfigDict(
         # Chosen on validation against 64 (docs/comparison.md).

@@ -114,11 +114,35 @@ class Forward(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What a method may know when its memory is made."""
+    """What a method may know when its memory is made.
+
+    Attributes:
+      modalities: Names, sorted.
+      num_classes: Number of labels.
+      widths: Width of the features, by modality.
+    """
 
     modalities: tuple[str, ...]
     num_classes: int
-    features: int
+    widths: Mapping[str, int]
+
+    def common_width(self, method: str) -> int:
+        """Returns the width of all modalities' features.
+
+        Args:
+          method: Name of the method that needs it, for the message.
+
+        Raises:
+          InputError: They have several widths.
+        """
+        widths = set(self.widths.values())
+        if len(widths) > 1:
+            listed = ", ".join(f"{w} of {m}" for m, w in self.widths.items())
+            raise InputError(
+                f"method '{method}' needs features of one width, got {listed};"
+                " set `features` in config model.encoders"
+            )
+        return widths.pop()
 
 
 class Survey(NamedTuple):
@@ -163,7 +187,8 @@ class Method(NamedTuple):
 
     Attributes:
       loss: `loss(forward, batch) -> (scalar, metrics)`.
-      fusion: of the model's head, see arm_jax.models.
+      fusion: Name of the fusion that it needs, see arm_jax.models.fusions;
+        empty for any.
       modality_counts: numbers of modalities that the definition allows; empty
         for any.
       init: `init(context, key) -> memory`: a pytree of arrays that lives in the
@@ -185,7 +210,7 @@ class Method(NamedTuple):
     """
 
     loss: Loss
-    fusion: str = "concat"
+    fusion: str = ""
     modality_counts: tuple[int, ...] = ()
     init: Callable[[Context, jax.Array], Memory] = _no_memory
     parameters: Callable[[Context, jax.Array], Any] | None = None

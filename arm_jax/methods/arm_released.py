@@ -212,7 +212,7 @@ def _update(
 
 
 def _parameters(trained_neck: bool, context: Context, key: jax.Array) -> Any:
-    width = context.features
+    width = context.common_width("arm_released")
     keys = jax.random.split(key, 3)
     own = {
         "head": _layer(keys[0], 2 * width, width),
@@ -222,7 +222,8 @@ def _parameters(trained_neck: bool, context: Context, key: jax.Array) -> Any:
 
 
 def _neck(context: Context, key: jax.Array) -> Any:
-    return _layer(key, 2 * context.features, context.features)
+    width = context.common_width("arm_released")
+    return _layer(key, 2 * width, width)
 
 
 def _layer(key: jax.Array, inputs: int, outputs: int) -> Any:

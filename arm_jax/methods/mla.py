@@ -104,19 +104,19 @@ def project(
     """Projects the gradient of the shared kernel; takes in the features."""
     del key
     p, r = memory["projection"], metrics["mean_feature"]
-    head = gradients["classifier"]
-    head = {**head, "kernel": p @ head["kernel"]}
+    layer = gradients["head"]["classifier"]
+    layer = {**layer, "kernel": p @ layer["kernel"]}
     k = p @ r
     p = p - jnp.outer(k, k) / (damping + r @ k)
     return (
-        {**gradients, "classifier": head},
+        {**gradients, "head": {"classifier": layer}},
         {"projection": p / jnp.linalg.norm(p)},
     )
 
 
 def _init(context: Context, key: jax.Array) -> Memory:
     del key
-    return {"projection": jnp.eye(context.features)}
+    return {"projection": jnp.eye(context.common_width("mla"))}
 
 
 def _loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:

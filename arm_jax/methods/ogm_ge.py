@@ -110,16 +110,15 @@ def _modulate(
     memory: Memory,
     key: jax.Array,
 ) -> tuple[Any, Memory]:
-    encoders = sorted(k for k in gradients if k.startswith("encoders_"))
-    names = [encoder.removeprefix("encoders_") for encoder in encoders]
+    names = sorted(gradients["encoders"])
     scores = jnp.stack([metrics[f"score_{name}"] for name in names])
     modulated = {}
-    for m, (encoder, k) in enumerate(
-        zip(encoders, coefficients(scores, alpha), strict=True)
+    for m, (name, k) in enumerate(
+        zip(names, coefficients(scores, alpha), strict=True)
     ):
-        leaves, tree = jax.tree.flatten(gradients[encoder])
+        leaves, tree = jax.tree.flatten(gradients["encoders"][name])
         keys = jax.random.split(jax.random.fold_in(key, m), len(leaves))
-        modulated[encoder] = jax.tree.unflatten(
+        modulated[name] = jax.tree.unflatten(
             tree,
             [
                 # Kernels have two axes or more, biases one.
@@ -129,4 +128,4 @@ def _modulate(
                 for g, e in zip(leaves, keys, strict=True)
             ],
         )
-    return {**gradients, **modulated}, memory
+    return {**gradients, "encoders": modulated}, memory

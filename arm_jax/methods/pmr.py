@@ -85,7 +85,8 @@ def prototype_log_probs(
 def _init(context: Context, key: jax.Array) -> Memory:
     del key
     modalities = len(context.modalities)
-    shape = (modalities, context.num_classes, context.features)
+    width = context.common_width("pmr")
+    shape = (modalities, context.num_classes, width)
     return {"prototypes": jnp.zeros(shape), "epochs": jnp.zeros((), jnp.int32)}
 
 

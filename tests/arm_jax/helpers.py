@@ -11,12 +11,27 @@ from arm_jax.models import create_model
 
 CLASSES = 3
 SHAPES = {"a": (4,), "b": (3,), "c": (2,)}
+NO_STATE = {"encoders": {}, "means": {}}
 
 
-def tiny_model(modalities=("a", "b"), fusion="concat"):
+def tiny_model(modalities=("a", "b"), fusion=""):
     shapes = {name: SHAPES[name] for name in modalities}
     config = ModelConfig(hidden=(), features=5)
     return create_model(config, shapes, CLASSES, fusion)
+
+
+def encode(model, params, inputs, **options):
+    """Features of a model without state."""
+    return model.encode(params, NO_STATE, inputs, **options)[0]
+
+
+def blocks(tree):
+    """The parts of parameters, or of their gradients, by path."""
+    return {
+        f"{kind}/{name}": part
+        for kind, parts in tree.items()
+        for name, part in parts.items()
+    }
 
 
 def tiny_batch(seed=0, size=8, modalities=("a", "b")):
@@ -38,7 +53,9 @@ def tiny_batch(seed=0, size=8, modalities=("a", "b")):
 
 
 def context(modalities=("a", "b")):
-    return methods.Context(tuple(modalities), CLASSES, 5)
+    return methods.Context(
+        tuple(modalities), CLASSES, dict.fromkeys(modalities, 5)
+    )
 
 
 def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
@@ -46,10 +63,10 @@ def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
     head = training.bind_head(
         model,
         method or methods.Method(None),
-        training.Variables(params, memory, means={}),
+        training.Variables(params, NO_STATE, memory),
     )
     return methods.Forward(
-        features=model.encode(params, batch["inputs"], None),
+        features=encode(model, params, batch["inputs"]),
         head=lambda f, mask: head(f, mask * batch["mask"]),
         log_prior=jnp.log(jnp.full(CLASSES, 1 / CLASSES)),
         step=jnp.zeros((), jnp.int32),

@@ -40,7 +40,7 @@ def test_gap_is_invariant_under_order(rng):
 def term_gradient(form, modalities):
     """Gradient of the balanced term alone, and the modalities' phi."""
     model = helpers.tiny_model(modalities)
-    params = model.init(jax.random.key(1))
+    params, _ = model.init(jax.random.key(1))
     batch = helpers.tiny_batch(size=32, modalities=modalities)
 
     def value(params, balance):
@@ -64,7 +64,7 @@ def test_strict_form_leaves_the_dominant_encoder_alone(modalities):
     for m, name in enumerate(modalities):
         size = max(
             float(jnp.abs(g).max())
-            for g in jax.tree.leaves(gradient[f"encoders_{name}"])
+            for g in jax.tree.leaves(gradient["encoders"][name])
         )
         if m == phi.argmax():
             assert size == 0.0
@@ -75,7 +75,7 @@ def test_strict_form_leaves_the_dominant_encoder_alone(modalities):
 def test_loose_form_moves_the_dominant_encoder():
     gradient, phi, _ = term_gradient("loose", ("a", "b"))
     dominant = ("a", "b")[phi.argmax()]
-    leaves = jax.tree.leaves(gradient[f"encoders_{dominant}"])
+    leaves = jax.tree.leaves(gradient["encoders"][dominant])
     assert max(float(jnp.abs(g).max()) for g in leaves) > 0
 
 
@@ -88,7 +88,7 @@ def test_forms_have_the_same_value():
 
 def test_without_its_terms_it_is_joint():
     model = helpers.tiny_model()
-    params = model.init(jax.random.key(0))
+    params, _ = model.init(jax.random.key(0))
     batch = helpers.tiny_batch()
     forward = helpers.forward(model, params, batch)
     plain = methods.create(
@@ -143,9 +143,9 @@ def test_fusion_weights_by_hand():
 def test_fusion_leaves_modalities_alone_as_they_are(fusion):
     method = methods.create("arm", {"fusion": fusion, "temperature": 0.2})
     model = helpers.tiny_model()
-    params = model.init(jax.random.key(0))
-    features = model.encode(params, helpers.tiny_batch()["inputs"], None)
-    head = lambda f, mask: model.head(params, f, mask, {})
+    params, _ = model.init(jax.random.key(0))
+    features = helpers.encode(model, params, helpers.tiny_batch()["inputs"])
+    head = lambda f, mask: model.head(params, f, mask, helpers.NO_STATE)
     memory = jnp.array([2.0, 1.0])
     fused = lambda f, mask: method.fuse(head, f, mask, memory)
     plain, weighted = (subset_log_probs(h, features) for h in (head, fused))
@@ -166,9 +166,9 @@ def test_running_fusion_follows_the_contributions():
 def test_contributions_do_not_learn_through_the_weights():
     method = methods.create("arm", {"fusion": "sample", "temperature": 0.1})
     model = helpers.tiny_model()
-    params = model.init(jax.random.key(0))
-    features = model.encode(params, helpers.tiny_batch()["inputs"], None)
-    head = lambda f, mask: model.head(params, f, mask, {})
+    params, _ = model.init(jax.random.key(0))
+    features = helpers.encode(model, params, helpers.tiny_batch()["inputs"])
+    head = lambda f, mask: model.head(params, f, mask, helpers.NO_STATE)
     everything = jnp.ones(2)
 
     def fused(scale):

@@ -14,10 +14,10 @@ def test_each_turn_trains_one_modality(turn):
     method = methods.create("mla", {})
     assert method.turns(2) == 2
     params, of = helpers.loss(method, turn=turn)
-    gradient = jax.jit(jax.grad(lambda p: of(p)[0]))(params)
+    gradient = helpers.blocks(jax.jit(jax.grad(lambda p: of(p)[0]))(params))
     size = [
         max(jnp.abs(g).max() for g in jax.tree.leaves(gradient[block]))
-        for block in ("encoders_a", "encoders_b", "classifier")
+        for block in ("encoders/a", "encoders/b", "head/classifier")
     ]
     assert size[turn] > 1e-3
     assert size[1 - turn] == 0
@@ -42,15 +42,15 @@ def test_entropy_weights_by_hand():
 
 
 def step(memory, feature, kernel, damping=0.1):
-    gradients = {
-        "classifier": {"kernel": jnp.asarray(kernel), "bias": jnp.ones(1)}
-    }
+    layer = {"kernel": jnp.asarray(kernel), "bias": jnp.ones(1)}
+    gradients = {"head": {"classifier": layer}}
     metrics = {"mean_feature": jnp.asarray(feature)}
     gradients, memory = mla.project(
         damping, gradients, metrics, memory, jax.random.key(0)
     )
-    np.testing.assert_array_equal(gradients["classifier"]["bias"], [1])
-    return gradients["classifier"]["kernel"], memory
+    layer = gradients["head"]["classifier"]
+    np.testing.assert_array_equal(layer["bias"], [1])
+    return layer["kernel"], memory
 
 
 def test_projection_by_hand():
@@ -100,9 +100,11 @@ def test_features_are_averaged_once_a_step_and_not_once_a_turn():
     state, plain, _ = helpers.steps(method, learning_rate=0.0)
     batch = helpers.tiny_batch()
     model = helpers.tiny_model(fusion=method.fusion)
-    features = model.encode(state.variables.params, batch["inputs"], None)
+    features = helpers.encode(model, state.variables.params, batch["inputs"])
     state, _ = plain(state, batch)
     for name, feature in features.items():
         np.testing.assert_allclose(
-            state.variables.means[name], 0.01 * feature.mean(axis=0), rtol=1e-4
+            state.variables.state["means"][name],
+            0.01 * feature.mean(axis=0),
+            rtol=1e-4,
         )

@@ -40,7 +40,7 @@ def test_scores_are_probabilities_of_the_label():
 def encoder_gradients(noise, seeds, alpha=0.5):
     """Gradients under the method `[seeds, ...]`, and of every example."""
     model, batch = helpers.tiny_model(), helpers.tiny_batch()
-    params = model.init(jax.random.key(0))
+    params, _ = model.init(jax.random.key(0))
     method = methods.create("ogm_ge", {"noise": noise, "alpha": alpha})
 
     def modulated(seed):
@@ -61,8 +61,9 @@ def encoder_gradients(noise, seeds, alpha=0.5):
 
     found, metrics = jax.jit(jax.vmap(modulated))(np.arange(seeds))
     each = [example(row) for row in range(len(batch["label"]))]
+    each = jax.tree.map(lambda *g: np.stack(g), *each)
     scores = np.array([metrics["score_a"][0], metrics["score_b"][0]])
-    return found, jax.tree.map(lambda *g: np.stack(g), *each), scores
+    return helpers.blocks(found), helpers.blocks(each), scores
 
 
 def flat(tree):
@@ -76,7 +77,7 @@ def test_scales_all_gradients_of_the_stronger_encoder_alone():
     k = coefficients(jnp.asarray(scores), 0.5)
     assert k.min() < 1
     for block in found:
-        scale = {"encoders_a": k[0], "encoders_b": k[1]}.get(block, 1)
+        scale = {"encoders/a": k[0], "encoders/b": k[1]}.get(block, 1)
         np.testing.assert_allclose(
             flat(found[block])[0],
             scale * flat(each[block]).mean(0),
@@ -90,7 +91,7 @@ def test_noise_has_the_covariance_of_a_batch():
     found, each, scores = encoder_gradients("covariance", seeds)
     k = coefficients(jnp.asarray(scores), 0.5)
     noises = []
-    for block, scale in zip(("encoders_a", "encoders_b"), k, strict=True):
+    for block, scale in zip(("encoders/a", "encoders/b"), k, strict=True):
         examples = flat(each[block])
         noises.append(flat(found[block]) - scale * examples.mean(0))
         expected = np.cov(examples.T, bias=True) / len(examples)
@@ -106,9 +107,9 @@ def test_noise_has_the_covariance_of_a_batch():
     np.testing.assert_allclose((standard**4).mean(), 3, atol=0.2)
     assert abs(np.corrcoef(one, other)[0, 1]) < 5 / np.sqrt(seeds)
     # The head is what it is without.
-    plain = flat(each["classifiers_a"]).mean(0)
+    plain = flat(each["head/classifiers_a"]).mean(0)
     np.testing.assert_allclose(
-        flat(found["classifiers_a"]), np.tile(plain, (seeds, 1)), atol=1e-6
+        flat(found["head/classifiers_a"]), np.tile(plain, (seeds, 1)), atol=1e-6
     )
 
 
@@ -116,21 +117,20 @@ def as_released(alpha, seed=0):
     kernel = np.random.default_rng(seed).normal(size=(150, 150))
     block = {"Dense_0": {"kernel": jnp.asarray(kernel), "bias": jnp.ones(3)}}
     gradients = {
-        "encoders_a": block,
-        "encoders_b": block,
-        "classifiers_a": {"kernel": jnp.ones((3, 2))},
+        "encoders": {"a": block, "b": block},
+        "head": {"classifiers_a": {"kernel": jnp.ones((3, 2))}},
     }
     metrics = {"score_a": jnp.asarray(0.6), "score_b": jnp.asarray(0.3)}
     method = methods.create("ogm_ge", {"alpha": alpha, "noise": "entries"})
     found, _ = method.update(gradients, metrics, (), jax.random.key(seed))
-    return gradients, found
+    return helpers.blocks(gradients), helpers.blocks(found)
 
 
 def test_released_noise_has_the_deviation_of_the_entries():
     before, after = as_released(alpha=0.5)
-    np.testing.assert_array_equal(after["classifiers_a"]["kernel"], 1)
+    np.testing.assert_array_equal(after["head/classifiers_a"]["kernel"], 1)
     draws = []
-    for encoder, k in (("encoders_a", 1 - np.tanh(0.5 * 2)), ("encoders_b", 1)):
+    for encoder, k in (("encoders/a", 1 - np.tanh(0.5 * 2)), ("encoders/b", 1)):
         x, y = (g[encoder]["Dense_0"] for g in (before, after))
         np.testing.assert_array_equal(y["bias"], 1)
         kernel = x["kernel"]

@@ -9,7 +9,7 @@ from tests.arm_jax import helpers
 def gradient(modalities, other=0.0):
     """Of the loss, with `other` added to the input of modality b."""
     model = helpers.tiny_model(("a", "b"))
-    params = model.init(jax.random.key(0))
+    params, _ = model.init(jax.random.key(0))
     batch = helpers.tiny_batch()
     batch["inputs"]["b"] += other
     if modalities == ("a",):
@@ -26,10 +26,10 @@ def gradient(modalities, other=0.0):
 def test_a_modality_is_trained_as_if_alone():
     together, alone = gradient(("a", "b")), gradient(("a",))
     moved = gradient(("a", "b"), other=1.0)
-    for block in ("encoders_a", "classifiers_a"):
+    gradients = [helpers.blocks(g) for g in (together, alone, moved)]
+    for block in ("encoders/a", "head/classifiers_a"):
         for x, y, z in zip(
-            *(jax.tree.leaves(g[block]) for g in (together, alone, moved)),
-            strict=True,
+            *(jax.tree.leaves(g[block]) for g in gradients), strict=True
         ):
             np.testing.assert_allclose(x, y, atol=1e-7)
             np.testing.assert_array_equal(x, z)

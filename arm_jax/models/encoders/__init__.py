@@ -1,0 +1,44 @@
+"""Encoders by name: one file, one name, one function.
+
+An encoder is a module, in this package or anywhere under a dotted path, with
+
+    encoder(shape, *, option=default, ...) -> flax.linen.Module
+
+for inputs of one modality, `[batch, *shape]`, so adding an encoder is adding a
+file. The module is called as `module(x, train=...)` and returns features
+`[batch, width]`. The keyword arguments are the encoder's options. An argument
+`axis_name` is none: it gets the name of the mapped device axis, or None, for
+statistics over the whole batch. What the module keeps in other collections
+than "params" is state: it is updated in training, averaged over devices, and
+saved in checkpoints.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from arm_jax import registry
+from arm_jax.models import parts
+
+
+def names() -> list[str]:
+    """Returns the names of the encoders that come with the project."""
+    return registry.names(__path__, ())
+
+
+def create(
+    config: str, options: Mapping[str, Any], shared: Mapping[str, Any]
+) -> parts.Factory:
+    """Returns what makes the encoder that a block of the config describes.
+
+    Args:
+      config: Path of the block, for messages.
+      options: The block: `name`, and the encoder's options.
+      shared: Options that hold for every encoder that has them.
+
+    Returns:
+      `make(shape, axis_name=...) -> module`.
+
+    Raises:
+      InputError: Unknown encoder or option.
+    """
+    return parts.create(__name__, names(), "encoder", config, options, shared)

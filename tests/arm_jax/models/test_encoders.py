@@ -1,0 +1,197 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from arm_jax.config import ModelConfig
+from arm_jax.models import create_model, encoders
+
+# Options with which each encoder takes inputs of a shape.
+EXAMPLES = {
+    "mlp": ((4, 3), {}),
+    "resnet18": ((8, 9, 2), {"stem": "small", "width": 2}),
+    "windows": ((6, 2), {"length": 3, "stride": 2}),
+}
+
+
+def build(name, shape=None, seed=0, **options):
+    """A model of one modality `x`, its parameters and state."""
+    example, defaults = EXAMPLES[name]
+    block = {"name": name, **defaults, **options}
+    config = ModelConfig(hidden=(6,), features=7, encoders={"x": block})
+    model = create_model(config, {"x": shape or example}, 3)
+    return model, *model.init(jax.random.key(seed))
+
+
+def dense(block, x):
+    return x @ block["kernel"] + block["bias"]
+
+
+def test_every_encoder_has_an_example():
+    assert encoders.names() == sorted(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_features_are_of_the_example_alone(name, rng):
+    shape = EXAMPLES[name][0]
+    model, params, state = build(name)
+    x = jnp.asarray(rng.normal(size=(5, *shape)), jnp.float32)
+    encode = jax.jit(lambda x: model.encode(params, state, {"x": x})[0]["x"])
+    features = encode(x)
+    assert features.shape == (5, model.widths["x"])
+    assert np.isfinite(features).all()
+    # In prediction, the others of a batch do not matter.
+    np.testing.assert_allclose(encode(x[:1]), features[:1], atol=1e-5)
+    assert jnp.abs(features[0] - features[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_dropout_is_drawn_in_training(name, rng):
+    model, params, state = build(name, dropout=0.5)
+    x = jnp.asarray(rng.normal(size=(5, *EXAMPLES[name][0])), jnp.float32)
+
+    def encode(seed):
+        key = jax.random.key(seed)
+        return model.encode(params, state, {"x": x}, train=True, key=key)[0][
+            "x"
+        ]
+
+    assert not np.array_equal(encode(0), encode(1))
+
+
+def test_windows_share_their_dropout_masks(rng):
+    # Windows of equal content differ in nothing but their masks, so that mean
+    # and maximum over them agree if the masks do.
+    model, params, state = build(
+        "windows", (4, 3), hidden=(8,), features=5, dropout=0.5, length=2,
+        stride=1,
+    )  # fmt: skip
+    layer = params["encoders"]["x"]["Dense_1"]
+    layer["kernel"] = jnp.concatenate(
+        [layer["kernel"][:8], -layer["kernel"][:8]]
+    )
+    x = jnp.tile(rng.normal(size=(6, 1, 3)).astype(np.float32), (1, 4, 1))
+    features, _ = model.encode(
+        params, state, {"x": x}, train=True, key=jax.random.key(1)
+    )
+    np.testing.assert_allclose(features["x"], 0, atol=1e-6)
+
+
+def test_windows_by_hand(rng):
+    model, params, state = build("windows")
+    x = jnp.asarray(rng.normal(size=(5, 6, 2)), jnp.float32)
+    found = model.encode(params, state, {"x": x})[0]["x"]
+    first, last = (params["encoders"]["x"][f"Dense_{k}"] for k in (0, 1))
+    windows = [x[:, s : s + 3].reshape(5, 6) for s in (0, 2)]
+    hidden = jnp.stack([jax.nn.gelu(dense(first, w)) for w in windows])
+    pooled = jnp.concatenate([hidden.mean(0), hidden.max(0)], axis=-1)
+    wanted = jax.nn.gelu(dense(last, pooled))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def convolved(x, kernel, stride):
+    """A convolution with PyTorch's padding, by loops over the kernel."""
+    size = kernel.shape[0]
+    pad = size // 2
+    x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    height, width = ((n - size) // stride + 1 for n in x.shape[1:3])
+    out = np.zeros((len(x), height, width, kernel.shape[-1]))
+    for i in range(size):
+        for j in range(size):
+            rows = slice(i, i + stride * (height - 1) + 1, stride)
+            columns = slice(j, j + stride * (width - 1) + 1, stride)
+            out += x[:, rows, columns] @ kernel[i, j]
+    return out
+
+
+@pytest.mark.parametrize("stem", ["small", "imagenet"])
+def test_resnet18_by_hand(rng, stem):
+    shape = (9, 12, 3) if stem == "small" else (33, 40, 3)
+    model, params, state = build(
+        "resnet18", shape, stem=stem, width=2, features=0
+    )
+    assert model.widths["x"] == 16
+    blocks = params["encoders"]["x"]
+    x = rng.normal(size=(2, *shape))
+
+    def norm(block, name, x):
+        # As initialised: mean 0, variance 1.
+        scale, bias = block[name]["scale"], block[name]["bias"]
+        return x / np.sqrt(1 + 1e-5) * np.asarray(scale) + np.asarray(bias)
+
+    def conv(block, name, x, stride=1):
+        return convolved(
+            x, np.asarray(block[name]["kernel"], np.float64), stride
+        )
+
+    relu = lambda x: np.maximum(x, 0)
+    y = conv(blocks, "conv1", x, 1 if stem == "small" else 2)
+    y = relu(norm(blocks, "bn1", y))
+    if stem == "imagenet":
+        padded = np.pad(
+            y, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf
+        )
+        height, width = ((n - 3) // 2 + 1 for n in padded.shape[1:3])
+        y = np.max(
+            [
+                padded[:, i : i + 2 * height - 1 : 2, j : j + 2 * width - 1 : 2]
+                for i in range(3)
+                for j in range(3)
+            ],
+            axis=0,
+        )
+    for stage in range(1, 5):
+        for number in range(2):
+            block = blocks[f"layer{stage}_{number}"]
+            stride = 2 if stage > 1 and number == 0 else 1
+            z = relu(norm(block, "bn1", conv(block, "conv1", y, stride)))
+            z = norm(block, "bn2", conv(block, "conv2", z))
+            if "downsample_conv" in block:
+                y = norm(block, "downsample_bn",
+                         conv(block, "downsample_conv", y, stride))  # fmt: skip
+            y = relu(y + z)
+    assert ("downsample_conv" in blocks["layer1_0"]) is False
+    assert "downsample_conv" in blocks["layer2_0"]
+    images = {"x": jnp.asarray(x, jnp.float32)}
+    found = model.encode(params, state, images)[0]["x"]
+    np.testing.assert_allclose(found, y.mean((1, 2)), rtol=1e-3, atol=1e-4)
+
+
+def test_statistics_move_in_training_alone(rng):
+    model, params, state = build("resnet18")
+    x = {"x": jnp.asarray(2 + rng.normal(size=(6, 8, 9, 2)), jnp.float32)}
+    _, same = model.encode(params, state, x)
+    jax.tree.map(np.testing.assert_array_equal, same, state["encoders"])
+    _, new = model.encode(params, state, x, train=True, key=jax.random.key(0))
+    kernel = params["encoders"]["x"]["conv1"]["kernel"]
+    y = convolved(np.asarray(x["x"]), np.asarray(kernel), 1)
+    moved = new["x"]["batch_stats"]["bn1"]
+    np.testing.assert_allclose(
+        moved["mean"], 0.1 * y.mean((0, 1, 2)), rtol=1e-3, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        moved["var"], 0.9 + 0.1 * y.var((0, 1, 2)), rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("synchronize", [True, False])
+def test_statistics_of_all_devices(rng, synchronize):
+    model, params, state = build("resnet18", synchronize=synchronize)
+    x = jnp.asarray(rng.normal(size=(8, 8, 9, 2)), jnp.float32)
+
+    def encode(x, axis_name=None):
+        return model.encode(
+            params, state, {"x": x}, train=True, key=jax.random.key(0),
+            axis_name=axis_name,
+        )  # fmt: skip
+
+    whole, statistics = encode(x)
+    parts, of_parts = jax.pmap(
+        lambda x: encode(x, "devices"), axis_name="devices"
+    )(x.reshape(2, 4, 8, 9, 2))
+    close = np.allclose(parts["x"].reshape(8, -1), whole["x"], atol=1e-4)
+    assert close == synchronize
+    first = jax.tree.map(lambda x: x[0], of_parts)
+    same = jax.tree.map(lambda a, b: np.allclose(a, b, atol=1e-4), first,
+                        statistics)  # fmt: skip
+    assert all(jax.tree.leaves(same)) == synchronize
