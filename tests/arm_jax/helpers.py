@@ -10,13 +10,16 @@ from arm_jax.config import ModelConfig, OptimizerConfig
 from arm_jax.models import create_model
 
 CLASSES = 3
-SHAPES = {"a": (4,), "b": (3,), "c": (2,)}
+# `image` has an encoder with state, ResNet-18.
+SHAPES = {"a": (4,), "b": (3,), "c": (2,), "image": (8, 8, 1)}
+RESNET = {"name": "resnet18", "stem": "small", "width": 2}
 NO_STATE = {"encoders": {}, "means": {}}
 
 
 def tiny_model(modalities=("a", "b"), fusion=""):
     shapes = {name: SHAPES[name] for name in modalities}
-    config = ModelConfig(hidden=(), features=5)
+    images = {"image": RESNET} if "image" in modalities else {}
+    config = ModelConfig(hidden=(), features=5, encoders=images)
     return create_model(config, shapes, CLASSES, fusion)
 
 
@@ -40,8 +43,7 @@ def tiny_batch(seed=0, size=8, modalities=("a", "b")):
     return {
         "inputs": {
             name: (
-                np.eye(CLASSES)[label]
-                @ rng.normal(size=(CLASSES, *SHAPES[name]))
+                rng.normal(size=(CLASSES, *SHAPES[name]))[label]
                 + rng.normal(size=(size, *SHAPES[name]))
             ).astype(np.float32)
             for name in modalities
@@ -157,22 +159,23 @@ def _float64(x):
     return x.astype(np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
-def check_devices(state, plain, mapped):
+def check_devices(state, plain, mapped, modalities=("a", "b")):
     """Twenty steps over the devices are those on the whole batch.
 
     Args as `steps` returns them. In float64: a ratio of numbers near 0, as in
     `arm_released`, magnifies the rounding of sums that devices share.
     """
     with jax.enable_x64(True):
-        _compare_devices(jax.tree.map(_float64, state), plain, mapped)
+        state = jax.tree.map(_float64, state)
+        _compare_devices(state, plain, mapped, modalities)
 
 
-def _compare_devices(state, plain, mapped):
+def _compare_devices(state, plain, mapped, modalities):
     over_devices = parallel.update(mapped)
     # One run: the axis of runs has length 1.
     spread = parallel.replicate(jax.tree.map(lambda x: x[None].copy(), state))
     for step in range(20):
-        batch = tiny_batch(seed=step, size=16)
+        batch = tiny_batch(seed=step, size=16, modalities=modalities)
         state, expected = plain(state, batch)
         one_run = jax.tree.map(lambda x: x[None], batch)
         spread, found = over_devices(spread, parallel.split(one_run, axis=1))
