@@ -10,15 +10,15 @@ from arm_jax.config import ModelConfig, OptimizerConfig
 from arm_jax.models import create_model
 
 CLASSES = 3
-# `image` has an encoder with state, ResNet-18.
-SHAPES = {"a": (4,), "b": (3,), "c": (2,), "image": (8, 8, 1)}
-RESNET = {"name": "resnet18", "stem": "small", "width": 2}
+# `image` has an encoder with state.
+SHAPES = {"a": (4,), "b": (3,), "c": (2,), "image": (3, 3)}
+NORMED = {"name": "tests.arm_jax.models.normed_encoder"}
 NO_STATE = {"encoders": {}, "means": {}}
 
 
 def tiny_model(modalities=("a", "b"), fusion=""):
     shapes = {name: SHAPES[name] for name in modalities}
-    images = {"image": RESNET} if "image" in modalities else {}
+    images = {"image": NORMED} if "image" in modalities else {}
     config = ModelConfig(hidden=(), features=5, encoders=images)
     return create_model(config, shapes, CLASSES, fusion)
 

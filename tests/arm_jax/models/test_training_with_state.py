@@ -39,7 +39,7 @@ def npz_images(tmp_path_factory):
     return path
 
 
-def prepare(npz_images, name, learning_rate=1e-2):
+def prepare(npz_images, name):
     mapping = {
         "data": {
             "name": "npz",
@@ -49,10 +49,12 @@ def prepare(npz_images, name, learning_rate=1e-2):
         "model": {
             "hidden": (8,),
             "features": 6,
-            "encoders": {"image": helpers.RESNET},
+            "encoders": {
+                "image": {"name": "resnet18", "stem": "small", "width": 2}
+            },
         },
         "method": {"name": name},
-        "optimizer": {"learning_rate": learning_rate},
+        "optimizer": {"learning_rate": 1e-2},
         "train": {"epochs": 3, "log_every": 3},
     }
     return loop.prepare(config_lib.from_mapping(config_lib.Config, mapping))
