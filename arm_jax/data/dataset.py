@@ -295,17 +295,35 @@ def standardized_parts(
       InputError: a channel whose deviation float64 cannot hold, or which has
         outliers so far that float32 blurs the others.
     """
+    if parts[0][0].ndim < 2:
+        raise InputError(
+            f"{name} must have rows and channels, got shape {parts[0][0].shape}"
+        )
     offset = _exact_offset([x for x, _ in parts])
     scale = _scale(name, *parts[0], offset)
     return [_scaled(name, x, rows, scale) for x, rows in parts]
 
 
 class _Scale(NamedTuple):
-    """How to centre and scale channels; each field is `[channels]`."""
+    """How channels are centred and scaled; arrays of one entry per channel.
+
+    Attributes:
+      offset: what is subtracted first, in the type of the data; or None.
+      mean: their mean, as far as its sum was exact.
+      rest: what it lacks.
+      deviation: their deviation, 1 for a constant channel.
+    """
 
     offset: np.ndarray | None
     mean: np.ndarray
+    rest: np.ndarray
     deviation: np.ndarray
+
+    def centred(self, block: np.ndarray) -> np.ndarray:
+        """Subtracts what is exact first; a new array in float64."""
+        out = _minus(block, self.offset)
+        out = np.subtract(out, self.mean, dtype=np.float64)
+        return np.subtract(out, self.rest, out=out) if self.rest.any() else out
 
 
 def _scale(
@@ -313,31 +331,31 @@ def _scale(
 ) -> _Scale:
     axes = tuple(range(x.ndim - 1))
     count = len(rows) * math.prod(x.shape[1:-1])
-    low = high = total = None
+    if not count:
+        raise InputError(f"{name}: no training rows to standardise on")
+    lows, highs, total = [], [], np.zeros(x.shape[-1])
+    squares, rest = np.zeros_like(total), np.zeros_like(total)
     with np.errstate(over="ignore", invalid="ignore"):
         for _, block in _blocks(x, rows):
             block = _minus(block, offset)
-            least, most = block.min(axes), block.max(axes)
-            part = block.sum(axes, dtype=np.float64)
-            low = least if low is None else np.minimum(low, least)
-            high = most if high is None else np.maximum(high, most)
-            total = part if total is None else total + part
-        if low is None or high is None or total is None:
-            raise InputError(f"{name}: no rows to standardise")
-        low, high = low.astype(np.float64), high.astype(np.float64)
+            lows.append(block.min(axes))
+            highs.append(block.max(axes))
+            total += block.sum(axes, dtype=np.float64)
+        low = np.min(lows, axis=0).astype(np.float64)
+        high = np.max(highs, axis=0).astype(np.float64)
         constant = high - low <= _tolerance(x.dtype, low, high)
         mean = np.where(high == low, low, total / count)
-        squares, rest = np.zeros_like(mean), np.zeros_like(mean)
+        first = _Scale(offset, mean, np.zeros_like(mean), np.ones_like(mean))
         for _, block in _blocks(x, rows):
-            centred = _centred(block, offset, mean)
-            rest += centred.sum(axes)
+            centred = first.centred(block)
+            rest += centred.sum(axes) / count
             np.multiply(centred, centred, out=centred)
-            squares += centred.sum(axes)
-        deviation = np.sqrt(squares / count)
-        # What the rounded sum of far values lacks, where float32 shows it.
-        rest = rest / count
+            squares += centred.sum(axes) / count
+        deviation = np.sqrt(squares)
+        # Sums of far values are rounded; where float32 does not show it, it
+        # does not matter.
         rest = np.where(np.abs(rest) > 2**-24 * deviation, rest, 0)
-        exact = np.sqrt(np.maximum(squares / count - rest**2, 0))
+        exact = np.sqrt(np.maximum(squares - rest**2, 0))
         deviation = np.where(rest == 0, deviation, exact)
     bad = ~constant & ~(np.isfinite(deviation) & (deviation > _LEAST))
     if bad.any():
@@ -345,8 +363,8 @@ def _scale(
             f"{name}: {_channel(bad, low, high, offset)}, cannot be "
             "standardised in float64: bring it near 1 by a factor first"
         )
-    scale = _Scale(offset, mean + rest, np.where(constant, 1.0, deviation))
-    lost = _joined(x, rows, scale)
+    scale = _Scale(offset, mean, rest, np.where(constant, 1.0, deviation))
+    lost = ~constant & _joined(x, rows, scale)
     if lost.any():
         raise InputError(
             f"{name}: {_channel(lost, low, high, offset)}, has outliers so far "
@@ -372,10 +390,11 @@ def _joined(x: np.ndarray, rows: np.ndarray, scale: _Scale) -> np.ndarray:
     """Whether float32 joins most values of each channel, once it is scaled."""
     most = min(_COUNTED_ROWS, _BLOCK // max(1, math.prod(x.shape[1:])))
     sample = x[rows[:: -(-len(rows) // max(1, most))]]
-    values = _centred(sample, scale.offset, scale.mean) / scale.deviation
-    values = np.sort(values.reshape(-1, x.shape[-1]), axis=0)
-    steps = np.diff(values, axis=0), np.diff(values.astype(np.float32), axis=0)
-    distinct, left = (np.count_nonzero(step, axis=0) + 1 for step in steps)
+    values = np.sort(sample.reshape(-1, x.shape[-1]), axis=0)
+    small = (scale.centred(values) / scale.deviation).astype(np.float32)
+    distinct, left = (
+        np.count_nonzero(v[1:] != v[:-1], axis=0) + 1 for v in (values, small)
+    )
     return (distinct >= _CONTINUOUS) & (2 * left <= distinct)
 
 
@@ -385,7 +404,7 @@ def _scaled(
     out = np.empty((len(rows), *x.shape[1:]), np.float32)
     with np.errstate(over="ignore"):
         for start, block in _blocks(x, rows):
-            centred = _centred(block, scale.offset, scale.mean)
+            centred = scale.centred(block)
             np.divide(centred, scale.deviation, out=centred)
             part = out[start : start + len(block)]
             part[...] = centred
@@ -431,13 +450,6 @@ def _minus(block: np.ndarray, offset: np.ndarray | None) -> np.ndarray:
         return block - offset
     # Exact modulo 2**64, and no difference is negative or larger than that.
     return block.astype(np.uint64) - offset.astype(np.uint64)
-
-
-def _centred(
-    block: np.ndarray, offset: np.ndarray | None, mean: np.ndarray
-) -> np.ndarray:
-    """Subtracts what is exact first; a new array in float64."""
-    return np.subtract(_minus(block, offset), mean, dtype=np.float64)
 
 
 def _tolerance(

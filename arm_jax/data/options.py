@@ -81,7 +81,7 @@ def _converted(where: str, name: str, hint: Any, value: Any) -> Any:
         names = tuple(items) if isinstance(items, Iterable) else (items,)
         if all(isinstance(item, str) for item in names):
             return tuple(map(str, names))
-        expected = "names of text"
+        expected = "names"
     elif hint in _TAKEN:
         taken, expected = _TAKEN[hint]
         flag = isinstance(value, bool) and hint is not bool
