@@ -196,9 +196,7 @@ class Archive:
                 "pickled and never loaded; save it with .astype(np.float32), "
                 "or as codes by np.unique(..., return_inverse=True)[1]"
             )
-        if min(header.shape, default=0) < 0 or (
-            header.nbytes > self._members[key].file_size
-        ):
+        if header.nbytes > self._members[key].file_size:
             raise InputError(
                 f"{self.path}: '{shown(key)}' is cut short; save or copy the "
                 "file again"

@@ -264,10 +264,21 @@ def test_what_is_wrong_with_a_split_is_named(splits, change, message):
         checked(dataset_of(splits))
 
 
+def test_vectors_have_no_channels(rng):
+    with pytest.raises(InputError, match=r"must have rows and channels, got"):
+        scaled(rng.normal(size=9))
+
+
 def test_splits_are_the_three(splits):
     del splits["test"]
     with pytest.raises(InputError, match="splits must be train, validation, t"):
         checked(dataset_of(splits))
+
+
+def test_no_modalities(splits):
+    bare = {name: changed(split, inputs={}) for name, split in splits.items()}
+    with pytest.raises(InputError, match=r"samples have the shapes \{\}"):
+        checked(dataset_of(bare))
 
 
 def test_empty_split(splits):
