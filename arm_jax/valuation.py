@@ -19,6 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arm_jax.errors import InputError
+from bounds import inputs
+
 Array = jax.Array | np.ndarray
 Head = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
 
@@ -62,7 +65,12 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
 
 
 def at_label(log_probs: Array, label: Array) -> jax.Array:
-    """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`."""
+    """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`.
+
+    Raises:
+      InputError: outside of jit, a label that is no integer or no class.
+    """
+    _check_label(label, log_probs.shape[-1])
     index = jnp.broadcast_to(label, log_probs.shape[:-1])[..., None]
     return jnp.take_along_axis(log_probs, index, axis=-1)[..., 0]
 
@@ -70,12 +78,21 @@ def at_label(log_probs: Array, label: Array) -> jax.Array:
 def joint_contribution(
     log_probs: Subsets, log_prior: Array, label: Array
 ) -> jax.Array:
-    """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`."""
+    """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`.
+
+    Raises:
+      InputError: as `at_label`.
+    """
+    _check_label(label, len(log_prior))
     return at_label(log_probs.full, label) - jnp.take(log_prior, label)
 
 
 def conditional_contributions(log_probs: Subsets, label: Array) -> jax.Array:
-    """phi_CMI `[modalities, batch]` in nats."""
+    """phi_CMI `[modalities, batch]` in nats.
+
+    Raises:
+      InputError: as `at_label`.
+    """
     return at_label(log_probs.full, label) - at_label(log_probs.without, label)
 
 
@@ -93,6 +110,18 @@ def expected_joint_contribution(
 ) -> jax.Array:
     """Expected phi_MI `[batch]` in nats, without labels: KL(p_all || p(y))."""
     return _divergence(log_probs.full, jnp.asarray(log_prior))
+
+
+def _check_label(label: Array, classes: int) -> None:
+    """Raises InputError for a label that indexing would take for another."""
+    if isinstance(label, jax.core.Tracer):
+        return
+    values = inputs.integers("label", np.ma.ravel(label))
+    bad = np.flatnonzero((values < 0) | (values >= classes))
+    if len(bad):
+        raise InputError(
+            f"label[{bad[0]}] is {values[bad[0]]}, outside 0..{classes - 1}"
+        )
 
 
 def _divergence(log_p: Array, log_q: Array) -> jax.Array:

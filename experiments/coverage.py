@@ -29,6 +29,7 @@ from experiments.report import markdown_table
 QUANTITIES = ("redundancy", "unique1", "unique2", "synergy")
 ESTIMATORS = ("plug_in", "miller_madow", "jackknife")
 SOURCES = ("drawn", "golden")
+_HINT = "It holds tables with their decompositions"
 _GOLDEN = ("P_flat", "offset", "shape", "group", "name", "ref")
 _SHAPES = ((2, 2, 2), (3, 3, 3), (5, 5, 3), (8, 8, 3))
 # Concentrations of the Dirichlet distributions of drawn tables.
@@ -67,7 +68,7 @@ def tables(config: Config) -> list[Table]:
       InputError: unknown source, or no such file.
     """
     if config.tables == "golden":
-        found = _golden(Path(config.path))
+        found = _golden(packed.find("pid", config.path, _HINT))
     elif config.tables == "drawn":
         found = _drawn(config.seed)
     else:
