@@ -142,6 +142,9 @@ def _block_diagonal(blocks: jax.Array) -> jax.Array:
 def _inverse_cholesky(a: jax.Array) -> jax.Array:
     """M, lower triangular, with M.T M the inverse of `a`."""
     n = a.shape[0]
+    # Nothing is free where the label, or both modalities, have one symbol.
+    if not n:
+        return a
     index = jnp.arange(n)
 
     def eliminate(
