@@ -1,11 +1,12 @@
 """Leading axes: broadcast, flattened for one vmap, cut into chunks, restored.
 
-The jitted functions given here take arrays with exactly one batch axis.
+The functions given here take one problem, without a batch axis.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,6 +18,9 @@ from bounds import _entry
 # one shape less to compile.
 _SMALL = 256
 _SMALL_BATCH = 16
+# So few problems of so few numbers are solved before one program is compiled.
+_FEW_PROBLEMS = 8
+_FEW_NUMBERS = 2**14
 
 
 def call(
@@ -30,8 +34,7 @@ def call(
     """Validates distributions and evaluates a batched function on them.
 
     Args:
-      function: a jitted function of arrays `[batch, *event]` to a pytree of
-        arrays `[batch, ...]`.
+      function: a module-level function of arrays `[*event]` to a pytree.
       names: of the arguments, for messages.
       values: distributions `[..., *event]`.
       event_ranks: number of trailing event axes of each value.
@@ -79,11 +82,14 @@ def evaluate(
     dtype: Any = np.float64,
     chunk: int | None = None,
     concurrent: bool = True,
+    **static: Any,
 ) -> Any:
-    """`_entry.evaluate` in chunks of equal shape, on all cores.
+    """Evaluates a function of one problem on each of a batch.
 
-    The last chunk is filled up with copies of the last table, and so is a
-    batch up to a power of 4, so that few shapes are ever compiled.
+    A few small ones one by one, without compilation; else in chunks of equal
+    shape, on all cores. The last chunk is filled up with copies of the last
+    table, and so is a batch up to a power of 4, so that few shapes are ever
+    compiled.
 
     Args:
       function: see `call`.
@@ -92,20 +98,30 @@ def evaluate(
       chunk: tables evaluated at a time; all if None.
       concurrent: whether chunks may run at the same time. Two programs that
         call LAPACK can wait for each other's threads on the CPU, for ever.
+      **static: Hashable keyword arguments of `function`.
 
     Returns:
-      The pytree that `function` returned, with NumPy leaves.
+      The pytree that `function` returned, stacked, with NumPy leaves.
     """
+    arrays = tuple(np.asarray(a, dtype) for a in arrays)
     size = arrays[0].shape[0]
-    small = sum(a[0].size for a in arrays) <= _SMALL
-    width = min(_SMALL_BATCH if small else 1, chunk or _SMALL_BATCH)
+    if not size:
+        return _nothing(function, *arrays, **static)
+    numbers = sum(a[0].size for a in arrays)
+    if few(size, numbers):
+        rows = [
+            _entry.interpret(function, *row, **static)
+            for row in zip(*arrays, strict=True)
+        ]
+        return jax.tree.map(lambda *xs: np.stack(xs), *rows)
+    width = min(_SMALL_BATCH if numbers <= _SMALL else 1, chunk or _SMALL_BATCH)
     while width < size and (chunk is None or 4 * width <= chunk):
         width *= 4
 
     def part(start: int) -> Any:
         rows = np.minimum(np.arange(start, start + width), size - 1)
-        return _entry.evaluate(
-            function, *(a[rows] for a in arrays), dtype=dtype
+        return _entry.compile_and_call(
+            function, *(a[rows] for a in arrays), batched=True, **static
         )
 
     starts = list(range(0, size, width))
@@ -113,3 +129,20 @@ def evaluate(
     with ThreadPoolExecutor(os.cpu_count() if concurrent else 1) as pool:
         parts += pool.map(part, starts[1:])
     return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *parts)
+
+
+def few(problems: int, numbers: int) -> bool:
+    """Whether problems of so many numbers each are not worth a compilation."""
+    return problems <= _FEW_PROBLEMS and numbers <= _FEW_NUMBERS
+
+
+def _nothing(
+    function: Callable[..., Any], *arrays: np.ndarray, **static: Any
+) -> Any:
+    """What `evaluate` returns for an empty batch."""
+    with jax.enable_x64(arrays[0].dtype == np.float64):
+        out = jax.eval_shape(
+            partial(function, **static),
+            *(jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for a in arrays),
+        )
+    return jax.tree.map(lambda x: np.zeros((0, *x.shape), x.dtype), out)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from bounds import _broja
+from bounds import _batch, _broja, _entry
 from bounds.status import Status
 
 # Cells x1 x2 y of a chunk: enough to hide the cost of a kernel's start, few
@@ -97,6 +97,16 @@ def minimize(
         status = np.zeros(0, np.int32)
         lam, mu = p1y.astype(dtype), p2y.astype(dtype)
         return Minimum(none, none, status, status, lam, mu)
+    if devices is None and _batch.few(len(p1y), p1y[0].size * p2y.shape[1]):
+        tables = list(zip(p1y.astype(dtype), p2y.astype(dtype), strict=True))
+        ends = [
+            _entry.interpret(
+                _broja.minimize, *table, np.asarray(tol, dtype),
+                max_steps=max_steps,
+            )
+            for table in tqdm(tables, disable=not progress, unit="table")
+        ]  # fmt: skip
+        return _minimum(jax.tree.map(lambda *xs: np.stack(xs), *ends))
     devices = jax.local_devices() if devices is None else list(devices)
     # CPU devices share their threads: two programs with LAPACK calls that run
     # at once wait for each other for ever. Loops over lanes call none, and use

@@ -116,7 +116,7 @@ def _minimize_group(
         search: bool,
     ) -> None:
         arrays = [t[which] for t in tables]
-        out = _evaluate(_nodes, lower, upper, *arrays, value[which] - tol)
+        out = _evaluate(_bound_box, lower, upper, *arrays, value[which] - tol)
         bound, cell, at, lower, upper, relaxed = out
         if search:
             found, entropy = _search(relaxed, *arrays)
@@ -137,7 +137,7 @@ def _minimize_group(
                 )  # fmt: skip
 
     everything = list(range(size))
-    lower, upper = _evaluate(_widest, *tables)
+    lower, upper = _evaluate(_slices.widest, *tables)
     examine(everything, lower, upper, [-np.inf] * size, True)
     # From here on nothing is compiled.
     deadline = time.monotonic() + seconds
@@ -183,7 +183,7 @@ def _evaluate(function, *arrays):  # type: ignore[no-untyped-def]
 
 
 def _search(r, *tables):  # type: ignore[no-untyped-def]
-    return _evaluate(_descents, r, *tables)
+    return _evaluate(_slices.descend, r, *tables)
 
 
 def _bound_box(
@@ -214,8 +214,3 @@ def _bound_box(
     empty = jnp.any(lower > upper)
     bound = jnp.where(empty, jnp.inf, solution.bound)
     return bound, cell, at.ravel()[cell], lower, upper, r
-
-
-_nodes = jax.jit(jax.vmap(_bound_box))
-_descents = jax.jit(jax.vmap(_slices.descend))
-_widest = jax.jit(jax.vmap(_slices.widest))

@@ -198,7 +198,7 @@ def _first_iterate(
     return lam, mu, slack, problem.weight
 
 
-def running(state: State, max_steps: jax.Array) -> jax.Array:
+def running(state: State, max_steps: jax.Array | int) -> jax.Array:
     """Whether a lane has neither converged nor failed nor run out of steps."""
     # A lane's last step is followed by one more certificate.
     return (state.status == Status.STEP_LIMIT) & (state.steps <= max_steps)
@@ -210,7 +210,7 @@ def gap_nats(state: State) -> jax.Array:
 
 
 def iterate(
-    problem: Problem, state: State, tol: jax.Array, max_steps: jax.Array
+    problem: Problem, state: State, tol: jax.Array, max_steps: jax.Array | int
 ) -> State:
     """Certifies the iterate and, unless that ends it, takes a Newton step.
 
@@ -262,7 +262,7 @@ def run(
     p2y: jax.Array,
     state: State,
     tol: jax.Array,
-    max_steps: jax.Array,
+    max_steps: jax.Array | int,
     enough: jax.Array | int = 0,
     *,
     lanes_last: bool,
@@ -292,6 +292,15 @@ def run(
         lambda state: step(problem, state),
         state,
     )
+
+
+def minimize(
+    p1y: jax.Array, p2y: jax.Array, tol: jax.Array, *, max_steps: int
+) -> State:
+    """Solves one table, `[x1, y]` and `[x2, y]`."""
+    state = start(prepare(p1y, p2y, tol))
+    # A single table is many without an axis of lanes.
+    return run(p1y, p2y, state, tol, max_steps, lanes_last=True)
 
 
 def _restart(problem: Problem, state: State, restart: jax.Array) -> State:

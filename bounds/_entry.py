@@ -7,18 +7,21 @@ back: a float64 JAX array that left `jax.enable_x64` would be truncated to
 float32 by the next operation on it.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from bounds import _interpreter
 from bounds.errors import InputError
 
 # How far the sum of a distribution may be from 1. Below it the input is
 # rescaled to sum to 1 in full precision, above it the input is an error.
 SUM_TOLERANCE = 1e-6
+# Arrays of so many numbers in all are not worth a compilation.
+_FEW_NUMBERS = 2**20
 
 
 def is_traced(*values: Any) -> bool:
@@ -27,22 +30,68 @@ def is_traced(*values: Any) -> bool:
 
 
 def evaluate(
-    function: Callable[..., Any], *arrays: Any, dtype: Any = np.float64
+    function: Callable[..., Any],
+    *arrays: Any,
+    dtype: Any = np.float64,
+    **static: Any,
 ) -> Any:
-    """Calls `function` on `arrays` in `dtype` and returns NumPy arrays.
+    """Calls a function of formulas, without loops, in `dtype`.
 
     Args:
-      function: a (jitted) function of JAX arrays that returns a pytree.
-      *arrays: concrete array-likes, cast to `dtype`.
-      dtype: floating dtype of the computation.
+      function: Module-level function of JAX arrays to a pytree of them.
+      *arrays: Concrete array-likes, cast to `dtype`.
+      dtype: Floating dtype of the computation.
+      **static: Hashable keyword arguments of `function`.
 
     Returns:
       The pytree that `function` returned, with NumPy leaves.
     """
-    dtype = np.dtype(dtype)
-    with jax.enable_x64(dtype == np.float64):
-        out = function(*(jnp.asarray(a, dtype) for a in arrays))
-        return jax.device_get(out)
+    cast = [np.asarray(a, dtype) for a in arrays]
+    if sum(a.size for a in cast) <= _FEW_NUMBERS:
+        return interpret(function, *cast, **static)
+    return compile_and_call(function, *cast, **static)
+
+
+def interpret(
+    function: Callable[..., Any], *arrays: np.ndarray, **static: Any
+) -> Any:
+    """`compile_and_call` without a compilation, as far as possible."""
+    try:
+        return _interpreter.run(function, *arrays, **static)
+    except _interpreter.UnsupportedError:
+        return compile_and_call(function, *arrays, **static)
+
+
+def compile_and_call(
+    function: Callable[..., Any],
+    *arrays: np.ndarray,
+    batched: bool = False,
+    **static: Any,
+) -> Any:
+    """Calls `function`, compiled, on arrays of one floating dtype.
+
+    Args:
+      function: see `evaluate`.
+      *arrays: of the computation's dtype.
+      batched: whether `function` takes one problem and the arrays have many.
+      **static: see `evaluate`.
+
+    Returns:
+      The pytree that `function` returned, with NumPy leaves.
+    """
+    compiled = _compiled(function, batched, tuple(sorted(static.items())))
+    with jax.enable_x64(arrays[0].dtype == np.float64):
+        return jax.device_get(compiled(*arrays))
+
+
+@functools.cache
+def _compiled(
+    function: Callable[..., Any],
+    batched: bool,
+    static: tuple[tuple[str, Any], ...],
+) -> Callable[..., Any]:
+    core = functools.partial(function, **dict(static))
+    return jax.jit(jax.vmap(core) if batched else core)
 
 
 def check_float_dtype(dtype: Any) -> np.dtype:

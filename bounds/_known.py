@@ -58,8 +58,6 @@ def known(p12: Any, p1y: Any, p2y: Any, *, project: bool = False) -> Known:
     )  # fmt: skip
 
 
-@jax.jit
-@jax.vmap
 def _entropies(
     p12: jax.Array, p1y: jax.Array, p2y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:

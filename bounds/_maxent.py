@@ -69,12 +69,14 @@ def solve(
     """Solves a flat batch on the host; `tol` in bits."""
     shape = (*p12.shape[1:], p1y.shape[2])
     return _batch.evaluate(
-        partial(_jitted, tol=tol * math.log(2), max_steps=max_steps),
+        core,
         p12,
         p1y,
         p2y,
         chunk=max(1, _CHUNK_CELLS // math.prod(shape)),
         concurrent=not _normal.calls_lapack(*shape),
+        tol=tol * math.log(2),
+        max_steps=max_steps,
     )
 
 
@@ -216,15 +218,3 @@ def _posterior(
     positive = jnp.where(total > 0, total, 1)
     log_sum = jnp.where(total > 0, jnp.log(positive) + top, -jnp.inf)
     return unnormalised / positive[..., None], log_sum
-
-
-@partial(jax.jit, static_argnames=("tol", "max_steps"))
-def _jitted(
-    p12: jax.Array,
-    p1y: jax.Array,
-    p2y: jax.Array,
-    *,
-    tol: float,
-    max_steps: int,
-) -> MaxEnt:
-    return jax.vmap(partial(core, tol=tol, max_steps=max_steps))(p12, p1y, p2y)

@@ -46,7 +46,7 @@ def factor(response: jax.Array, ridge: jax.Array | float) -> Factor:
     hessian = hessian[:size, :size]
     eye = jnp.eye(size, dtype=w.dtype)
     hessian = hessian + jnp.finfo(w.dtype).eps * eye
-    scale = jax.lax.rsqrt(jnp.diagonal(hessian))
+    scale = jax.lax.rsqrt(jnp.sum(hessian * eye, 1))
     hessian = hessian * scale[:, None] * scale + ridge * eye
     if size <= _SMALL:
         root = _inverse_cholesky(hessian)

@@ -82,9 +82,10 @@ def envelope_program(
     fixed = jnp.where(is_free, 0, ends)
     rest = p12[..., None] - fixed.sum(-1)
     noise = _rounding.noise(p12, p1y, p2y)
-    valid = (rest >= lower[..., free] - noise) & (
-        rest <= upper[..., free] + noise
+    free_lower, free_upper = (
+        jnp.repeat(x, len(others), axis=-1) for x in (lower, upper)
     )
+    valid = (rest >= free_lower - noise) & (rest <= free_upper + noise)
     vertices = jnp.where(is_free, jnp.maximum(rest, 0)[..., None], fixed)
     mass = jnp.where(p12 > 0, p12, 1)[..., None]
     cost = jnp.sum(entr(vertices), -1) / mass

@@ -86,7 +86,7 @@ def accuracy_interval(
             f"{most[i]:.9g} in table {i}"
         )
     unknown = [np.clip(entropy - x, 0, entropy) for x in (least, most)]
-    lower, upper = _batch.evaluate(_bounds, p_y, *unknown)
+    lower, upper = _batch.evaluate(_interval, p_y, *unknown)
     size = p_y.shape[-1]
     with np.errstate(divide="ignore"):
         paper_upper = (most + 1) / np.log2(size)
@@ -129,6 +129,3 @@ def _interval(
     most_error = 1 - 1 / symbols.astype(p_y.dtype)
     error, _ = jax.lax.fori_loop(0, _BISECTIONS, halve, (zero, most_error))
     return lower, 1 - error
-
-
-_bounds = jax.jit(jax.vmap(_interval))

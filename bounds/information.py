@@ -32,9 +32,7 @@ def entropy(p: Any, *, event_rank: int = 1, base: float = 2.0) -> Any:
     Raises:
       InputError: invalid `p` or `base`.
     """
-    return _evaluate(
-        partial(entropy_nats, event_rank=event_rank), p, event_rank, base
-    )
+    return _evaluate(entropy_nats, p, event_rank, base, event_rank=event_rank)
 
 
 def conditional_entropy(p: Any, *, base: float = 2.0) -> Any:
@@ -66,8 +64,8 @@ def conditional_mutual_information(
     """
     if given not in (-3, -2, -1):
         raise InputError(f"given must be -3, -2 or -1, got {given}")
-    core = partial(conditional_mutual_information_nats, given=given)
-    return _evaluate(core, p, 3, base)
+    core = conditional_mutual_information_nats
+    return _evaluate(core, p, 3, base, given=given)
 
 
 def co_information(p: Any, *, base: float = 2.0) -> Any:
@@ -80,15 +78,15 @@ def co_information(p: Any, *, base: float = 2.0) -> Any:
 
 
 def _evaluate(
-    core: Callable[[Any], Any], p: Any, rank: int, base: float
+    core: Callable[..., Any], p: Any, rank: int, base: float, **static: int
 ) -> Any:
     if not (base > 0 and base != 1 and math.isfinite(base)):
         raise InputError(f"base must be positive and not 1, got {base}")
     if _entry.is_traced(p):
         _entry.check_shape("p", p.shape, rank)
-        return core(p) / math.log(base)
+        return core(p, **static) / math.log(base)
     p = _entry.check_distribution("p", p, rank)
-    return _entry.evaluate(core, p) / math.log(base)
+    return _entry.evaluate(core, p, **static) / math.log(base)
 
 
 # The cores below are in nats, work in any floating dtype and check nothing.

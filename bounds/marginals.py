@@ -3,8 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.optimize
-import scipy.sparse
+import scipy
 
 from bounds import _batch, _entry, _maxent
 from bounds.errors import InputError

@@ -181,7 +181,7 @@ def from_predictions(
     )
     a, b = (x.reshape((-1, *x.shape[-2:])) for x in (a, b))
     weights = np.full(a.shape[:2], 1 / a.shape[1])
-    out = _batch.evaluate(_of_predictions, weights, a, b, u1, u2)
+    out = _batch.evaluate(_family, weights, a, b, u1, u2)
     return _batch.restore(out, lead)
 
 
@@ -195,7 +195,7 @@ def disagreements_of(k: Known) -> Disagreement:
     triple = k.triple
     cells = triple.p12[0].size * triple.p1y.shape[2]
     out = _batch.evaluate(
-        _of_tables,
+        _of_table,
         *triple.arrays,
         k.unique1,
         k.unique2,
@@ -274,7 +274,3 @@ def _of_table(
     b = jnp.broadcast_to(posterior(p2y)[None], shape)
     flat = partial(jnp.reshape, shape=(-1, shape[-1]))
     return _family(p12.ravel(), flat(a), flat(b), unique1, unique2)
-
-
-_of_tables = jax.jit(jax.vmap(_of_table))
-_of_predictions = jax.jit(jax.vmap(_family))
