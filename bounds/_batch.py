@@ -19,8 +19,8 @@ from bounds import _entry
 _SMALL = 256
 _SMALL_BATCH = 16
 # So few problems of so few numbers are solved before one program is compiled.
-_FEW_PROBLEMS = 8
-_FEW_NUMBERS = 2**14
+FEW_PROBLEMS = 8
+_FEW_NUMBERS = 2**10
 
 
 def call(
@@ -108,7 +108,7 @@ def evaluate(
     if not size:
         return _nothing(function, *arrays, **static)
     numbers = sum(a[0].size for a in arrays)
-    if few(size, numbers):
+    if size <= FEW_PROBLEMS and numbers <= _FEW_NUMBERS:
         rows = [
             _entry.interpret(function, *row, **static)
             for row in zip(*arrays, strict=True)
@@ -129,11 +129,6 @@ def evaluate(
     with ThreadPoolExecutor(os.cpu_count() if concurrent else 1) as pool:
         parts += pool.map(part, starts[1:])
     return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *parts)
-
-
-def few(problems: int, numbers: int) -> bool:
-    """Whether problems of so many numbers each are not worth a compilation."""
-    return problems <= _FEW_PROBLEMS and numbers <= _FEW_NUMBERS
 
 
 def _nothing(

@@ -16,6 +16,8 @@ from bounds.status import Status
 # Cells x1 x2 y of a chunk: enough to hide the cost of a kernel's start, few
 # enough for the arrays of a step to stay in the cache.
 _CELLS = 8192
+# A few tables of so many cells are solved before one program is compiled.
+_FEW_CELLS = 2**15
 # Arrays of the largest kind, a block row of Newton's matrix, that are alive
 # at once, measured with some room.
 _LIVE_ARRAYS = 12
@@ -97,7 +99,9 @@ def minimize(
         status = np.zeros(0, np.int32)
         lam, mu = p1y.astype(dtype), p2y.astype(dtype)
         return Minimum(none, none, status, status, lam, mu)
-    if devices is None and _batch.few(len(p1y), p1y[0].size * p2y.shape[1]):
+    cells = p1y[0].size * p2y.shape[1]
+    few = len(p1y) <= _batch.FEW_PROBLEMS and cells <= _FEW_CELLS
+    if devices is None and few:
         tables = list(zip(p1y.astype(dtype), p2y.astype(dtype), strict=True))
         ends = [
             _entry.interpret(

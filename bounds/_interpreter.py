@@ -202,6 +202,11 @@ def _platform_index(*, platforms: Sequence[Any], **_: Any) -> Operation:
     return lambda: np.int32(here)
 
 
+def _divide(x: Any, y: Any) -> Any:
+    """Quotient, of integers without their remainder."""
+    return x / y if x.dtype.kind == "f" else (x - np.fmod(x, y)) // y
+
+
 def _select(which: Any, *cases: Any) -> Any:
     if len(cases) == 2:
         return np.where(which, cases[1], cases[0])
@@ -211,11 +216,14 @@ def _select(which: Any, *cases: Any) -> Any:
 def _broadcast(
     *, shape: tuple[int, ...], broadcast_dimensions: Sequence[int], **_: Any
 ) -> Operation:
+    # A copy, because a view by `np.broadcast_to` takes several times as long.
     def spread(x: Any) -> Any:
         sizes = [1] * len(shape)
-        for axis, size in zip(broadcast_dimensions, np.shape(x), strict=True):
+        for axis, size in zip(broadcast_dimensions, x.shape, strict=True):
             sizes[axis] = size
-        return np.broadcast_to(np.reshape(x, sizes), shape)
+        out = np.empty(shape, x.dtype)
+        out[...] = x.reshape(sizes)
+        return out
 
     return spread
 
@@ -223,7 +231,7 @@ def _broadcast(
 def _reshape(*, new_sizes: tuple[int, ...], **params: Any) -> Operation:
     if params.get("dimensions") is not None:
         raise UnsupportedError("reshape of permuted dimensions")
-    return lambda x: np.reshape(x, new_sizes)
+    return lambda x: x.reshape(new_sizes)
 
 
 def _slice(
@@ -237,8 +245,21 @@ def _slice(
 def _pad(*, padding_config: Any, **_: Any) -> Operation:
     if any(low < 0 or high < 0 or inner for low, high, inner in padding_config):
         raise UnsupportedError("negative or interior padding")
-    widths = [(int(low), int(high)) for low, high, _ in padding_config]
-    return lambda x, value: np.pad(x, widths, constant_values=value)
+
+    def pad(x: Any, value: Any) -> Any:
+        sizes = [
+            low + n + high
+            for n, (low, high, _) in zip(x.shape, padding_config, strict=True)
+        ]
+        inside = [
+            slice(low, low + n)
+            for n, (low, _, _) in zip(x.shape, padding_config, strict=True)
+        ]
+        out = np.full(sizes, value, x.dtype)
+        out[tuple(inside)] = x
+        return out
+
+    return pad
 
 
 def _iota(
@@ -250,21 +271,20 @@ def _iota(
     return lambda: np.broadcast_to(count, shape)
 
 
-def _reduction(reduce: Operation) -> Callable[..., Operation]:
+def _reduction(
+    ufunc: np.ufunc, of_nothing: float | None = None
+) -> Callable[..., Operation]:
     def rule(*, axes: Sequence[int], **_: Any) -> Operation:
-        return lambda x: reduce(x, axis=tuple(axes))
+        axis = tuple(axes)
+
+        def reduce(x: Any) -> Any:
+            if not x.size and of_nothing is not None:
+                return ufunc.reduce(x, axis, x.dtype, initial=of_nothing)
+            return ufunc.reduce(x, axis, x.dtype)
+
+        return reduce
 
     return rule
-
-
-def _total(x: Any, axis: Any) -> Any:
-    return np.sum(x, axis=axis, dtype=x.dtype)
-
-
-def _extreme(reduce: Operation, of_nothing: float) -> Operation:
-    return lambda x, axis: reduce(
-        x, axis=axis, **({} if x.size else {"initial": of_nothing})
-    )
 
 
 def _arg(search: Operation) -> Callable[..., Operation]:
@@ -397,7 +417,7 @@ _ELEMENTWISE: dict[str, Operation] = {
     "cholesky": _cholesky,
     "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high),
     "copy": np.array,
-    "div": np.divide,
+    "div": _divide,
     "dynamic_update_slice": _dynamic_update_slice,
     "eq": np.equal,
     "exp": np.exp,
@@ -419,6 +439,7 @@ _ELEMENTWISE: dict[str, Operation] = {
     "optimization_barrier": lambda *values: values,
     "or": np.bitwise_or,
     "pow": lambda x, y: np.power(x, np.asarray(y, x.dtype)),
+    "rem": np.fmod,
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "select_n": _select,
     "sign": np.sign,
@@ -445,11 +466,11 @@ _RULES: dict[str, Callable[..., Operation]] = {
     "iota": _iota,
     "pad": _pad,
     "platform_index": _platform_index,
-    "reduce_and": _reduction(np.all),
-    "reduce_max": _reduction(_extreme(np.max, -np.inf)),
-    "reduce_min": _reduction(_extreme(np.min, np.inf)),
-    "reduce_or": _reduction(np.any),
-    "reduce_sum": _reduction(_total),
+    "reduce_and": _reduction(np.logical_and),
+    "reduce_max": _reduction(np.maximum, -np.inf),
+    "reduce_min": _reduction(np.minimum, np.inf),
+    "reduce_or": _reduction(np.logical_or),
+    "reduce_sum": _reduction(np.add),
     "reshape": _reshape,
     "rev": lambda *, dimensions, **_: lambda x: np.flip(x, dimensions),
     "scan": _scan,

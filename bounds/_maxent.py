@@ -159,7 +159,7 @@ def core(
 
     log = lambda p: jnp.log(jnp.where(p > 0, p, 1))
     # Exact where the modalities are independent given the label.
-    half_label = log(p1y.sum(0)) / 2
+    half_label = log(p1y.sum(0))[None] / 2
     b = log(p1y) - log(p1y.sum(1))[:, None] - half_label
     c = log(p2y) - log(p2y.sum(1))[:, None] - half_label
     posterior, _ = _posterior(p1y, p2y, b, c)

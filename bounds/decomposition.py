@@ -240,13 +240,19 @@ def _solve(
 
 def _traced(arrays: Any, dtype: np.dtype, function: Any) -> Any:
     """Computes in `dtype` inside a trace, whatever the dtype around it is."""
-    around = jnp.result_type(*jax.tree.leaves(arrays), float)
+    dtypes = [x.dtype for x in jax.tree.leaves(arrays)]
+    floats = [d for d in dtypes if jnp.issubdtype(d, jnp.floating)]
+    around = max(
+        floats or [jnp.result_type(float)], key=lambda dtype: dtype.itemsize
+    )
     with jax.enable_x64(dtype == np.float64):
         arrays = jax.tree.map(lambda x: x.astype(dtype), arrays)
         out = jax.jit(function)(arrays)
+    # Of the two dtypes either may be float64.
+    with jax.enable_x64(True):
         # The fields are rounded to the dtype around: so must the bound be.
         largest = out.redundancy + out.unique1 + out.unique2
-        rounding = jnp.finfo(around).eps * (1 + jnp.abs(largest))
+        rounding = float(jnp.finfo(around).eps) * (1 + jnp.abs(largest))
         out = out._replace(gap=out.gap + jax.lax.stop_gradient(rounding))
         return jax.tree.map(
             lambda x: (
@@ -330,8 +336,8 @@ def _same_label(p1y: Any, p2y: Any) -> tuple[Any, Any]:
     first, second = p1y.sum(-2, keepdims=True), p2y.sum(-2, keepdims=True)
     mean = (first + second) / 2
     return (
-        p1y * (mean / (first + (first == 0))),
-        p2y * (mean / (second + (second == 0))),
+        p1y * (mean / (first + (first == 0).astype(first.dtype))),
+        p2y * (mean / (second + (second == 0).astype(second.dtype))),
     )
 
 

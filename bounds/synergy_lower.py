@@ -193,7 +193,7 @@ def redundancy_of(k: Known) -> np.ndarray:
 def disagreements_of(k: Known) -> Disagreement:
     """The disagreement family of a checked batch."""
     triple = k.triple
-    cells = triple.p12[0].size * triple.p1y.shape[2]
+    cells = math.prod(triple.p12.shape[1:]) * triple.p1y.shape[2]
     out = _batch.evaluate(
         _of_table,
         *triple.arrays,

@@ -29,7 +29,8 @@ class Exact(NamedTuple):
       upper: proven upper bound on the synergy, bits.
       achieved: synergy of `joint`, bits, rounded down.
       joint: `[..., x1, x2, y]`, the joint of largest synergy that was found.
-      nodes: boxes that were bounded; 0 where a closed form answered.
+      nodes: Boxes that were bounded; 0 where a closed form or the envelope
+        answered.
     """
 
     upper: Any
@@ -238,8 +239,9 @@ def exact_of(
     nodes = np.zeros(size, int)
     envelopes = found.floors.envelopes
     best_axis = _axis_of_largest(envelopes)
+    is_open = entropy - floor > tol * _LOG2
     for axis in envelopes:
-        which = np.flatnonzero(best_axis == axis)
+        which = np.flatnonzero(is_open & (best_axis == axis))
         if not which.size:
             continue
         p12, p1y, p2y = _views(k.triple.arrays, axis)
