@@ -8,6 +8,7 @@ has to converge: the least bound of the boxes that are left is proven.
 
 import heapq
 import itertools
+import math
 import time
 from typing import NamedTuple
 
@@ -194,13 +195,18 @@ def _bound_box(
     p2y: jax.Array,
     target: jax.Array,
 ) -> tuple[jax.Array, ...]:
-    """Bound of one box, the cell to split and where, the box tightened."""
+    """Bound of one box, the cell to split and where, the box tightened.
+
+    The bound of a box without joints is what no entropy exceeds.
+    """
     lower, upper = _slices.tighten(lower, upper, p12, p1y, p2y)
     lp = _slices.envelope_program(lower, upper, p12, p1y, p2y)
     solution = _linear.solve(
         lp, tol=_NODE_TOL, max_steps=_NODE_STEPS, target=target
     )
+    middle = (lower + upper) / 2
     r = _slices.joint_of(lp, solution)
+    r = jnp.where(jnp.isfinite(r), r, middle)
     mass = jnp.where(p12 > 0, p12, 1)[..., None]
     atoms = _slices.entr(lp.atoms * mass[..., None])
     envelope = jnp.sum((solution.weights / mass)[..., None] * atoms, 2)
@@ -209,8 +215,9 @@ def _bound_box(
         width > _NARROW, _slices.entr(jnp.maximum(r, 0)) - envelope, -1
     )
     cell = jnp.argmax(missing)
-    at = 0.7 * r + 0.3 * (lower + upper) / 2
+    at = 0.7 * r + 0.3 * middle
     at = jnp.clip(at, lower + 0.1 * width, upper - 0.1 * width)
     empty = jnp.any(lower > upper)
-    bound = jnp.where(empty, jnp.inf, solution.bound)
+    largest = math.log(upper.size)
+    bound = jnp.where(empty, largest, jnp.minimum(solution.bound, largest))
     return bound, cell, at.ravel()[cell], lower, upper, r

@@ -108,8 +108,8 @@ class State(NamedTuple):
       ridge: relative regularisation of Newton's matrix.
       stalled: steps since the gap last shrank.
       restarts: How often the lane has started again, a float.
-      upper: least T_min - H(Y) of a feasible q so far, nats.
-      lower: greatest dual value so far, nats.
+      upper: Least T_min - H(Y) of a feasible q so far, nats; 0 before any.
+      lower: Greatest dual value so far, nats; before any, the trivial bound.
       rounding: bound on the round-off of either, nats.
       steps: number of Newton steps.
       status: a `Status`; STEP_LIMIT as long as the lane is under way.
@@ -171,8 +171,9 @@ def start(problem: Problem) -> State:
         ridge=zero + _RIDGE,
         stalled=steps,
         restarts=zero,
-        upper=zero + jnp.inf,
-        lower=zero - jnp.inf,
+        # T_min - H(Y) is -H(Y|X1,X2) of some q.
+        upper=zero,
+        lower=zero - math.log(problem.p1y.shape[1]),
         rounding=zero,
         steps=steps,
         status=steps + Status.STEP_LIMIT,
@@ -237,6 +238,7 @@ def iterate(
         rounding=jnp.where(finite, rounding, state.rounding),
     )
     improved = gap_nats(best) < _SHRUNK * gap_nats(state)
+    improved |= state.steps == 0
     best = best._replace(stalled=jnp.where(improved, 0, state.stalled + 1))
     converged = gap_nats(best) <= tol
     hopeless = ~finite | (state.ridge > _RIDGE_LIMIT)

@@ -38,7 +38,8 @@ class MaxEnt(NamedTuple):
 
     Attributes:
       joint: `[..., x1, x2, y]`, with the given pairwise marginals.
-      entropy: of `joint`.
+      entropy: of `joint`; H(X1,X2) if no joint was found that fits, which
+        the status then says.
       bound: no joint with these marginals has a larger entropy; rounding
         errors included. It is what `dual1` and `dual2` prove.
       gap: `bound - entropy`.
@@ -178,7 +179,8 @@ def core(
     )
     margin = noise * size + _rounding.entropy_change(noise, p12.size)
     h12 = jnp.sum(entr(p12))
-    entropy = h12 + end.conditional
+    # Without a joint that fits, what the entropy of any is at least.
+    entropy = h12 + jnp.maximum(end.conditional, 0)
     bound = h12 + end.value + margin
     status = jnp.where(
         jnp.isfinite(bound),

@@ -207,7 +207,7 @@ def search(k: Known, *, descend: bool = True) -> Search:
         joint = np.where(second_best[:, None, None, None], second, first)
         return Search(floors, joint, np.minimum(entropy1, entropy2))
     if not descend:
-        return Search(floors, k.maxent.joint, k.maxent.entropy * _LOG2)
+        return Search(floors, k.maxent.joint, k.maxent.bound * _LOG2)
     joint, entropy = _descend(k.maxent.joint, k)
     for start in starts:
         other, value = _descend(start, k)
