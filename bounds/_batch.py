@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from bounds import _entry
+from bounds.errors import InputError
 
 # Tables of so few numbers come in batches of at least so many: no slower, and
 # one shape less to compile.
@@ -49,20 +50,32 @@ def call(
         _entry.check_distribution(name, value, rank)
         for name, value, rank in zip(names, values, event_ranks, strict=True)
     ]
-    flat, lead = flatten(checked, event_ranks)
+    flat, lead = flatten(names, checked, event_ranks)
     return restore(evaluate(function, *flat, dtype=dtype, chunk=chunk), lead)
 
 
 def flatten(
-    values: Sequence[np.ndarray], event_ranks: Sequence[int]
+    names: Sequence[str],
+    values: Sequence[np.ndarray],
+    event_ranks: Sequence[int],
 ) -> tuple[list[np.ndarray], tuple[int, ...]]:
-    """Broadcasts leading axes and folds them into one; also returns them."""
-    lead = np.broadcast_shapes(
-        *(
-            v.shape[: v.ndim - r]
-            for v, r in zip(values, event_ranks, strict=True)
+    """Broadcasts leading axes and folds them into one; also returns them.
+
+    Raises:
+      InputError: leading axes that do not go together.
+    """
+    leads = [
+        v.shape[: v.ndim - r] for v, r in zip(values, event_ranks, strict=True)
+    ]
+    try:
+        lead = np.broadcast_shapes(*leads)
+    except ValueError as error:
+        shapes = ", ".join(
+            f"{n} {s}" for n, s in zip(names, leads, strict=True)
         )
-    )
+        raise InputError(
+            f"the batch axes do not broadcast: {shapes}"
+        ) from error
     flat = []
     for value, rank in zip(values, event_ranks, strict=True):
         event = value.shape[value.ndim - rank :]

@@ -70,7 +70,7 @@ def minimize(
     max_steps: int,
     dtype: np.dtype,
     devices: Sequence[jax.Device] | None = None,
-    memory_limit: int = 2**30,
+    memory_limit: float = 2**30,
     progress: bool = False,
 ) -> Minimum:
     """Solves a batch of concrete marginals, chunk by chunk.
@@ -204,7 +204,7 @@ def _start(
 _run = jax.jit(_broja.run, static_argnames="lanes_last")
 
 
-def _width(batch: int, most: int) -> int:
+def _width(batch: int, most: float) -> int:
     """Chunk size: a power of 4, so that few shapes are ever compiled."""
     width = 1
     while width < batch and 4 * width <= most:

@@ -66,7 +66,7 @@ def minimize(
     start: np.ndarray,
     *,
     tol: float,
-    max_nodes: int,
+    max_nodes: float,
     seconds: float,
 ) -> Minimum:
     """Branches until the gap is below `tol` or the budget is spent.
@@ -98,7 +98,7 @@ def _minimize_group(
     start: np.ndarray,
     *,
     tol: float,
-    max_nodes: int,
+    max_nodes: float,
     seconds: float,
 ) -> Minimum:
     size = len(start)

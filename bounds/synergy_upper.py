@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _branch, _normal, _slices, coupling
+from bounds import _batch, _branch, _entry, _normal, _slices, coupling
 from bounds._known import Known, known
 
 _LOG2 = math.log(2)
@@ -143,9 +143,22 @@ def exact(
     Raises:
       InputError: see `marginals.consistent`.
     """
+    budget = check_budget(tol, max_nodes, seconds)
     k = known(p12, p1y, p2y, project=project)
-    out = exact_of(k, search(k), tol=tol, max_nodes=max_nodes, seconds=seconds)
-    return _batch.restore(out, k.triple.lead)
+    return _batch.restore(exact_of(k, search(k), **budget), k.triple.lead)
+
+
+def check_budget(tol: Any, max_nodes: Any, seconds: Any) -> dict[str, float]:
+    """Returns the options of `exact`.
+
+    Raises:
+      InputError: an option that is no number, or negative.
+    """
+    options = {"tol": tol, "max_nodes": max_nodes, "seconds": seconds}
+    return {
+        name: _entry.check_budget(name, value)
+        for name, value in options.items()
+    }
 
 
 class Floors(NamedTuple):
@@ -218,12 +231,12 @@ def search(k: Known, *, descend: bool = True) -> Search:
 
 
 def achieved_of(k: Known, entropy: np.ndarray) -> np.ndarray:
-    """Synergy of joints with this entropy (nats), rounded down."""
-    return k.entropy - entropy / _LOG2 - k.t_high - k.margin
+    """Synergy of joints with this entropy (nats), rounded down, at least 0."""
+    return np.maximum(k.entropy - entropy / _LOG2 - k.t_high - k.margin, 0)
 
 
 def exact_of(
-    k: Known, found: Search, *, tol: float, max_nodes: int, seconds: float
+    k: Known, found: Search, *, tol: float, max_nodes: float, seconds: float
 ) -> Exact:
     """`exact` of a checked batch."""
     size = len(k.margin)
