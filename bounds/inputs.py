@@ -254,7 +254,7 @@ def float32(name: str, value: Any) -> np.ndarray:
 
 
 def difference(x: np.ndarray, origin: np.ndarray) -> np.ndarray:
-    """Returns x - origin in float64, rounded once.
+    """Returns x - origin in float64, rounded once; infinite if too large.
 
     Integers of 64 bits may be far from 0 and close together: their difference
     is exact where that of their float64 values is not.
@@ -270,7 +270,8 @@ def difference(x: np.ndarray, origin: np.ndarray) -> np.ndarray:
         low_difference = low.astype(np.int64) - low0.astype(np.int64)
         return (high - high0) * 2.0**32 + low_difference
     wide = np.result_type(x.dtype, origin.dtype, np.float64)
-    return np.subtract(x, origin, dtype=wide).astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):
+        return np.subtract(x, origin, dtype=wide).astype(np.float64, copy=False)
 
 
 def integer(name: str, value: Any, least: int = 0) -> int:
