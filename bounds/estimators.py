@@ -71,7 +71,7 @@ def miller_madow(counts: Any, *, size: Any = None) -> np.ndarray:
 
 def miller_madow_bias(counts: Any, *, size: Any = None) -> np.ndarray:
     """What `miller_madow` subtracts; arguments as there."""
-    counts = _tables(counts, 2)
+    counts = checked_counts("counts", counts, 2)
     n = counts.sum((-2, -1)) if size is None else _size(size)
     there = counts > 0
     parameters = (
@@ -97,7 +97,7 @@ def miller_madow_pid_bias(
       Bits to subtract from redundancy, unique1, unique2, synergy, total,
       information1, information2, `[...]`.
     """
-    counts = _tables(counts, 3)
+    counts = checked_counts("counts", counts, 3)
     first = miller_madow_bias(counts.sum(-2), size=size)
     second = miller_madow_bias(counts.sum(-3), size=size)
     joint = counts.reshape(*counts.shape[:-3], -1, counts.shape[-1])
@@ -120,7 +120,7 @@ def plug_in(counts: Any) -> np.ndarray:
     Raises:
       InputError: No counts, or a table without samples.
     """
-    counts = _tables(counts, 2).astype(np.float64)
+    counts = checked_counts("counts", counts, 2).astype(np.float64)
     p = counts / counts.sum((-2, -1), keepdims=True)
 
     def negative_entropy(q: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -253,7 +253,7 @@ def with_unseen(counts: Any, size: Any) -> np.ndarray:
     """
     size = inputs.real("size", size, above=0)
     counts = inputs.finite("counts", counts)
-    p = _tables(counts, counts.ndim).astype(np.float64)
+    p = checked_counts("counts", counts, counts.ndim).astype(np.float64)
     p = p / p.sum()
     axes = range(p.ndim)
     product = np.ones(())
@@ -272,23 +272,28 @@ def with_unseen(counts: Any, size: Any) -> np.ndarray:
     return places.reshape(-1, *p.shape)
 
 
-def _tables(counts: Any, rank: int) -> np.ndarray:
-    """Counts, or probabilities, in the last `rank` axes."""
-    counts = inputs.finite("counts", counts)
+def checked_counts(name: str, counts: Any, rank: int) -> np.ndarray:
+    """Returns counts, or probabilities, in the last `rank` axes.
+
+    Raises:
+      InputError: No finite numbers; fewer axes; a negative entry; a table
+        without samples.
+    """
+    counts = inputs.finite(name, counts)
     if counts.ndim < rank or not rank:
         raise InputError(
-            f"counts must have {max(rank, 1)} axes or more, got shape "
+            f"{name} must have {max(rank, 1)} axes or more, got shape "
             f"{counts.shape}"
         )
     if counts.min(initial=0) < 0:
         index = inputs.first(counts < 0)
         raise InputError(
-            f"counts{inputs.subscript(index)} is {counts[index]}, negative"
+            f"{name}{inputs.subscript(index)} is {counts[index]}, negative"
         )
     empty = np.asarray(~counts.any(tuple(range(-rank, 0))))
     if empty.any():
         index = inputs.first(empty)
-        raise InputError(f"counts{inputs.subscript(index)} has no samples")
+        raise InputError(f"{name}{inputs.subscript(index)} has no samples")
     return counts
 
 

@@ -535,7 +535,7 @@ def _parts_of_labelled(table: Samples, options: _Options) -> Iterator[_Part]:
     yield _Part("left_out", (left.counts,), left.kept)
     # In one go, if they fit: several give other tables.
     if 2 * 8 * cells * options.permutations <= options.memory_limit:
-        most = options.permutations
+        most = max(1, options.permutations)
     for size in _sizes(options.permutations, most):
         yield _Part("null", (samples.permute_last(table, size, rng),))
     unseen = with_unseen(table.counts, samples.effective_size(table))
@@ -779,18 +779,27 @@ def consistent_marginals(
     lacks is put there as if independent.
 
     Args:
-      p12: counts or probabilities, `[batch, x1, x2]`.
-      p1y: `[batch, x1, y]`.
-      p2y: `[batch, x2, y]`.
+      p12: Counts or probabilities of (x1, x2), `[batch, x1, x2]`.
+      p1y: Those of (x1, y), `[batch, x1, y]`.
+      p2y: Those of (x2, y), `[batch, x2, y]`.
 
     Returns:
       Distributions of these shapes.
+
+    Raises:
+      InputError: No counts; shapes that do not agree.
     """
     tables = []
-    for t in (p12, p1y, p2y):
-        t = np.asarray(t, np.float64)
+    for name, t in (("p12", p12), ("p1y", p1y), ("p2y", p2y)):
+        t = estimators.checked_counts(name, t, 2).astype(np.float64)
         tables.append(t / t.sum((-2, -1), keepdims=True))
     p12, p1y, p2y = tables
+    (*batch, n1, n2), (*_, ny) = p12.shape, p1y.shape
+    if p1y.shape != (*batch, n1, ny) or p2y.shape != (*batch, n2, ny):
+        raise InputError(
+            "alphabets differ: (x1, x2), (x1, y), (x2, y) have shapes "
+            f"{p12.shape}, {p1y.shape}, {p2y.shape}"
+        )
     x1 = (p12.sum(-1) + p1y.sum(-1)) / 2
     x2 = (p12.sum(-2) + p2y.sum(-1)) / 2
     y = (p1y.sum(-2) + p2y.sum(-2)) / 2

@@ -40,6 +40,11 @@ def test_bootstrap_of_units_keeps_units_whole(rng):
     drawn = samples.bootstrap(table, 3000, rng)
     assert (drawn % 10 == 0).all()
     np.testing.assert_allclose(drawn[:, 0].var(), 100 * 20 * 0.25, rtol=0.1)
+    # Each as often as any other.
+    table = samples.count([units], (20,), units=units)
+    drawn = samples.bootstrap(table, 3000, rng)
+    np.testing.assert_allclose(drawn.mean(0), 10, atol=1)
+    assert (drawn.sum(1) == 200).all()
 
 
 def test_design_effect_of_copies_is_their_number(rng):
@@ -205,8 +210,8 @@ def test_more_units_than_are_kept_apart_are_joined(monkeypatch):
     assert (table.by_unit.toarray().sum(1) % 2 == 0).all()
     other = samples.count([units % 2], (2,), units=units, seed=2)
     assert (table.by_unit != other.by_unit).nnz
-    exact = samples.count([units[:20] % 2], (2,), units=units[:20])
-    assert exact.units == 10
+    # So many are none too many: they stay as they are.
+    assert samples.batches(np.arange(10), 0).tolist() == list(range(10))
 
 
 @pytest.mark.parametrize(
