@@ -21,7 +21,6 @@ from bounds.quantify import (
     verdicts,
 )
 
-
 FEW = {"replicates": 40, "permutations": 40, "interval_replicates": 10}
 N = 4000
 
