@@ -50,6 +50,17 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join([line(cells[0]), f"|{rule}|", *map(line, cells[1:])])
 
 
+def fixed(value: float, digits: int, *, plus: bool = False) -> str:
+    """Returns a number with so many decimals, and never "-0.000".
+
+    Args:
+      value: The number.
+      digits: Number of decimals.
+      plus: Write the sign of positive numbers, too.
+    """
+    return format(float(value), f"{'+' if plus else ''}z.{digits}f")
+
+
 def percent(
     results: Mapping[str, Any], key: str, which: str = "last"
 ) -> np.ndarray:
@@ -60,10 +71,10 @@ def percent(
 
 def mean_and_sd(values: Any, digits: int = 1) -> str:
     """Returns "mean +- sd" over seeds; the sd has n - 1 degrees of freedom."""
-    mean = f"{np.mean(values):.{digits}f}"
+    mean = fixed(np.mean(values), digits)
     if len(values) < 2:
         return mean
-    return f"{mean} +- {np.std(values, ddof=1):.{digits}f}"
+    return f"{mean} +- {fixed(np.std(values, ddof=1), digits)}"
 
 
 @contextmanager
