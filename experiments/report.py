@@ -1,13 +1,21 @@
 """Pieces of reports: tables in Markdown, figures with one look."""
 
+import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
+
+# Figures go to files, whatever the variable says and without a display.
+os.environ["MPLBACKEND"] = "agg"
+
+import matplotlib as mpl
 from matplotlib import pyplot as plt
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 COLORS = (
@@ -81,10 +89,27 @@ def mean_and_sd(values: Any, digits: int = 1) -> str:
 def figure(path: Path, **kwargs: Any) -> Iterator[tuple[plt.Figure, Any]]:
     """Yields (figure, axes) of `plt.subplots(**kwargs)`; saves to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # Names may be in scripts that the font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         fig, axes = plt.subplots(layout="constrained", **kwargs)
         try:
             yield fig, axes
+            _take_dollars_literally(fig)
             fig.savefig(path)
         finally:
             plt.close(fig)
+
+
+def _take_dollars_literally(fig: plt.Figure) -> None:
+    """Lets names have dollars that begin no formula."""
+    for axes in fig.axes:
+        # Makes the labels, which otherwise come into being as they are drawn.
+        axes.get_xticklabels(), axes.get_yticklabels()
+    parser = MathTextParser("path")
+    for text in fig.findobj(Text):
+        if "$" in text.get_text():
+            try:
+                parser.parse(text.get_text())
+            except ValueError:
+                text.set_parse_math(False)
