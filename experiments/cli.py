@@ -23,6 +23,7 @@ WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; made if missing, resumed if not."
 )
 
+_INTERRUPTED = 130
 _overridden: list[tuple[str, str]] = []
 
 
@@ -69,8 +70,9 @@ def run(
     """
 
     def guarded(argv: Sequence[str]) -> int | None:
-        # Libraries report every checkpoint; people want the project's words.
-        absl_logging.set_verbosity(absl_logging.ERROR)
+        # Libraries report every checkpoint, and each error from every thread
+        # before they raise it; people want the project's words.
+        absl_logging.set_verbosity(absl_logging.FATAL)
         logging.getLogger("arm_jax").setLevel(logging.INFO)
         if len(argv) > 1:
             raise InputError(f"unknown argument '{argv[1]}'")
@@ -84,7 +86,13 @@ def run(
         environment.prepare()
         app.run(guarded, flags_parser=_parse_flags)
 
-    sys.exit(_status_of(start))
+    status = _status_of(start)
+    if status == _INTERRUPTED:
+        # At once: JAX may be compiling in threads that outlive the interpreter.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _status_of(start: Callable[[], None]) -> Any:
@@ -96,7 +104,7 @@ def _status_of(start: Callable[[], None]) -> Any:
     except TrainingError as error:
         return _fail(str(error), 1)
     except KeyboardInterrupt:
-        return _fail("interrupted; the same command resumes", 130)
+        return _fail("interrupted; the same command resumes", _INTERRUPTED)
     except BrokenPipeError:
         # Or Python would complain once more, when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
