@@ -37,6 +37,9 @@ def load(name: str, options: Mapping[str, Any]) -> Dataset:
     module = registry.find(name, __name__, names(), "data set", "load")
     function = module.load
     check_options(
-        f"data set '{name}'", inspect.signature(function).parameters, options
+        f"data set '{name}'",
+        inspect.signature(function).parameters,
+        options,
+        "data.options",
     )
     return function(**options)

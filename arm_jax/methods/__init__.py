@@ -208,12 +208,10 @@ def names() -> list[str]:
 
 def default_options(name: str) -> dict[str, Any]:
     """Returns the options of the method `name` with their defaults."""
-    module = _module(name)
-    function = getattr(module, "method", None) or module.loss
     return {
         key: parameter.default
-        for key, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        for key, parameter in _options(_module(name)).items()
+        if parameter.default is not parameter.empty
     }
 
 
@@ -223,11 +221,23 @@ def create(name: str, options: Mapping[str, Any]) -> Method:
     Raises:
       InputError: unknown method or option, or a value that it refuses.
     """
-    check_options(f"method '{name}'", default_options(name), options)
     module = _module(name)
+    check_options(
+        f"method '{name}'", _options(module), options, "method.options"
+    )
     if hasattr(module, "method"):
         return module.method(**options)
     return Method(functools.partial(module.loss, **options))
+
+
+def _options(module: Any) -> dict[str, inspect.Parameter]:
+    """The options of a method, which are keyword-only parameters."""
+    function = getattr(module, "method", None) or module.loss
+    return {
+        key: parameter
+        for key, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
 
 
 def _module(name: str) -> Any:

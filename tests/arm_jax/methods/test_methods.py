@@ -84,6 +84,15 @@ def test_unknown_option():
         methods.create("arm", {"balanced": 1.0})
 
 
+@pytest.mark.parametrize("name", methods.names())
+def test_options_of_another_type(name):
+    for key, default in methods.default_options(name).items():
+        wrong = 3 if isinstance(default, str) else "big"
+        message = rf"^config method\.options\.{key} must be of type"
+        with pytest.raises(InputError, match=message):
+            methods.create(name, {key: wrong})
+
+
 def test_dotted_path_is_a_users_own_loss():
     own = methods.create("tests.arm_jax.methods.own_loss", {"focus": 0.0})
     params, of = helpers.loss(own)
