@@ -182,7 +182,7 @@ def released_conditional_information_of(p: jax.Array) -> jax.Array:
     divisor = jnp.where(p_z > 0, p_z, _RELEASED_FLOOR)[:, None, None]
 
     def h(table: jax.Array) -> jax.Array:
-        c = table / divisor
+        c = table.reshape((1,) * (3 - table.ndim) + table.shape) / divisor
         return -jnp.sum(information.p_log_ratio(c, jnp.ones_like(c)))
 
     total = h(p.sum(1)) + h(p.sum(0))

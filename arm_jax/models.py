@@ -127,16 +127,18 @@ class FusionModel(nn.Module):
         then multiplies once, and each subset is a sum.
         """
         shared = self.fusion == "shared"
+        mask = jnp.atleast_2d(mask)
         total: Any = 0.0
         for m, name in enumerate(self.modalities):
             layer = self.classifier if shared else self.classifiers[name]
-            factor = mask[..., m, None]
+            factor = mask[:, m, None]
             total += factor * layer(features[name])
             # Without its features a modality has no say through its bias,
             # unless something stands in for them.
             if not shared and self.config.absent != "zero":
                 fill = means if self.config.absent == "mean" else self.tokens
-                total += (factor == 0) * layer(fill[name])
+                absent = (factor == 0).astype(factor.dtype)
+                total += absent * layer(fill[name])[None]
         if shared:
             return total / jnp.maximum(mask.sum(-1, keepdims=True), 1)
         for layer in self.head_layers:
@@ -146,7 +148,8 @@ class FusionModel(nn.Module):
     def __call__(self, inputs: Mapping[str, jax.Array]) -> jax.Array:
         """Logits of all modalities; touches every parameter, for init."""
         features = self.encode(inputs, train=False)
-        return self.head(features, jnp.ones(len(self.modalities)), features)
+        means = {name: f[0] for name, f in features.items()}
+        return self.head(features, jnp.ones(len(self.modalities)), means)
 
 
 class Model(NamedTuple):
@@ -158,8 +161,10 @@ class Model(NamedTuple):
       features: width of the features of one modality.
       init: `init(key) -> params`. The parameters of the encoder of a modality
         are `params["encoders_NAME"]`.
-      encode: `encode(params, inputs, key) -> features`: the features
-        `[batch, width]` of each modality by name. With a key, dropout is on.
+      encode: `encode(params, inputs, *, train, key) -> features`: the features
+        `[batch, width]` of each modality by name. In training layers behave as
+        such and draw dropout masks from the key, which may be None if the
+        model has no dropout.
       head: `head(params, features, mask, means) -> logits`: `[batch, classes]`
         from the modalities whose entry of `mask`, `[modalities]` or
         `[batch, modalities]`, is not 0; one that is not 1 either scales what
@@ -172,7 +177,7 @@ class Model(NamedTuple):
     num_classes: int
     features: int
     init: Callable[[jax.Array], Params]
-    encode: Callable[[Params, Mapping[str, jax.Array], Any], Features]
+    encode: Callable[..., Features]
     head: Callable[..., jax.Array]
 
 
@@ -219,12 +224,16 @@ def create_model(
         return module.init(key, inputs)["params"]
 
     def encode(
-        params: Params, inputs: Mapping[str, jax.Array], key: Any = None
+        params: Params,
+        inputs: Mapping[str, jax.Array],
+        *,
+        train: bool,
+        key: Any = None,
     ) -> Features:
         return module.apply(
             {"params": params},
             inputs,
-            train=key is not None,
+            train=train,
             rngs=None if key is None else {"dropout": key},
             method=FusionModel.encode,
         )

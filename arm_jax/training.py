@@ -20,7 +20,9 @@ from arm_jax.valuation import (
     Subsets,
     at_label,
     conditional_contributions,
+    is_right,
     joint_contribution,
+    masks_for,
     subset_log_probs,
 )
 
@@ -98,10 +100,22 @@ def create_optimizer(
             f"unknown optimizer.name '{config.name}'; known: adamw, sgd"
         )
     if config.clip_norm:
-        return optax.chain(
+        optimizer = optax.chain(
             optax.clip_by_global_norm(config.clip_norm), optimizer
         )
-    return optimizer
+    return _promoting(optimizer)
+
+
+def _promoting(
+    optimizer: optax.GradientTransformation,
+) -> optax.GradientTransformation:
+    """Lets Optax multiply floats by integer counts, whatever JAX is set to."""
+
+    def update(*arguments: Any) -> Any:
+        with jax.numpy_dtype_promotion("standard"):
+            return optimizer.update(*arguments)
+
+    return optax.GradientTransformation(optimizer.init, update)
 
 
 def create_state(
@@ -151,7 +165,7 @@ def make_train_step(
       method: the method, options bound.
       optimizer: the gradient transformation.
       log_prior: log p(y) of the training split, `[classes]`.
-      dropout: draw dropout masks.
+      dropout: the model has dropout and needs keys for it.
       axis_name: of the mapped device axis.
     """
 
@@ -169,12 +183,17 @@ def make_train_step(
         def objective(params: Params) -> tuple[jax.Array, tuple]:
             now = variables.replace(params=params)
             features = model.encode(
-                params, batch["inputs"], encode_key if dropout else None
+                params,
+                batch["inputs"],
+                train=True,
+                key=encode_key if dropout else None,
             )
             head = bind_head(model, method, now)
             forward = Forward(
                 features=features,
-                head=lambda f, mask: head(f, mask * batch["mask"]),
+                head=lambda f, mask: head(
+                    f, jnp.atleast_2d(mask) * batch["mask"]
+                ),
                 log_prior=log_prior,
                 step=state.step,
                 memory=variables.memory,
@@ -257,7 +276,7 @@ def make_predict_step(
     """
 
     def predict(variables: Variables, batch: Mapping[str, Any]) -> Any:
-        found = model.encode(variables.params, batch["inputs"], None)
+        found = model.encode(variables.params, batch["inputs"], train=False)
         head = bind_head(model, method, variables)
         log_probs = subset_log_probs(head, found)
         log_probs = Subsets(
@@ -278,14 +297,14 @@ def make_correct_step(
     Whether the prediction of each subset, in the order of
     `shapley.coalitions`, is right: 1 or 0.
     """
-    masks = jnp.asarray(shapley.coalitions(len(model.modalities)), jnp.float32)
+    coalitions = shapley.coalitions(len(model.modalities))
 
     def correct(variables: Variables, batch: Mapping[str, Any]) -> jax.Array:
-        features = model.encode(variables.params, batch["inputs"], None)
+        features = model.encode(variables.params, batch["inputs"], train=False)
         head = bind_head(model, method, variables)
+        masks = masks_for(features, coalitions)
         logits = jax.vmap(head, in_axes=(None, 0))(features, masks)
-        right = logits.argmax(axis=-1) == batch["label"]
-        return right.T.astype(jnp.float32)
+        return is_right(logits, batch["label"]).T.astype(jnp.float32)
 
     return correct
 
@@ -297,7 +316,7 @@ def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:
     """
     label = batch["label"]
     log_probs = jax.lax.stop_gradient(forward.log_probs())
-    right = log_probs.full.argmax(axis=-1) == label
+    right = is_right(log_probs.full, label)
     weight = terms.complete(batch)
     phi = forward.mean(conditional_contributions(log_probs, label), weight)
     joint = joint_contribution(log_probs, forward.log_prior, label)

@@ -58,10 +58,30 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     """
     count = len(features)
     masks = subset_masks(count)
-    stacked = jnp.concatenate([masks.full[None], masks.alone, masks.without])
-    logits = jax.vmap(head, in_axes=(None, 0))(features, stacked)
+    stacked = np.concatenate([masks.full[None], masks.alone, masks.without])
+    logits = jax.vmap(head, in_axes=(None, 0))(
+        features, masks_for(features, stacked)
+    )
     log_p = jax.nn.log_softmax(logits)
     return Subsets(log_p[0], log_p[1 : 1 + count], log_p[1 + count :])
+
+
+def masks_for(features: Mapping[str, jax.Array], masks: Array) -> jax.Array:
+    """Returns masks in the dtype of the features that they go with."""
+    return jnp.asarray(masks, next(iter(features.values())).dtype)
+
+
+def is_right(scores: Array, label: Array) -> jax.Array:
+    """Whether the label `[batch]` has the largest of the scores.
+
+    Args:
+      scores: `[..., batch, classes]`.
+      label: `[batch]`.
+    """
+    largest = jnp.argmax(scores, axis=-1)
+    return largest == jnp.broadcast_to(label, largest.shape).astype(
+        largest.dtype
+    )
 
 
 def at_label(log_probs: Array, label: Array) -> jax.Array:
@@ -84,7 +104,8 @@ def joint_contribution(
       InputError: as `at_label`.
     """
     _check_label(label, len(log_prior))
-    return at_label(log_probs.full, label) - jnp.take(log_prior, label)
+    prior = jnp.asarray(log_prior, log_probs.full.dtype)
+    return at_label(log_probs.full, label) - jnp.take(prior, label)
 
 
 def conditional_contributions(log_probs: Subsets, label: Array) -> jax.Array:
@@ -93,7 +114,8 @@ def conditional_contributions(log_probs: Subsets, label: Array) -> jax.Array:
     Raises:
       InputError: as `at_label`.
     """
-    return at_label(log_probs.full, label) - at_label(log_probs.without, label)
+    full = at_label(log_probs.full, label)
+    return full[None] - at_label(log_probs.without, label)
 
 
 def expected_conditional_contributions(log_probs: Subsets) -> jax.Array:
@@ -125,4 +147,6 @@ def _check_label(label: Array, classes: int) -> None:
 
 
 def _divergence(log_p: Array, log_q: Array) -> jax.Array:
+    log_q = jnp.asarray(log_q, log_p.dtype)
+    log_p, log_q = jnp.broadcast_arrays(log_p, log_q)
     return (jnp.exp(log_p) * (log_p - log_q)).sum(axis=-1)

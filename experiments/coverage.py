@@ -337,7 +337,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
     workdir = Path(cli.required(cli.WORKDIR))
-    records = run(cli.to_dict(cli.required(cli.CONFIG)), workdir)
+    records = run(cli.config(), workdir)
     print(f"\n{coverage_table(records, 'jackknife')}\n\n{bias_table(records)}")
     print(f"\nreport: {workdir / 'report.md'}")
     return 0

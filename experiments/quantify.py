@@ -551,7 +551,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
     workdir = cli.required(cli.WORKDIR)
-    results = run(cli.to_dict(cli.required(cli.CONFIG)), workdir)
+    results = run(cli.config(), workdir)
     print(f"\n{markdown_table(*quantify_report.table(results))}\n")
     for pair in results["pairs"].values():
         advice = pair["recommendation"]["text"]

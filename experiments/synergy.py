@@ -319,7 +319,7 @@ def _blocks(config: Mapping[str, Any]) -> list[int]:
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    synergy(cli.to_dict(cli.required(cli.CONFIG)), cli.required(cli.WORKDIR))
+    synergy(cli.config(), cli.required(cli.WORKDIR))
     return 0
 
 

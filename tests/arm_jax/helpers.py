@@ -49,8 +49,8 @@ def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
         training.Variables(params, memory, means={}),
     )
     return methods.Forward(
-        features=model.encode(params, batch["inputs"], None),
-        head=lambda f, mask: head(f, mask * batch["mask"]),
+        features=model.encode(params, batch["inputs"], train=False),
+        head=lambda f, mask: head(f, jnp.atleast_2d(mask) * batch["mask"]),
         log_prior=jnp.log(jnp.full(CLASSES, 1 / CLASSES)),
         step=jnp.zeros((), jnp.int32),
         memory=memory,
@@ -155,7 +155,7 @@ def _compare_devices(state, plain, mapped):
     # One run: the axis of runs has length 1.
     spread = parallel.replicate(jax.tree.map(lambda x: x[None].copy(), state))
     for step in range(20):
-        batch = tiny_batch(seed=step, size=16)
+        batch = jax.tree.map(_float64, tiny_batch(seed=step, size=16))
         state, expected = plain(state, batch)
         one_run = jax.tree.map(lambda x: x[None], batch)
         spread, found = over_devices(spread, parallel.split(one_run, axis=1))

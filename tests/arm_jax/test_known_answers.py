@@ -68,7 +68,9 @@ def found():
             lambda state, _: (step(state, batch)[0], None), state, None, STEPS
         )
         head = training.bind_head(model, method, state.variables)
-        features = model.encode(state.variables.params, batch["inputs"], None)
+        features = model.encode(
+            state.variables.params, batch["inputs"], train=False
+        )
         log_probs = subset_log_probs(head, features)
         label = batch["label"]
         alone = log_probs._replace(full=log_probs.alone)

@@ -1,3 +1,4 @@
+import flax.errors
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,7 +39,7 @@ def encoded(absent, inputs):
     """A model, its parameters, features of the inputs, and their means."""
     model = create_model(ModelConfig(absent=absent), SHAPES, 4)
     params = model.init(jax.random.key(0))
-    features = model.encode(params, inputs, None)
+    features = model.encode(params, inputs, train=False)
     means = {name: f.mean(0) for name, f in features.items()}
     return model, params, features, means
 
@@ -48,7 +49,7 @@ def test_any_number_of_modalities(inputs):
         shapes = {name: SHAPES[name] for name in names}
         model = create_model(ModelConfig(), shapes, 4)
         params = model.init(jax.random.key(0))
-        features = model.encode(params, inputs, None)
+        features = model.encode(params, inputs, train=False)
         assert list(features) == names
         logits = model.head(params, features, jnp.ones(len(names)), {})
         assert logits.shape == (9, 4)
@@ -58,7 +59,7 @@ def test_any_number_of_modalities(inputs):
 def test_masked_modalities_have_no_influence(model, inputs, mask, rng):
     params = model.init(jax.random.key(0))
     mask = jnp.asarray(mask, jnp.float32)
-    features = model.encode(params, inputs, None)
+    features = model.encode(params, inputs, train=False)
     other = {
         name: x if mask[m] else jnp.asarray(rng.normal(size=x.shape), x.dtype)
         for m, (name, x) in enumerate(features.items())
@@ -71,7 +72,7 @@ def test_masked_modalities_have_no_influence(model, inputs, mask, rng):
 
 def test_masks_by_row_and_by_vmap_agree(model, inputs):
     params = model.init(jax.random.key(0))
-    features = model.encode(params, inputs, None)
+    features = model.encode(params, inputs, train=False)
     masks = jnp.asarray(MASKS, jnp.float32)
     head = lambda mask: model.head(params, features, mask, {})
     mapped = jax.vmap(head)(masks)
@@ -84,7 +85,7 @@ def test_masks_by_row_and_by_vmap_agree(model, inputs):
 
 def test_head_is_additive_over_modalities(model, inputs):
     params = model.init(jax.random.key(0))
-    features = model.encode(params, inputs, None)
+    features = model.encode(params, inputs, train=False)
     head = lambda mask: model.head(params, features, jnp.asarray(mask), {})
     np.testing.assert_array_equal(head([0.0, 0, 0]), 0)
     parts = sum(head(row) for row in np.eye(3))
@@ -102,17 +103,26 @@ def test_a_mask_scales_what_modalities_add(inputs, absent):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_dropout_only_with_a_key(inputs):
+def test_dropout_only_in_training(inputs):
     config = ModelConfig(dropout=0.5)
     model = create_model(config, SHAPES, 4)
     params = model.init(jax.random.key(0))
-    still = [model.encode(params, inputs, None)["a"] for _ in range(2)]
-    np.testing.assert_array_equal(*still)
-    drawn = [
-        model.encode(params, inputs, jax.random.key(k))["a"] for k in (1, 1, 2)
-    ]
+    encode = lambda key, train=True: model.encode(
+        params, inputs, train=train, key=jax.random.key(key)
+    )["a"]
+    np.testing.assert_array_equal(encode(1, False), encode(2, False))
+    drawn = [encode(key) for key in (1, 1, 2)]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
+    # No key is no reason to train as if there were no dropout.
+    with pytest.raises(flax.errors.InvalidRngError):
+        model.encode(params, inputs, train=True)
+
+
+def test_a_model_without_dropout_trains_without_a_key(model, inputs):
+    params = model.init(jax.random.key(0))
+    a, b = (model.encode(params, inputs, train=t)["a"] for t in (True, False))
+    np.testing.assert_array_equal(a, b)
 
 
 def test_windows_share_their_dropout_masks(rng):
@@ -128,7 +138,9 @@ def test_windows_share_their_dropout_masks(rng):
     difference = jnp.concatenate([kernel[:8], -kernel[:8]])
     params["encoders_a"]["Dense_1"]["kernel"] = difference
     x = jnp.tile(rng.normal(size=(6, 1, 3)).astype(np.float32), (1, 4, 1))
-    features = model.encode(params, {"a": x}, jax.random.key(1))["a"]
+    features = model.encode(
+        params, {"a": x}, train=True, key=jax.random.key(1)
+    )["a"]
     np.testing.assert_allclose(features, 0, atol=1e-6)
 
 
@@ -140,13 +152,13 @@ def test_modalities_are_ordered_by_name():
     assert model.modalities == ("a", "b", "c")
     params = model.init(jax.random.key(0))
     inputs = {name: jnp.ones((2, *s)) for name, s in shapes.items()}
-    assert list(model.encode(params, inputs, None)) == ["a", "b", "c"]
+    assert list(model.encode(params, inputs, train=False)) == ["a", "b", "c"]
 
 
 def test_shared_head_is_the_mean_of_one_layer(inputs):
     model = create_model(ModelConfig(), SHAPES, 4, fusion="shared")
     params = model.init(jax.random.key(0))
-    features = model.encode(params, inputs, None)
+    features = model.encode(params, inputs, train=False)
     head = lambda mask: model.head(params, features, jnp.asarray(mask), {})
     alone = [head(row) for row in np.eye(3)]
     np.testing.assert_allclose(
@@ -178,7 +190,7 @@ def test_windows_by_hand(rng):
     model = create_model(config, {"b": (6, 2)}, 4)
     params = model.init(jax.random.key(0))
     x = jnp.asarray(rng.normal(size=(5, 6, 2)), jnp.float32)
-    found = model.encode(params, {"b": x}, None)["b"]
+    found = model.encode(params, {"b": x}, train=False)["b"]
     first, last = (params["encoders_b"][f"Dense_{k}"] for k in (0, 1))
     windows = [x[:, s : s + 3].reshape(5, 6) for s in (0, 2)]
     hidden = jnp.stack([jax.nn.gelu(dense(first, w)) for w in windows])
@@ -202,7 +214,7 @@ def test_windows_that_do_not_fit(windows, message):
 
 def test_head_with_hidden_layers_by_hand(deep, inputs):
     params = deep.init(jax.random.key(0))
-    features = deep.encode(params, inputs, None)
+    features = deep.encode(params, inputs, train=False)
     mask = jnp.array([1.0, 0, 1])
     x = dense(params["classifiers_a"], features["a"])
     x += dense(params["classifiers_c"], features["c"])

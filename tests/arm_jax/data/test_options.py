@@ -50,35 +50,35 @@ def test_values_take_the_type_of_the_signature(given, expected):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"path": None}, "option 'path' must be text, got None"),
-        ({"path": b"x"}, "option 'path' must be text, got b'x'"),
-        ({"fold": "1"}, "option 'fold' must be an integer, got '1'"),
-        ({"fold": 1.0}, "option 'fold' must be an integer, got 1.0"),
-        ({"fold": True}, "option 'fold' must be an integer, got True"),
-        ({"rate": "0.5"}, "option 'rate' must be a number, got '0.5'"),
-        ({"rate": False}, "option 'rate' must be a number, got False"),
-        ({"whole": "false"}, "'whole' must be True or False, got 'false'"),
-        ({"whole": 1}, "'whole' must be True or False, got 1"),
-        ({"names": 5}, "option 'names' must be names, got 5"),
-        ({"names": ["a", 5]}, r"'names' must be names, got \['a', 5\]"),
+        ({"path": None}, "data.options.path must be of type str, got None"),
+        ({"path": b"x"}, "data.options.path must be of type str, got b'x'"),
+        ({"fold": "1"}, "data.options.fold must be of type int, got '1'"),
+        ({"fold": 1.0}, "data.options.fold must be of type int, got 1.0"),
+        ({"fold": True}, "data.options.fold must be of type int, got True"),
+        ({"rate": "0.5"}, "data.options.rate must be of type float, got '0"),
+        ({"rate": False}, "data.options.rate must be of type float, got Fa"),
+        ({"whole": "false"}, "data.options.whole must be of type bool, got 'f"),
+        ({"whole": 1}, "data.options.whole must be of type bool, got 1"),
+        ({"names": 5}, "data.options.names must be a tuple, got 5"),
+        ({"names": ["a", 5]}, r"names\[1\] must be of type str, got 5"),
         ({"fold": "x" * 999}, r"got 'x{56}\.\.\.$"),
         ({"pth": 1}, "no option 'pth'; did you mean 'path'"),
     ],
 )
 def test_wrong_values_are_named(given, message):
-    with pytest.raises(InputError, match=f"data set 'mine'.*{message}"):
+    with pytest.raises(InputError, match=message):
         checked(**given)
 
 
 def test_missing_option():
-    with pytest.raises(InputError, match="data set 'mine' needs the option 'p"):
+    with pytest.raises(InputError, match="'mine' needs config data.opt"):
         options.checked("data set 'mine'", load, {})
 
 
 def test_typed_function_checks_itself():
     typed = options.typed(load)
     assert typed(path=Path("x"), fold=np.int8(1))["fold"] == 1
-    with pytest.raises(InputError, match="'fold' must be an integer"):
+    with pytest.raises(InputError, match="fold must be of type int"):
         typed(path="x", fold="1")
 
 

@@ -144,7 +144,7 @@ def test_fusion_leaves_modalities_alone_as_they_are(fusion):
     method = methods.create("arm", {"fusion": fusion, "temperature": 0.2})
     model = helpers.tiny_model()
     params = model.init(jax.random.key(0))
-    features = model.encode(params, helpers.tiny_batch()["inputs"], None)
+    features = model.encode(params, helpers.tiny_batch()["inputs"], train=False)
     head = lambda f, mask: model.head(params, f, mask, {})
     memory = jnp.array([2.0, 1.0])
     fused = lambda f, mask: method.fuse(head, f, mask, memory)
@@ -167,7 +167,7 @@ def test_contributions_do_not_learn_through_the_weights():
     method = methods.create("arm", {"fusion": "sample", "temperature": 0.1})
     model = helpers.tiny_model()
     params = model.init(jax.random.key(0))
-    features = model.encode(params, helpers.tiny_batch()["inputs"], None)
+    features = model.encode(params, helpers.tiny_batch()["inputs"], train=False)
     head = lambda f, mask: model.head(params, f, mask, {})
     everything = jnp.ones(2)
 

@@ -42,7 +42,7 @@ def test_forward_by_hand():
     model = helpers.tiny_model()
     x, y = (
         np.asarray(f)
-        for f in model.encode(params, batch["inputs"], None).values()
+        for f in model.encode(params, batch["inputs"], train=False).values()
     )
     own, label = params["method"], batch["label"]
     layers = {**own, "neck": memory["neck"]}
@@ -101,7 +101,7 @@ def test_single_modalities_are_trained_on_request_only():
     batch, model = helpers.tiny_batch(), helpers.tiny_model()
     classifier = params["method"]["classifier"]
     expected = 0.0
-    for f in model.encode(params, batch["inputs"], None).values():
+    for f in model.encode(params, batch["inputs"], train=False).values():
         log_p = jax.nn.log_softmax(
             f @ classifier["kernel"] + classifier["bias"]
         )

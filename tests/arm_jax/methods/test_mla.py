@@ -100,7 +100,9 @@ def test_features_are_averaged_once_a_step_and_not_once_a_turn():
     state, plain, _ = helpers.steps(method, learning_rate=0.0)
     batch = helpers.tiny_batch()
     model = helpers.tiny_model(fusion=method.fusion)
-    features = model.encode(state.variables.params, batch["inputs"], None)
+    features = model.encode(
+        state.variables.params, batch["inputs"], train=False
+    )
     state, _ = plain(state, batch)
     for name, feature in features.items():
         np.testing.assert_allclose(
