@@ -252,8 +252,8 @@ def check_method(config: Config, method: Method, modalities: int) -> None:
     """Checks a method against the data and the length of the training.
 
     Raises:
-      InputError: it is not defined for so many modalities, or its warm-up is
-        no shorter than the training.
+      InputError: it is not defined for so many modalities, or for the head of
+        the model, or its warm-up is no shorter than the training.
     """
     name = config.method.name
     if not method.allows(modalities):
@@ -262,6 +262,7 @@ def check_method(config: Config, method: Method, modalities: int) -> None:
             f"method '{name}' is defined for {allowed} modalities; "
             f"{config.data.name} has {modalities}"
         )
+    methods.check_head(name, method, config.model.head)
     if method.begin_epoch and method.warmup >= config.train.epochs:
         raise InputError(
             f"method '{name}': a warm-up of {method.warmup} epochs is no "

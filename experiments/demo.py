@@ -15,13 +15,12 @@ from absl import flags
 
 from arm_jax.errors import InputError
 from configs import watch
-from experiments import cli
+from experiments import cli, interactions
 from experiments.report import markdown_table
 from experiments.train_report import (
     EPOCHS,
     accuracy,
     accuracy_keys,
-    interactions_table,
 )
 from experiments.training import train
 
@@ -75,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
             "Information about the exercise in the two sensors, in bits "
             "(plug-in estimates from clusters; their sum is biased upwards):",
             "",
-            interactions_table(first),
+            interactions.table(first["interactions"]),
         ]
     )
     print(f"\n{text}\n")
