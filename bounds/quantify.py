@@ -436,9 +436,11 @@ class _Resampled:
         self.kept = np.zeros(0)
         self._found: dict[str, list[dict[str, np.ndarray]]] = {}
         batch: list[tuple[str, _Stack]] = []
-        room = most
+        room, come = most, 0
         for kind, stack, kept in parts:
             self.kept = self.kept if kept is None else kept
+            come += len(stack[0])
+            bar.total = max(bar.total, come)
             while len(stack[0]):
                 batch.append((kind, tuple(x[:room] for x in stack)))
                 taken = len(batch[-1][1][0])
@@ -951,7 +953,7 @@ def _evaluate(
         resampled = _Resampled(parts, statistics, most, bar)
         if not kept:
             return resampled, None
-        bar.total += sum(len(part.stack[0]) for part in kept)
+        bar.total = bar.n + sum(len(part.stack[0]) for part in kept)
         most = _batch(cells, _LIVE_BAND, options.memory_limit)
         bounds = partial(_interval_statistics, options.effort)
         return resampled, _Resampled(kept, bounds, most, bar)

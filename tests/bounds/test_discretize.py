@@ -131,11 +131,20 @@ def test_many_rows_are_assigned_in_parts(monkeypatch, rng):
     assert not np.array_equal(fits[0], fits[2])
 
 
+def test_the_seed_is_that_of_the_first_centres(rng):
+    x = rng.normal(size=(60, 2))
+    fits = [discretize.fit_kmeans(x, 7, seed=s).centers for s in (0, 0, 1)]
+    np.testing.assert_array_equal(fits[0], fits[1])
+    assert not np.array_equal(fits[0], fits[2])
+
+
 def test_fewer_clusters_if_they_will_do():
     x = np.array([[3.0], [1.0], [3.0], [1.0], [2.0]])
     fitted = discretize.fit_kmeans(x, 8, fewer=True)
     assert fitted.centers.tolist() == [[1], [2], [3]]
     assert fitted(x).tolist() == [2, 0, 2, 0, 1]
+    exact = discretize.fit_kmeans(x, 3, fewer=True)
+    assert exact.centers.tolist() == [[1], [2], [3]]
     assert len(discretize.fit_kmeans(x, 2, fewer=True).centers) == 2
     p = [[0.5, 0.5], [0.1, 0.9]]
     assert len(discretize.fit_posteriors(p, 5, fewer=True).centers) == 2

@@ -154,28 +154,49 @@ def test_miller_madow_takes_the_effective_size():
     assert bias["unique1"] == 0
 
 
-def test_interval_by_its_definition(rng):
-    # The ends that the docstring lists, for values without a kink at 0.
-    plug_in, bias, unseen, level = 0.5, 0.02, 0.01, 0.8
-    boot = 0.53 + 0.04 * rng.normal(size=50)
-    z = 1.2815515655446004
+@pytest.mark.parametrize(
+    ("plug_in", "bias", "scale", "unseen"),
+    [
+        (0.5, 0.02, 0.04, 0.01),
+        # The ends are those of the root, without and with what is unseen.
+        (0.02, 0.001, 0.004, 0.0),
+        (0.02, 0.001, 0.004, 0.015),
+        (0.02, 0.001, 0.0, 0.015),
+        (0.02, 0.012, 0.012, 0.0),
+    ],
+)
+def test_interval_by_its_definition(rng, plug_in, bias, scale, unseen):
+    level, z = 0.8, 1.2815515655446004
+    boot = np.maximum(plug_in + 0.002 + scale * rng.normal(size=6), 0)
     wide = math.hypot(z * boot.std(ddof=1), unseen)
     root = z * np.sqrt(boot).std(ddof=1)
-    ends = [[0.48], [0.48, np.quantile(boot, 0.9)]]
-    for value in (0.48, 0.48 + 2 * (0.02 - (boot.mean() - 0.5))):
-        middle = math.sqrt(value)
-        down = middle - math.sqrt(value - unseen)
-        up = math.sqrt(value + unseen) - middle
-        ends[0] += [value - wide, (middle - math.hypot(root, down)) ** 2]
-        ends[1] += [value + wide, (middle + math.hypot(root, up)) ** 2]
+    value = plug_in - bias
+    ends = [[value], [value, np.quantile(boot, 0.9)]]
+    for centre in (value, value + 2 * (bias - (boot.mean() - plug_in))):
+        middle = math.sqrt(max(centre, 0))
+        down = middle - math.sqrt(max(middle**2 - unseen, 0))
+        up = math.sqrt(middle**2 + unseen) - middle
+        below = max(middle - math.hypot(root, down), 0) ** 2
+        ends[0] += [centre - wide, below]
+        ends[1] += [centre + wide, (middle + math.hypot(root, up)) ** 2]
     found = estimators.interval(plug_in, bias, boot, unseen=unseen, level=level)
-    np.testing.assert_allclose(found, [min(ends[0]), max(ends[1])])
+    np.testing.assert_allclose(found, [max(min(ends[0]), 0), max(ends[1])])
 
 
 def test_interval_reaches_the_upper_quantile():
     boot = np.r_[np.zeros(90), np.full(10, 3.0)]
     _, upper = estimators.interval(0.0, 0.3, boot, level=0.9)
     assert upper >= 3
+
+
+def test_unseen_mass_is_tried_in_the_likeliest_cells(rng):
+    counts = np.diag(np.arange(1, 13))
+    found = estimators.with_unseen(counts, counts.sum())
+    tried = ((found[1:] > 0) & (counts == 0)).any(0)
+    product = np.outer(np.arange(1, 13), np.arange(1, 13))
+    left_out = (counts == 0) & ~tried
+    assert tried.sum() == 64
+    assert product[tried].min() >= product[left_out].max()
 
 
 def test_unseen_mass_is_counted_once_for_a_table_of_any_rank():
