@@ -30,7 +30,6 @@ are vmapped as usual: there the work is in matrix products.
 """
 
 import math
-import operator
 from collections.abc import Callable
 from functools import partial, reduce
 from typing import Any, NamedTuple
@@ -683,8 +682,8 @@ def _along(
     return reduce(operation, [index(i) for i in parts])
 
 
-_sum = partial(_along, operator.add, jnp.sum)
-_max = partial(_along, jnp.maximum, jnp.max)
+_sum = partial(_along, jax.lax.add, jnp.sum)
+_max = partial(_along, jax.lax.max, jnp.max)
 
 
 def _sum_all(x: jax.Array) -> jax.Array:
