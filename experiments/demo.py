@@ -78,7 +78,9 @@ def main(argv: Sequence[str]) -> int:
         ]
     )
     print(f"\n{text}\n")
-    (workdir / "report.md").write_text(f"# joint and arm\n\n{text}\n")
+    (workdir / "report.md").write_text(
+        f"# joint and arm\n\n{text}\n", encoding="utf-8"
+    )
     print(f"this table: {workdir / 'report.md'}; each run has its own report")
     return 0
 

@@ -3,7 +3,7 @@ r"""Quantifies the interactions of a data set's modalities, with error bars.
     python -m experiments.quantify --config=configs/quantify_watch.py \
         --workdir=runs/quantify_watch
 
-The workdir holds config.json, versions.json, results.json, report.md and
+The workdir holds config.json, record.jsonl, results.json, report.md and
 report.html, one file that needs no network. It is made when the data have been
 checked; results.json is the first to hold a result, and the same command again
 makes the reports from it.
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from arm_jax import data
+from arm_jax import data, lock, record
 from arm_jax.config import from_mapping
 from arm_jax.data import Dataset, Split
 from arm_jax.errors import InputError, check_choice
@@ -154,37 +154,41 @@ def run(
 ) -> dict[str, Any]:
     """Writes the report of one data set into `workdir`.
 
-    Results that are there already are not computed again; the reports are made
-    of them anew.
+    Results that are there already are not computed again, if they are of the
+    same data; the reports are made of them anew.
 
     Args:
       config: Mapping for `Config`.
-      workdir: Folder of the report.
+      workdir: Folder of the report, held by a lock meanwhile.
       progress: Whether to show progress bars.
 
     Returns:
       The results, as in results.json.
 
     Raises:
-      InputError: Wrong configuration, data or workdir.
+      InputError: Wrong configuration, data or workdir; a workdir in use; or
+        results of other data.
     """
     checked = from_mapping(Config, config)
-    finished = Path(workdir).expanduser() / "results.json"
-    if finished.exists():
-        folder = open_workdir(workdir, config)
-        results = read_json(finished)
-    else:
+    with lock.hold(workdir) as folder:
         rows = prepare(checked)
-        folder = open_workdir(workdir, config)
-        results = to_json(compute(rows, checked, progress=progress))
-        # Before anything is made of them: they took the time.
-        write_json(folder / "results.json", results)
-    for name, make in (
-        ("report.md", quantify_report.markdown),
-        ("report.html", quantify_report.html),
-    ):
-        (folder / name).write_text(make(results), encoding="utf-8")
-    return results
+        open_workdir(folder, config)
+        made_with = record.current(rows.digest)
+        if (folder / "results.json").exists():
+            record.check(folder, made_with, record.ALLOWED)
+            record.warn(folder, made_with)
+            results = read_json(folder / "results.json")
+        else:
+            results = to_json(compute(rows, checked, progress=progress))
+            # Before anything is made of them: they took the time.
+            write_json(folder / "results.json", results)
+            record.append(folder, "finish", made_with)
+        for name, make in (
+            ("report.md", quantify_report.markdown),
+            ("report.html", quantify_report.html),
+        ):
+            (folder / name).write_text(make(results), encoding="utf-8")
+        return results
 
 
 def prepare(config: Config) -> "Rows":
@@ -273,6 +277,8 @@ class Rows:
     """Samples that are counted, and what classifiers may be fitted on."""
 
     dataset: str
+    # Digest of all of its data.
+    digest: str
     inputs: Mapping[str, np.ndarray]
     label: np.ndarray
     units: np.ndarray | None
@@ -338,7 +344,8 @@ def _rows(dataset: Dataset, names: Sequence[str], config: Config) -> Rows:
                     f"{dataset.name}: modality '{name}' is constant{where}"
                 )
     return Rows(
-        dataset.name, rows, label, units, dataset.class_names, fits, counted,
+        dataset.name,
+        dataset.digest, rows, label, units, dataset.class_names, fits, counted,
         half,
     )  # fmt: skip
 
@@ -729,4 +736,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, exclusive=True)
