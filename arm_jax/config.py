@@ -9,9 +9,12 @@ signature of the function they are passed to.
 
 import dataclasses
 import difflib
+import inspect
+import math
+import numbers
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from arm_jax.errors import InputError
@@ -119,10 +122,9 @@ class Config:
             ("optimizer.weight_decay", self.optimizer.weight_decay, 0),
             ("optimizer.clip_norm", self.optimizer.clip_norm, 0),
         ):
-            if not value >= smallest:
-                raise InputError(
-                    f"config {path} must be at least {smallest}, got {value}"
-                )
+            if not smallest <= value < math.inf:
+                bound = "finite" if value > 0 else f"at least {smallest}"
+                raise InputError(f"config {path} must be {bound}, got {value}")
         for path, value in (
             ("model.dropout", self.model.dropout),
             ("optimizer.warmup", self.optimizer.warmup),
@@ -132,11 +134,13 @@ class Config:
                 raise InputError(
                     f"config {path} must be in [0, 1), got {value}"
                 )
-        for width in self.model.hidden:
-            if width < 1:
+        for path, widths in (
+            ("model.hidden", self.model.hidden),
+            ("model.head", self.model.head),
+        ):
+            if any(width < 1 for width in widths):
                 raise InputError(
-                    "config model.hidden must hold positive widths, got "
-                    f"{self.model.hidden}"
+                    f"config {path} must hold positive widths, got {widths}"
                 )
 
 
@@ -172,18 +176,50 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: str = "") -> T:
 
 
 def check_options(
-    function: str, known: Mapping[str, Any], options: Mapping[str, Any]
+    function: str,
+    known: Mapping[str, inspect.Parameter],
+    options: Mapping[str, Any],
+    path: str,
 ) -> None:
-    """Checks `options` against the keyword arguments that `function` knows.
+    """Checks `options` against the parameters of the function they are for.
+
+    A parameter says by its annotation what it takes, or by its default if it
+    has none.
+
+    Args:
+      function: What the function is, for messages.
+      known: Its parameters, as `inspect.signature` has them.
+      options: Option names to values.
+      path: Config key of the options, for messages.
 
     Raises:
-      InputError: an option that the function does not have.
+      InputError: An option that the function does not have, one that it needs
+        and is not given, or a value of another type.
     """
-    for key in options:
-        if key not in known:
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    named = {k: p for k, p in known.items() if p.kind not in several}
+    for key, value in options.items():
+        if key in named:
+            _convert(_hint(named[key]), value, f"{path}.{key}")
+        elif not takes_any:
             raise InputError(
-                f"{function} has no option '{key}'{_suggest(key, known)}"
+                f"{function} has no option '{key}'{_suggest(key, named)}"
             )
+    for key, parameter in named.items():
+        if key not in options and parameter.default is parameter.empty:
+            raise InputError(f"{function} needs config {path}.{key}")
+
+
+def _hint(parameter: inspect.Parameter) -> Any:
+    """The type that a parameter takes."""
+    hint, default = parameter.annotation, parameter.default
+    if hint is not parameter.empty:
+        # A module may keep its annotations as text.
+        return Any if isinstance(hint, str) else hint
+    if isinstance(default, bool | str):
+        return type(default)
+    return float if isinstance(default, int | float) else Any
 
 
 def _suggest(key: str, known: Mapping[str, Any]) -> str:
@@ -194,26 +230,77 @@ def _suggest(key: str, known: Mapping[str, Any]) -> str:
 
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
+    """Returns `value` as the type `hint` has it, if it is a known one."""
     if dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            raise InputError(f"config {path} must be a block, got {value!r}")
+        _check_block(value, path)
         return from_mapping(typing.cast(type, hint), value, path + ".")
-    origin = typing.get_origin(hint)
-    if origin is tuple:
-        item = typing.get_args(hint)[0]
-        if not isinstance(value, (tuple, list)):
-            raise InputError(f"config {path} must be a tuple, got {value!r}")
-        return tuple(_convert(item, v, f"{path}[]") for v in value)
-    if origin is not None and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise InputError(f"config {path} must be a block, got {value!r}")
-        return types.MappingProxyType(dict(value))
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(arguments, value, path)
+    if origin is typing.Literal:
+        if value not in arguments:
+            names = ", ".join(map(repr, arguments))
+            raise _unlike(path, f"one of {names}", value)
+        return value
+    if origin is None or not isinstance(origin, type):
+        return _convert_scalar(hint, value, path)
+    if issubclass(origin, Mapping):
+        _check_block(value, path)
+        of = arguments[1]
+        return types.MappingProxyType(
+            {k: _convert(of, v, f"{path}.{k}") for k, v in value.items()}
+        )
+    if issubclass(origin, Sequence):
+        return _convert_sequence(origin, arguments, value, path)
+    return value
+
+
+def _check_block(value: Any, path: str) -> None:
+    if not isinstance(value, Mapping):
+        raise _unlike(path, "a block", value)
+
+
+def _convert_union(hints: tuple[Any, ...], value: Any, path: str) -> Any:
+    for hint in hints:
+        try:
+            return _convert(hint, value, path)
+        except InputError:
+            continue
+    names = " or ".join(getattr(hint, "__name__", str(hint)) for hint in hints)
+    raise _unlike(path, f"of type {names}", value)
+
+
+def _convert_sequence(
+    origin: type, items: tuple[Any, ...], value: Any, path: str
+) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):
+        raise _unlike(path, "a tuple", value)
+    if origin is not tuple or items[1:] == (...,):
+        items = items[:1] * len(value)
+    if len(items) != len(value):
+        raise _unlike(path, f"a tuple of {len(items)}", value)
+    return tuple(
+        _convert(hint, item, f"{path}[{i}]")
+        for i, (hint, item) in enumerate(zip(items, value, strict=True))
+    )
+
+
+def _convert_scalar(hint: Any, value: Any, path: str) -> Any:
     # bool is an int to Python, and an int is a fine float.
-    accepted = (int, float) if hint is float else (hint,)
-    if not isinstance(value, accepted) or (
+    kinds = {
+        bool: bool, int: numbers.Integral, float: numbers.Real, str: str,
+        type(None): type(None),
+    }  # fmt: skip
+    if hint not in kinds:
+        return value
+    if not isinstance(value, kinds[hint]) or (
         isinstance(value, bool) and hint is not bool
     ):
-        raise InputError(
-            f"config {path} must be of type {hint.__name__}, got {value!r}"
-        )
-    return hint(value)
+        raise _unlike(path, f"of type {hint.__name__}", value)
+    return value if value is None else hint(value)
+
+
+def _unlike(path: str, what: str, value: Any) -> InputError:
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    return InputError(f"config {path} must be {what}, got {shown}")

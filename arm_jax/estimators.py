@@ -16,32 +16,38 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import information
+from arm_jax.errors import InputError
+from bounds import information, inputs
 
+Array = jax.Array | np.ndarray
 Bins = int | Sequence[int]
 
+# Cells of all tables, which are counted as one with int32 indices.
+_MOST_CELLS = 2**31 - 1
 # What the released code divides by where no sample is.
 _RELEASED_FLOOR = 1e-10
 
 
-def histogram(*samples: jax.Array, bins: Bins) -> jax.Array:
+def histogram(*samples: Array, bins: Bins) -> jax.Array:
     """Relative frequencies of paired samples on a grid of equal-width bins.
 
     Args:
-      *samples: one array `[n]` a variable.
-      bins: of all variables, or of each.
+      *samples: one array `[n]` per variable.
+      bins: number of bins of all variables, or of each.
 
     Returns:
-      A table with one axis a variable, of sum 1.
+      A table with one axis per variable, of sum 1.
 
     Raises:
-      ValueError: samples that are not paired, or too few numbers of bins.
+      InputError: samples that are not paired, too few numbers of bins, more
+        cells than int32 counts; outside of jit, samples that are no numbers,
+        missing or infinite.
     """
     return histograms(samples, (range(len(samples)), bins))[0]
 
 
 def histograms(
-    samples: Sequence[jax.Array], *tables: tuple[Sequence[int], Bins]
+    samples: Sequence[Array], *tables: tuple[Sequence[int], Bins]
 ) -> list[jax.Array]:
     """Several histograms of some variables each, faster than one by one.
 
@@ -49,7 +55,7 @@ def histograms(
     thousand of them: all tables are one array while it counts.
 
     Args:
-      samples: one array `[n]` a variable.
+      samples: one array `[n]` per variable.
       *tables: the variables of each, by their positions, and its bins as
         `histogram` takes them.
 
@@ -57,16 +63,22 @@ def histograms(
       The tables, each of sum 1.
 
     Raises:
-      ValueError: as `histogram`.
+      InputError: as `histogram`.
     """
+    samples = [_sample(f"samples[{i}]", x) for i, x in enumerate(samples)]
     lengths = [x.shape for x in samples]
     if len(set(lengths)) != 1 or len(lengths[0]) != 1 or not lengths[0][0]:
-        raise ValueError(f"samples must be paired arrays [n], got {lengths}")
+        raise InputError(f"samples must be paired arrays [n], got {lengths}")
     shapes = [_sizes(len(variables), bins) for variables, bins in tables]
     place = _place(
         jnp.stack([x.astype(jnp.result_type(float)) for x in samples])
     )
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    sizes = [math.prod(shape) for shape in shapes]
+    if sum(sizes) > _MOST_CELLS:
+        raise InputError(
+            f"bins make {sum(sizes)} cells, more than {_MOST_CELLS}; take fewer"
+        )
+    ends = np.cumsum(sizes)
     starts = [0, *ends[:-1]]
     cells = []
     for (variables, _), shape, start in zip(
@@ -170,17 +182,35 @@ def released_conditional_information_of(p: jax.Array) -> jax.Array:
     divisor = jnp.where(p_z > 0, p_z, _RELEASED_FLOOR)[:, None, None]
 
     def h(table: jax.Array) -> jax.Array:
-        c = table / divisor
+        c = table.reshape((1,) * (3 - table.ndim) + table.shape) / divisor
         return -jnp.sum(information.p_log_ratio(c, jnp.ones_like(c)))
 
     total = h(p.sum(1)) + h(p.sum(0))
     return (total - h(p)) / total
 
 
+def _sample(name: str, x: Array) -> Array:
+    """Returns a sample whose differences float32 keeps."""
+    if isinstance(x, jax.Array):
+        return x
+    x = inputs.finite(name, x)
+    if x.dtype.itemsize < 8 or not x.size:
+        return x
+    # Bins have equal width from the least one on: where that is does not
+    # matter. Integers are exact modulo 2**64.
+    if x.dtype.kind in "iu":
+        return x.astype(np.uint64) - x.min().astype(np.uint64)
+    return x - x.min()
+
+
 def _sizes(variables: int, bins: Bins) -> tuple[int, ...]:
-    sizes = (bins,) * variables if isinstance(bins, int) else tuple(bins)
-    if len(sizes) != variables or min(sizes) < 1:
-        raise ValueError(
+    sizes = tuple(bins) if isinstance(bins, Sequence) else (bins,) * variables
+    whole = all(
+        isinstance(size, int | np.integer) and not isinstance(size, bool)
+        for size in sizes
+    )
+    if len(sizes) != variables or not whole or min(sizes, default=1) < 1:
+        raise InputError(
             f"bins must be positive, one for each of {variables} variables; "
             f"got {bins}"
         )

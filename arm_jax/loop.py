@@ -201,10 +201,7 @@ def prepare(config: Config) -> Run:
     """
     method = methods.create(config.method.name, config.method.options)
     dataset = data.load(config.data.name, config.data.options)
-    check_method(config, method, len(dataset.shapes))
-    model = create_model(
-        config.model, dataset.shapes, len(dataset.class_names), method.fusion
-    )
+    model = model_for(config, method, dataset)
     for name, size in (
         ("data.batch_size", config.data.batch_size // jax.process_count()),
         ("train.eval_batch_size", config.train.eval_batch_size),
@@ -247,14 +244,15 @@ def prepare(config: Config) -> Run:
     )
 
 
-def check_method(config: Config, method: Method, modalities: int) -> None:
-    """Checks a method against the data and the length of the training.
+def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
+    """Builds the model and checks the method against all that it meets.
 
     Raises:
-      InputError: it is not defined for so many modalities, or its warm-up is
-        no shorter than the training.
+      InputError: The method is not defined for so many modalities, or for the
+        model, or its warm-up is no shorter than the training; or see
+        `create_model`.
     """
-    name = config.method.name
+    name, modalities = config.method.name, len(dataset.shapes)
     if not method.allows(modalities):
         allowed = " or ".join(map(str, method.modality_counts))
         raise InputError(
@@ -266,6 +264,11 @@ def check_method(config: Config, method: Method, modalities: int) -> None:
             f"method '{name}': a warm-up of {method.warmup} epochs is no "
             f"shorter than the training of {config.train.epochs}"
         )
+    model = create_model(
+        config.model, dataset.shapes, len(dataset.class_names), method.fusion
+    )
+    methods.check_head(name, method, model.additive)
+    return model
 
 
 def train(

@@ -20,7 +20,9 @@ from arm_jax.valuation import (
     Subsets,
     at_label,
     conditional_contributions,
+    is_right,
     joint_contribution,
+    masks_for,
     subset_log_probs,
 )
 
@@ -98,10 +100,22 @@ def create_optimizer(
             f"unknown optimizer.name '{config.name}'; known: adamw, sgd"
         )
     if config.clip_norm:
-        return optax.chain(
+        optimizer = optax.chain(
             optax.clip_by_global_norm(config.clip_norm), optimizer
         )
-    return optimizer
+    return _promoting(optimizer)
+
+
+def _promoting(
+    optimizer: optax.GradientTransformation,
+) -> optax.GradientTransformation:
+    """Lets Optax multiply floats by integer counts, whatever JAX is set to."""
+
+    def update(*arguments: Any) -> Any:
+        with jax.numpy_dtype_promotion("standard"):
+            return optimizer.update(*arguments)
+
+    return optax.GradientTransformation(optimizer.init, update)
 
 
 def create_state(
@@ -175,7 +189,9 @@ def make_train_step(
             head = bind_head(model, method, now)
             forward = Forward(
                 features=features,
-                head=lambda f, mask: head(f, mask * batch["mask"]),
+                head=lambda f, mask: head(
+                    f, jnp.atleast_2d(mask) * batch["mask"]
+                ),
                 log_prior=log_prior,
                 step=state.step,
                 memory=variables.memory,
@@ -291,16 +307,16 @@ def make_correct_step(
     Whether the prediction of each subset, in the order of
     `shapley.coalitions`, is right: 1 or 0.
     """
-    masks = jnp.asarray(shapley.coalitions(len(model.modalities)), jnp.float32)
+    coalitions = shapley.coalitions(len(model.modalities))
 
     def correct(variables: Variables, batch: Mapping[str, Any]) -> jax.Array:
         features, _ = model.encode(
             variables.params, variables.state, batch["inputs"]
         )
         head = bind_head(model, method, variables)
+        masks = masks_for(features, coalitions)
         logits = jax.vmap(head, in_axes=(None, 0))(features, masks)
-        right = logits.argmax(axis=-1) == batch["label"]
-        return right.T.astype(jnp.float32)
+        return is_right(logits, batch["label"]).T.astype(jnp.float32)
 
     return correct
 
@@ -312,7 +328,7 @@ def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:
     """
     label = batch["label"]
     log_probs = jax.lax.stop_gradient(forward.log_probs())
-    right = log_probs.full.argmax(axis=-1) == label
+    right = is_right(log_probs.full, label)
     weight = terms.complete(batch)
     phi = forward.mean(conditional_contributions(log_probs, label), weight)
     joint = joint_contribution(log_probs, forward.log_prior, label)

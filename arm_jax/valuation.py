@@ -19,6 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arm_jax.errors import InputError
+from bounds import inputs
+
 Array = jax.Array | np.ndarray
 Head = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
 
@@ -55,14 +58,39 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     """
     count = len(features)
     masks = subset_masks(count)
-    stacked = jnp.concatenate([masks.full[None], masks.alone, masks.without])
-    logits = jax.vmap(head, in_axes=(None, 0))(features, stacked)
+    stacked = np.concatenate([masks.full[None], masks.alone, masks.without])
+    logits = jax.vmap(head, in_axes=(None, 0))(
+        features, masks_for(features, stacked)
+    )
     log_p = jax.nn.log_softmax(logits)
     return Subsets(log_p[0], log_p[1 : 1 + count], log_p[1 + count :])
 
 
+def masks_for(features: Mapping[str, jax.Array], masks: Array) -> jax.Array:
+    """Returns masks in the dtype of the features that they go with."""
+    return jnp.asarray(masks, next(iter(features.values())).dtype)
+
+
+def is_right(scores: Array, label: Array) -> jax.Array:
+    """Whether the label `[batch]` has the largest of the scores.
+
+    Args:
+      scores: `[..., batch, classes]`.
+      label: `[batch]`.
+    """
+    largest = jnp.argmax(scores, axis=-1)
+    return largest == jnp.broadcast_to(label, largest.shape).astype(
+        largest.dtype
+    )
+
+
 def at_label(log_probs: Array, label: Array) -> jax.Array:
-    """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`."""
+    """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`.
+
+    Raises:
+      InputError: outside of jit, a label that is no integer or no class.
+    """
+    _check_label(label, log_probs.shape[-1])
     index = jnp.broadcast_to(label, log_probs.shape[:-1])[..., None]
     return jnp.take_along_axis(log_probs, index, axis=-1)[..., 0]
 
@@ -70,13 +98,24 @@ def at_label(log_probs: Array, label: Array) -> jax.Array:
 def joint_contribution(
     log_probs: Subsets, log_prior: Array, label: Array
 ) -> jax.Array:
-    """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`."""
-    return at_label(log_probs.full, label) - jnp.take(log_prior, label)
+    """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`.
+
+    Raises:
+      InputError: as `at_label`.
+    """
+    _check_label(label, len(log_prior))
+    prior = jnp.asarray(log_prior, log_probs.full.dtype)
+    return at_label(log_probs.full, label) - jnp.take(prior, label)
 
 
 def conditional_contributions(log_probs: Subsets, label: Array) -> jax.Array:
-    """phi_CMI `[modalities, batch]` in nats."""
-    return at_label(log_probs.full, label) - at_label(log_probs.without, label)
+    """phi_CMI `[modalities, batch]` in nats.
+
+    Raises:
+      InputError: as `at_label`.
+    """
+    full = at_label(log_probs.full, label)
+    return full[None] - at_label(log_probs.without, label)
 
 
 def expected_conditional_contributions(log_probs: Subsets) -> jax.Array:
@@ -95,5 +134,19 @@ def expected_joint_contribution(
     return _divergence(log_probs.full, jnp.asarray(log_prior))
 
 
+def _check_label(label: Array, classes: int) -> None:
+    """Raises InputError for a label that indexing would take for another."""
+    if isinstance(label, jax.core.Tracer):
+        return
+    values = inputs.integers("label", np.ma.ravel(label))
+    bad = np.flatnonzero((values < 0) | (values >= classes))
+    if len(bad):
+        raise InputError(
+            f"label[{bad[0]}] is {values[bad[0]]}, outside 0..{classes - 1}"
+        )
+
+
 def _divergence(log_p: Array, log_q: Array) -> jax.Array:
+    log_q = jnp.asarray(log_q, log_p.dtype)
+    log_p, log_q = jnp.broadcast_arrays(log_p, log_q)
     return (jnp.exp(log_p) * (log_p - log_q)).sum(axis=-1)

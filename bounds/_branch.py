@@ -8,6 +8,7 @@ has to converge: the least bound of the boxes that are left is proven.
 
 import heapq
 import itertools
+import math
 import time
 from typing import NamedTuple
 
@@ -65,7 +66,7 @@ def minimize(
     start: np.ndarray,
     *,
     tol: float,
-    max_nodes: int,
+    max_nodes: float,
     seconds: float,
 ) -> Minimum:
     """Branches until the gap is below `tol` or the budget is spent.
@@ -97,7 +98,7 @@ def _minimize_group(
     start: np.ndarray,
     *,
     tol: float,
-    max_nodes: int,
+    max_nodes: float,
     seconds: float,
 ) -> Minimum:
     size = len(start)
@@ -116,7 +117,7 @@ def _minimize_group(
         search: bool,
     ) -> None:
         arrays = [t[which] for t in tables]
-        out = _evaluate(_nodes, lower, upper, *arrays, value[which] - tol)
+        out = _evaluate(_bound_box, lower, upper, *arrays, value[which] - tol)
         bound, cell, at, lower, upper, relaxed = out
         if search:
             found, entropy = _search(relaxed, *arrays)
@@ -137,7 +138,7 @@ def _minimize_group(
                 )  # fmt: skip
 
     everything = list(range(size))
-    lower, upper = _evaluate(_widest, *tables)
+    lower, upper = _evaluate(_slices.widest, *tables)
     examine(everything, lower, upper, [-np.inf] * size, True)
     # From here on nothing is compiled.
     deadline = time.monotonic() + seconds
@@ -183,7 +184,7 @@ def _evaluate(function, *arrays):  # type: ignore[no-untyped-def]
 
 
 def _search(r, *tables):  # type: ignore[no-untyped-def]
-    return _evaluate(_descents, r, *tables)
+    return _evaluate(_slices.descend, r, *tables)
 
 
 def _bound_box(
@@ -194,13 +195,18 @@ def _bound_box(
     p2y: jax.Array,
     target: jax.Array,
 ) -> tuple[jax.Array, ...]:
-    """Bound of one box, the cell to split and where, the box tightened."""
+    """Bound of one box, the cell to split and where, the box tightened.
+
+    The bound of a box without joints is what no entropy exceeds.
+    """
     lower, upper = _slices.tighten(lower, upper, p12, p1y, p2y)
     lp = _slices.envelope_program(lower, upper, p12, p1y, p2y)
     solution = _linear.solve(
         lp, tol=_NODE_TOL, max_steps=_NODE_STEPS, target=target
     )
+    middle = (lower + upper) / 2
     r = _slices.joint_of(lp, solution)
+    r = jnp.where(jnp.isfinite(r), r, middle)
     mass = jnp.where(p12 > 0, p12, 1)[..., None]
     atoms = _slices.entr(lp.atoms * mass[..., None])
     envelope = jnp.sum((solution.weights / mass)[..., None] * atoms, 2)
@@ -209,13 +215,9 @@ def _bound_box(
         width > _NARROW, _slices.entr(jnp.maximum(r, 0)) - envelope, -1
     )
     cell = jnp.argmax(missing)
-    at = 0.7 * r + 0.3 * (lower + upper) / 2
+    at = 0.7 * r + 0.3 * middle
     at = jnp.clip(at, lower + 0.1 * width, upper - 0.1 * width)
     empty = jnp.any(lower > upper)
-    bound = jnp.where(empty, jnp.inf, solution.bound)
+    largest = math.log(upper.size)
+    bound = jnp.where(empty, largest, jnp.minimum(solution.bound, largest))
     return bound, cell, at.ravel()[cell], lower, upper, r
-
-
-_nodes = jax.jit(jax.vmap(_bound_box))
-_descents = jax.jit(jax.vmap(_slices.descend))
-_widest = jax.jit(jax.vmap(_slices.widest))

@@ -21,15 +21,15 @@ set, shifts lam to a feasible one, and takes the difference of the two
 objectives: by weak duality it bounds the error of either.
 
 Layout: arrays are those of one table, `[x1, x2, y]`, or of many with one more
-axis, the lanes, LAST: `[x1, x2, y, lanes]`. Numbers of a lane broadcast
-against anything from the right, so one code serves both. Lanes are an explicit
+axis, the lanes, LAST: `[x1, x2, y, lanes]`. Numbers of a lane, `[lanes]`, go
+with anything by axes of size 1 in front (`_beside`), so one code serves both.
+Lanes are an explicit
 axis because `vmap` moves its axis to the front at the first broadcast, and
 with alphabets of 2 or 3 symbols innermost nothing vectorises. Large tables
 are vmapped as usual: there the work is in matrix products.
 """
 
 import math
-import operator
 from collections.abc import Callable
 from functools import partial, reduce
 from typing import Any, NamedTuple
@@ -106,9 +106,9 @@ class State(NamedTuple):
       r: multiplier, at the optimum q(x1, x2), `[x1, x2]`.
       ridge: relative regularisation of Newton's matrix.
       stalled: steps since the gap last shrank.
-      restarts: how often the lane has started again.
-      upper: least T_min - H(Y) of a feasible q so far, nats.
-      lower: greatest dual value so far, nats.
+      restarts: How often the lane has started again, a float.
+      upper: Least T_min - H(Y) of a feasible q so far, nats; 0 before any.
+      lower: Greatest dual value so far, nats; before any, the trivial bound.
       rounding: bound on the round-off of either, nats.
       steps: number of Newton steps.
       status: a `Status`; STEP_LIMIT as long as the lane is under way.
@@ -136,8 +136,8 @@ def prepare(p1y: jax.Array, p2y: jax.Array, tol: jax.Array) -> Problem:
     size = max(p1y.shape[0], p2y.shape[0])
     # A label heavier than this has an entry above the floor on either side.
     label = jnp.minimum(_sum(p1y, 0), _sum(p2y, 0)) > size * floor
-    support1 = (p1y > floor) & label
-    support2 = (p2y > floor) & label
+    support1 = (p1y > floor) & label[None]
+    support2 = (p2y > floor) & label[None]
     total = jnp.maximum(_sum_all(p1y), _sum_all(p2y))
     p1y = jnp.where(support1, p1y, 0)
     p2y = jnp.where(support2, p2y, 0)
@@ -145,11 +145,13 @@ def prepare(p1y: jax.Array, p2y: jax.Array, tol: jax.Array) -> Problem:
     # Not argmax: its lowering takes the dtype of the scope that it is lowered
     # in, and fails for float64 inside a float32 trace.
     index = _iota(p2y)
-    last_heaviest = _max(jnp.where(p2y == _max(p2y, 0), index, -1), 0)
-    free2 = support2 & (index != last_heaviest)
-    offset = jnp.where(support1[:, None] & support2, 0, -1e6).astype(p1y.dtype)
+    heaviest = p2y == _max(p2y, 0)[None]
+    last_heaviest = _max(jnp.where(heaviest, index, -1), 0)
+    free2 = support2 & (index != last_heaviest[None])
+    allowed = support1[:, None] & support2[None]
+    offset = jnp.where(allowed, 0, -1e6).astype(p1y.dtype)
     live = _max(offset, 2) == 0
-    weight = jnp.where(live, _sum(p1y, 1)[:, None] * _sum(p2y, 1), 0)
+    weight = jnp.where(live, _sum(p1y, 1)[:, None] * _sum(p2y, 1)[None], 0)
     return Problem(
         p1y, p2y, dropped, support1, support2, free2, offset, live, weight
     )
@@ -159,7 +161,7 @@ def start(problem: Problem) -> State:
     """The first state; its iterate is `_first_iterate`."""
     zero = jnp.zeros_like(problem.weight[0, 0])
     steps = zero.astype(jnp.int32)
-    lam, mu, slack, r = _first_iterate(problem, steps)
+    lam, mu, slack, r = _first_iterate(problem, zero)
     return State(
         lam=lam,
         mu=mu,
@@ -167,9 +169,10 @@ def start(problem: Problem) -> State:
         r=r,
         ridge=zero + _RIDGE,
         stalled=steps,
-        restarts=steps,
-        upper=zero + jnp.inf,
-        lower=zero - jnp.inf,
+        restarts=zero,
+        # T_min - H(Y) is -H(Y|X1,X2) of some q.
+        upper=zero,
+        lower=zero - math.log(problem.p1y.shape[1]),
         rounding=zero,
         steps=steps,
         status=steps + Status.STEP_LIMIT,
@@ -194,11 +197,12 @@ def _first_iterate(
     mu = half_log(problem.p2y, problem.support2)
     _, log_sum = _softmax(problem, lam, mu)
     least = _FIRST_SLACK * _RESTART_SLACK**restarts
-    slack = jnp.where(problem.live, jnp.maximum(-log_sum, least), 1)
+    slack = jnp.maximum(-log_sum, _beside(least, log_sum))
+    slack = jnp.where(problem.live, slack, 1)
     return lam, mu, slack, problem.weight
 
 
-def running(state: State, max_steps: jax.Array) -> jax.Array:
+def running(state: State, max_steps: jax.Array | int) -> jax.Array:
     """Whether a lane has neither converged nor failed nor run out of steps."""
     # A lane's last step is followed by one more certificate.
     return (state.status == Status.STEP_LIMIT) & (state.steps <= max_steps)
@@ -210,7 +214,7 @@ def gap_nats(state: State) -> jax.Array:
 
 
 def iterate(
-    problem: Problem, state: State, tol: jax.Array, max_steps: jax.Array
+    problem: Problem, state: State, tol: jax.Array, max_steps: jax.Array | int
 ) -> State:
     """Certifies the iterate and, unless that ends it, takes a Newton step.
 
@@ -233,6 +237,7 @@ def iterate(
         rounding=jnp.where(finite, rounding, state.rounding),
     )
     improved = gap_nats(best) < _SHRUNK * gap_nats(state)
+    improved |= state.steps == 0
     best = best._replace(stalled=jnp.where(improved, 0, state.stalled + 1))
     converged = gap_nats(best) <= tol
     hopeless = ~finite | (state.ridge > _RIDGE_LIMIT)
@@ -247,9 +252,9 @@ def iterate(
         jnp.any(restart), _restart, lambda *a: a[1], problem, moved, restart
     )
     move = active & ~converged & ~hopeless & (state.steps < max_steps)
-    moved = jax.tree.map(lambda a, b: jnp.where(move, a, b), moved, best)
+    moved = _select(move, moved, best)
     moved = moved._replace(steps=state.steps + 1, status=status)
-    return jax.tree.map(lambda a, b: jnp.where(active, a, b), moved, state)
+    return _select(active, moved, state)
 
 
 def lanes_pay(n1: int, n2: int, ny: int) -> bool:
@@ -262,7 +267,7 @@ def run(
     p2y: jax.Array,
     state: State,
     tol: jax.Array,
-    max_steps: jax.Array,
+    max_steps: jax.Array | int,
     enough: jax.Array | int = 0,
     *,
     lanes_last: bool,
@@ -294,6 +299,15 @@ def run(
     )
 
 
+def minimize(
+    p1y: jax.Array, p2y: jax.Array, tol: jax.Array, *, max_steps: int
+) -> State:
+    """Solves one table, `[x1, y]` and `[x2, y]`."""
+    state = start(prepare(p1y, p2y, tol))
+    # A single table is many without an axis of lanes.
+    return run(p1y, p2y, state, tol, max_steps, lanes_last=True)
+
+
 def _restart(problem: Problem, state: State, restart: jax.Array) -> State:
     """Puts lanes back to a first iterate, with more slack and caution."""
     restarts = state.restarts + 1
@@ -306,7 +320,7 @@ def _restart(problem: Problem, state: State, restart: jax.Array) -> State:
         stalled=jnp.zeros_like(state.stalled),
         restarts=restarts,
     )
-    return jax.tree.map(lambda a, b: jnp.where(restart, a, b), fresh, state)
+    return _select(restart, fresh, state)
 
 
 def _newton_step(
@@ -337,21 +351,26 @@ def _newton_step(
             jnp.where(problem.support1, residual1 - _sum(flow, 1), 0),
             jnp.where(problem.free2, residual2 - _sum(flow, 0), 0),
         )
-        d_log_sum = _sum(pi * (d_lam[:, None] + d_mu), 2)
+        d_log_sum = _sum(pi * (d_lam[:, None] + d_mu[None]), 2)
         d_s = jnp.where(live, -infeasible - d_log_sum, 0)
         d_r = jnp.where(live, t + stiffness * d_log_sum, 0)
         return d_lam, d_mu, d_s, d_r
 
-    def longest(x: jax.Array, dx: jax.Array, most: Any) -> jax.Array:
+    def longest(x: jax.Array, dx: jax.Array, most: Any = 1) -> jax.Array:
         """Largest step up to 1 that takes at most a share `most` of x."""
         return most / jnp.maximum(_max_all(-dx / jnp.where(live, x, 1)), most)
 
+    def moved_by(step: jax.Array, x: jax.Array, dx: jax.Array) -> jax.Array:
+        return x + _beside(step, x) * dx
+
     _, _, d_s, d_r = direction(jnp.zeros_like(r))
-    after = (r + longest(r, d_r, 1) * d_r) * (s + longest(s, d_s, 1) * d_s)
+    after = moved_by(longest(r, d_r), r, d_r)
+    after = after * moved_by(longest(s, d_s), s, d_s)
     centring = jnp.clip((_sum_all(after) / product) ** 3, 1e-8, 1)
     barrier = jnp.maximum(centring * product, _LEAST_BARRIER * tol)
     barrier = barrier / _sum_all(problem.weight)
-    d_lam, d_mu, d_s, d_r = direction(barrier * problem.weight - d_s * d_r)
+    target = _beside(barrier, r) * problem.weight
+    d_lam, d_mu, d_s, d_r = direction(target - d_s * d_r)
 
     cautious = state.stalled > 0
     careful = _CAUTIOUS_SHARE * _RESTART_SHARE**state.restarts
@@ -364,23 +383,23 @@ def _newton_step(
     )
     primal_step = longest(r, d_r, share)
     moved = state._replace(
-        lam=state.lam + dual_step * d_lam,
-        mu=state.mu + dual_step * d_mu,
-        slack=s + dual_step * d_s,
-        r=r + primal_step * d_r,
+        lam=moved_by(dual_step, state.lam, d_lam),
+        mu=moved_by(dual_step, state.mu, d_mu),
+        slack=moved_by(dual_step, s, d_s),
+        r=moved_by(primal_step, r, d_r),
         ridge=jnp.maximum(state.ridge / _RIDGE_GROWTH, _RIDGE),
     )
     # A failed factorisation shows as NaN: stay, and regularise more.
     ok = jnp.isfinite(largest) & jnp.isfinite(_max_all(moved.r))
     stay = state._replace(ridge=state.ridge * _RIDGE_GROWTH)
-    return jax.tree.map(lambda a, b: jnp.where(ok, a, b), moved, stay)
+    return _select(ok, moved, stay)
 
 
 def _softmax(
     problem: Problem, lam: jax.Array, mu: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """pi(y|x1,x2) and log sum_y exp(lam + mu), 0 on pairs without a label."""
-    z = lam[:, None] + mu + problem.offset
+    z = lam[:, None] + mu[None] + problem.offset
     top = _max(z, 2)
     e = _once(jnp.exp(z - top[:, :, None]))
     total = _sum(e, 2)
@@ -403,13 +422,14 @@ def _certificate(
 
     q = state.r[:, :, None] * pi
     q = q * shrink(p1y, _sum(q, 1))[:, None]
-    q = q * shrink(p2y, _sum(q, 0))
+    q = q * shrink(p2y, _sum(q, 0))[None]
     missing1 = jnp.maximum(p1y - _sum(q, 1), 0)
     missing2 = jnp.maximum(p2y - _sum(q, 0), 0)
     missing = _sum(missing2, 0)
     # Shares are at most 1; said in so many words, because what is missing may
     # be all round-off, and then XLA's copies of it need not even agree.
-    share2 = jnp.minimum(missing2 / jnp.where(missing > 0, missing, 1), 1)
+    share2 = missing2 / jnp.where(missing > 0, missing, 1)[None]
+    share2 = jnp.minimum(share2, 1)[None]
     q = _once(q + missing1[:, None] * share2)
     pair = _sum(q, 2)[:, :, None]
     positive = q > 0
@@ -420,9 +440,9 @@ def _certificate(
     # The lighter symbol of a pair pays for its violation, then every x1 for
     # what is left (or gains what is not used).
     p1, p2 = _sum(p1y, 1), _sum(p2y, 1)
-    lighter2 = live & (p2 < p1[:, None])
+    lighter2 = live & (p2[None] < p1[:, None])
     shift2 = _max(jnp.where(lighter2, jnp.maximum(log_sum, 0), 0), 0)
-    shift1 = _max(jnp.where(live, log_sum - shift2, -jnp.inf), 1)
+    shift1 = _max(jnp.where(live, log_sum - shift2[None], -jnp.inf), 1)
     shift1 = jnp.where(p1 > 0, shift1, 0)
     term1, term2 = state.lam * p1y, state.mu * p2y
     lower = _sum_all(term1) + _sum_all(term2)
@@ -480,22 +500,22 @@ def _factor(
         """Adds d to the diagonals of `a`, 1 where an entry is not free."""
         total = jnp.stack([a[y, y] for y in range(ny)]) + d
         total = jnp.where(support, total, 1)
-        d = jnp.where(support, d, 1) + ridge * total
-        return a + diagonal * d, total
+        d = jnp.where(support, d, 1) + _beside(ridge, total) * total
+        return a + diagonal * d[None], total
 
     a, scale1 = diagonal_blocks(
-        _sum(stiff1[:, None] * y_pi, 3),
+        _sum(stiff1[:, None] * y_pi[None], 3),
         _sum(flow1, 2) + jnp.moveaxis(extra1, 1, 0),
         jnp.moveaxis(problem.support1, 1, 0),
     )
     c, scale2 = diagonal_blocks(
-        _sum(stiff2[:, None] * y_pi2, 2),
+        _sum(stiff2[:, None] * y_pi2[None], 2),
         _sum(flow2, 1) + jnp.moveaxis(extra2, 1, 0),
         jnp.moveaxis(problem.free2, 1, 0),
     )
     # B as [y, x1, (x2, y')] and C as [(x2, y), (x2', y')].
     same_label = _spread(jnp.eye(ny, dtype=pi.dtype)[:, None, None], lanes)
-    b = stiff1[:, :, :, None] * pi2 + flow2[:, :, :, None] * same_label
+    b = stiff1[:, :, :, None] * pi2[None] + flow2[:, :, :, None] * same_label
     b = b.reshape((ny, n1, rows) + lanes)
     same_symbol = _spread(jnp.eye(n2, dtype=pi.dtype)[:, None, :, None], lanes)
     c = jnp.moveaxis(c, 2, 0)[:, :, None] * same_symbol
@@ -503,7 +523,8 @@ def _factor(
     if not lanes:
         return _factor_one(a, b, c)
     scale2 = jnp.moveaxis(scale2, 1, 0).reshape((rows,) + lanes)
-    return _factor_lanes(a, b, c, ridge * scale1, ridge * scale2)
+    floor1, floor2 = (_beside(ridge, x) * x for x in (scale1, scale2))
+    return _factor_lanes(a, b, c, floor1, floor2)
 
 
 _Solve = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
@@ -553,7 +574,7 @@ def _factor_lanes(
 
     def forward(low: jax.Array, g: jax.Array) -> jax.Array:
         return jax.lax.fori_loop(
-            0, len(low), lambda k, g: g - _row(low, k) * _row(g, k), g
+            0, len(low), lambda k, g: g - _row(low, k) * _row(g, k)[None], g
         )
 
     def backward(low: jax.Array, g: jax.Array) -> jax.Array:
@@ -570,7 +591,7 @@ def _factor_lanes(
     for y in range(z.shape[0]):
         scaled = z[y] * inverse1[y][:, None]
         for x1 in range(z.shape[1]):
-            schur = schur - z[y, x1][:, None] * scaled[x1]
+            schur = schur - z[y, x1][:, None] * scaled[x1][None]
     low2, inverse2 = _ldl(schur, floor2)
 
     def solve(g1: jax.Array, g2: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -578,7 +599,7 @@ def _factor_lanes(
         g = g2.reshape(floor2.shape)
         g = g - _sum(_sum(z * (h * inverse1)[:, :, None], 0), 0)
         d2 = backward(low2, forward(low2, g) * inverse2)
-        h = h - _sum(z * d2, 2)
+        h = h - _sum(z * d2[None, None], 2)
         d1 = backward(low1, h * inverse1)
         return jnp.moveaxis(d1, 0, 1), d2.reshape(g2.shape)
 
@@ -596,8 +617,8 @@ def _ldl(a: jax.Array, floor: jax.Array) -> tuple[jax.Array, jax.Array]:
         a, inverse = carry
         row = _row(a, k)
         one_over = 1 / jnp.maximum(_row(row, k), _row(floor, k))
-        below = jnp.where(_iota(row) > k, row * one_over, 0)
-        a = _set_row(a - below[:, None] * row, below, k)
+        below = jnp.where(_iota(row) > k, row * one_over[None], 0)
+        a = _set_row(a - below[:, None] * row[None], below, k)
         return a, _set_row(inverse, one_over, k)
 
     n = len(a)
@@ -610,6 +631,18 @@ def _ldl(a: jax.Array, floor: jax.Array) -> tuple[jax.Array, jax.Array]:
     corner = jnp.concatenate([jnp.zeros_like(a[done:, :done]), block], 1)
     low = jnp.concatenate([a[:done], corner])
     return low, jnp.concatenate([inverse[:done], rest])
+
+
+def _select(which: jax.Array, new: State, old: State) -> State:
+    """The new state in the lanes `which`."""
+    return jax.tree.map(
+        lambda a, b: jnp.where(_beside(which, a), a, b), new, old
+    )
+
+
+def _beside(number: jax.Array, x: jax.Array) -> jax.Array:
+    """A number of each lane, shaped to go with `x`."""
+    return number.reshape((1,) * (x.ndim - number.ndim) + number.shape)
 
 
 def _row(x: jax.Array, k: jax.Array) -> jax.Array:
@@ -649,8 +682,8 @@ def _along(
     return reduce(operation, [index(i) for i in parts])
 
 
-_sum = partial(_along, operator.add, jnp.sum)
-_max = partial(_along, jnp.maximum, jnp.max)
+_sum = partial(_along, jax.lax.add, jnp.sum)
+_max = partial(_along, jax.lax.max, jnp.max)
 
 
 def _sum_all(x: jax.Array) -> jax.Array:

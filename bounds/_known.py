@@ -8,6 +8,7 @@ import numpy as np
 
 from bounds import _batch, _maxent, _rounding, marginals
 from bounds.decomposition import PID, pid_from_marginals
+from bounds.information import mutual_information_nats
 
 _LOG2 = np.log(2)
 # Gap, in bits, of the decomposition and of the maximum entropy.
@@ -49,8 +50,9 @@ def known(p12: Any, p1y: Any, p2y: Any, *, project: bool = False) -> Known:
     """
     triple, joint = marginals.solve(p12, p1y, p2y, project=project, tol=_TOL)
     pid = pid_from_marginals(triple.p1y, triple.p2y, tol=_TOL)
-    entropy, margin = _batch.evaluate(_entropies, *triple.arrays)
-    t_min = pid.redundancy + pid.unique1 + pid.unique2
+    entropy, both, margin = _batch.evaluate(_entropies, *triple.arrays)
+    # Not R + U1 + U2, of which those are 0 that the solver has below 0.
+    t_min = both - pid.redundancy
     error = pid.gap + margin
     return Known(
         triple, joint, pid, entropy, t_min - error, t_min + error,
@@ -58,13 +60,13 @@ def known(p12: Any, p1y: Any, p2y: Any, *, project: bool = False) -> Known:
     )  # fmt: skip
 
 
-@jax.jit
-@jax.vmap
 def _entropies(
     p12: jax.Array, p1y: jax.Array, p2y: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array, ...]:
+    """H(X1,X2) + H(Y), I(X1;Y) + I(X2;Y) and the margin, in bits."""
     entr = jax.scipy.special.entr
     entropy = jnp.sum(entr(p12)) + jnp.sum(entr(p1y.sum(0)))
     noise = _rounding.noise(p12, p1y, p2y)
     margin = _rounding.entropy_change(noise, p12.size * p1y.shape[1])
-    return entropy / _LOG2, margin / _LOG2
+    both = mutual_information_nats(p1y) + mutual_information_nats(p2y)
+    return entropy / _LOG2, both / _LOG2, margin / _LOG2

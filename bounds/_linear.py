@@ -112,7 +112,7 @@ def solve(
     """
     dtype = lp.cost.dtype
     live = lp.valid & (lp.p12 > 0)[..., None]
-    count = jnp.maximum(jnp.sum(live, -1, keepdims=True), 1)
+    count = jnp.maximum(jnp.sum(live, -1, keepdims=True, dtype=dtype), 1)
     share = jnp.where(live, lp.p12[..., None] / count, 0)
     total = jnp.sum(lp.p12)
 

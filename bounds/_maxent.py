@@ -38,7 +38,8 @@ class MaxEnt(NamedTuple):
 
     Attributes:
       joint: `[..., x1, x2, y]`, with the given pairwise marginals.
-      entropy: of `joint`.
+      entropy: of `joint`; H(X1,X2) if no joint was found that fits, which
+        the status then says.
       bound: no joint with these marginals has a larger entropy; rounding
         errors included. It is what `dual1` and `dual2` prove.
       gap: `bound - entropy`.
@@ -69,12 +70,14 @@ def solve(
     """Solves a flat batch on the host; `tol` in bits."""
     shape = (*p12.shape[1:], p1y.shape[2])
     return _batch.evaluate(
-        partial(_jitted, tol=tol * math.log(2), max_steps=max_steps),
+        core,
         p12,
         p1y,
         p2y,
         chunk=max(1, _CHUNK_CELLS // math.prod(shape)),
         concurrent=not _normal.calls_lapack(*shape),
+        tol=tol * math.log(2),
+        max_steps=max_steps,
     )
 
 
@@ -157,7 +160,7 @@ def core(
 
     log = lambda p: jnp.log(jnp.where(p > 0, p, 1))
     # Exact where the modalities are independent given the label.
-    half_label = log(p1y.sum(0)) / 2
+    half_label = log(p1y.sum(0))[None] / 2
     b = log(p1y) - log(p1y.sum(1))[:, None] - half_label
     c = log(p2y) - log(p2y.sum(1))[:, None] - half_label
     posterior, _ = _posterior(p1y, p2y, b, c)
@@ -176,7 +179,8 @@ def core(
     )
     margin = noise * size + _rounding.entropy_change(noise, p12.size)
     h12 = jnp.sum(entr(p12))
-    entropy = h12 + end.conditional
+    # Without a joint that fits, what the entropy of any is at least.
+    entropy = h12 + jnp.maximum(end.conditional, 0)
     bound = h12 + end.value + margin
     status = jnp.where(
         jnp.isfinite(bound),
@@ -216,15 +220,3 @@ def _posterior(
     positive = jnp.where(total > 0, total, 1)
     log_sum = jnp.where(total > 0, jnp.log(positive) + top, -jnp.inf)
     return unnormalised / positive[..., None], log_sum
-
-
-@partial(jax.jit, static_argnames=("tol", "max_steps"))
-def _jitted(
-    p12: jax.Array,
-    p1y: jax.Array,
-    p2y: jax.Array,
-    *,
-    tol: float,
-    max_steps: int,
-) -> MaxEnt:
-    return jax.vmap(partial(core, tol=tol, max_steps=max_steps))(p12, p1y, p2y)

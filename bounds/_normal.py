@@ -46,8 +46,8 @@ def factor(response: jax.Array, ridge: jax.Array | float) -> Factor:
     hessian = hessian[:size, :size]
     eye = jnp.eye(size, dtype=w.dtype)
     hessian = hessian + jnp.finfo(w.dtype).eps * eye
-    scale = jax.lax.rsqrt(jnp.diagonal(hessian))
-    hessian = hessian * scale[:, None] * scale + ridge * eye
+    scale = jax.lax.rsqrt(jnp.sum(hessian * eye, 1))
+    hessian = hessian * scale[:, None] * scale[None] + ridge * eye
     if size <= _SMALL:
         root = _inverse_cholesky(hessian)
     else:
@@ -64,7 +64,7 @@ def solve(
     right = jnp.concatenate([rows[:, :-1].ravel(), columns[:-1, :-1].ravel()])
     right = right * f.scale
     if right.size <= _SMALL:
-        d = jnp.sum(f.root * jnp.sum(f.root * right, 1)[:, None], 0)
+        d = jnp.sum(f.root * jnp.sum(f.root * right[None], 1)[:, None], 0)
     else:
         d = jax.scipy.linalg.cho_solve((f.root, True), right)
     d = d * f.scale
@@ -80,7 +80,7 @@ def calls_lapack(n1: int, n2: int, ny: int) -> bool:
 def response(r: jax.Array, posterior: jax.Array) -> jax.Array:
     """Response of r = p12 softmax(b + c), `[n1, n2, ny]`, to b + c."""
     eye = jnp.eye(r.shape[-1], dtype=r.dtype)
-    return r[..., None] * (eye - posterior[..., None, :])
+    return r[..., None] * (eye[None, None] - posterior[..., None, :])
 
 
 def moved(
@@ -142,6 +142,8 @@ def _block_diagonal(blocks: jax.Array) -> jax.Array:
 def _inverse_cholesky(a: jax.Array) -> jax.Array:
     """M, lower triangular, with M.T M the inverse of `a`."""
     n = a.shape[0]
+    if not n:  # every variable but at most one has a single symbol
+        return a
     index = jnp.arange(n)
 
     def eliminate(
@@ -151,7 +153,8 @@ def _inverse_cholesky(a: jax.Array) -> jax.Array:
         pivot = jax.lax.rsqrt(a[j, j])
         column = jnp.where(index > j, a[:, j] * pivot, 0)[:, None]
         row = inverse[j] * pivot
-        inverse = jnp.where(index[:, None] == j, row, inverse - column * row)
+        inverse = inverse - column * row[None]
+        inverse = jnp.where(index[:, None] == j, row[None], inverse)
         return a - column * column.T, inverse
 
     start = (a, jnp.eye(n, dtype=a.dtype))

@@ -9,6 +9,7 @@ ignores the sum of its slice and is never above the envelope.
 """
 
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -82,9 +83,10 @@ def envelope_program(
     fixed = jnp.where(is_free, 0, ends)
     rest = p12[..., None] - fixed.sum(-1)
     noise = _rounding.noise(p12, p1y, p2y)
-    valid = (rest >= lower[..., free] - noise) & (
-        rest <= upper[..., free] + noise
+    free_lower, free_upper = (
+        jnp.repeat(x, len(others), axis=-1) for x in (lower, upper)
     )
+    valid = (rest >= free_lower - noise) & (rest <= free_upper + noise)
     vertices = jnp.where(is_free, jnp.maximum(rest, 0)[..., None], fixed)
     mass = jnp.where(p12 > 0, p12, 1)[..., None]
     cost = jnp.sum(entr(vertices), -1) / mass
@@ -133,8 +135,8 @@ def descend(
     """Local minimum of the entropy: a vertex from r on, its entropy (nats).
 
     The entropy is below its tangent plane, so the vertex that minimises the
-    plane has less entropy than r, unless r is such a vertex. Returns infinity
-    if no joint was found that fits the marginals.
+    plane has less entropy than r, unless r is such a vertex. Without a joint
+    that fits the marginals, returns r and what no entropy exceeds.
     """
     noise = _rounding.noise(p12, p1y, p2y)
 
@@ -152,7 +154,8 @@ def descend(
         r = jnp.where(better, found, r)
         return count + 1, r, jnp.minimum(entropy, least), progress
 
-    state = (0, r, jnp.asarray(jnp.inf, r.dtype), jnp.asarray(True))
+    largest = jnp.asarray(math.log(r.size), r.dtype)
+    state = (0, r, largest, jnp.asarray(True))
     _, r, least, _ = jax.lax.while_loop(
         lambda s: (s[0] < _DESCENTS) & s[3], step, state
     )

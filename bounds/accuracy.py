@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _entry
+from bounds import _batch, _entry, inputs
 from bounds.errors import InputError
 
 _BISECTIONS = 60
@@ -65,13 +65,21 @@ def accuracy_interval(
       Transactions on Information Theory 1994; Liang et al., ICLR 2024.
     """
     p_y = _entry.check_distribution("p_y", p_y, 1)
-    least = np.asarray(information, np.float64)
-    most = least if most_information is None else most_information
-    most = np.asarray(most, np.float64)
-    (p_y, least, most), lead = _batch.flatten([p_y, least, most], (1, 0, 0))
+    if most_information is None:
+        most_information = information
+    names = ("information", "most_information")
+    least, most = (
+        inputs.finite(name, value).astype(np.float64)
+        for name, value in zip(
+            names, (information, most_information), strict=True
+        )
+    )
+    (p_y, least, most), lead = _batch.flatten(
+        ("p_y", *names), (p_y, least, most), (1, 0, 0)
+    )
     entropy = np.sum(-p_y * np.log2(np.where(p_y > 0, p_y, 1)), -1)
-    for name, value in (("information", least), ("most_information", most)):
-        bad = ~np.isfinite(value) | (value < -_entry.SUM_TOLERANCE)
+    for name, value in zip(names, (least, most), strict=True):
+        bad = value < -_entry.SUM_TOLERANCE
         bad |= value > entropy + _entry.SUM_TOLERANCE
         if bad.any():
             i = int(np.argmax(bad))
@@ -86,7 +94,7 @@ def accuracy_interval(
             f"{most[i]:.9g} in table {i}"
         )
     unknown = [np.clip(entropy - x, 0, entropy) for x in (least, most)]
-    lower, upper = _batch.evaluate(_bounds, p_y, *unknown)
+    lower, upper = _batch.evaluate(_interval, p_y, *unknown)
     size = p_y.shape[-1]
     with np.errstate(divide="ignore"):
         paper_upper = (most + 1) / np.log2(size)
@@ -129,6 +137,3 @@ def _interval(
     most_error = 1 - 1 / symbols.astype(p_y.dtype)
     error, _ = jax.lax.fori_loop(0, _BISECTIONS, halve, (zero, most_error))
     return lower, 1 - error
-
-
-_bounds = jax.jit(jax.vmap(_interval))

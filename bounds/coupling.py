@@ -61,7 +61,7 @@ def greedy(*marginals: Any, dtype: Any = np.float64) -> Coupling:
         raise InputError(f"greedy needs two marginals, got {len(marginals)}")
     names = [f"marginal {i}" for i in range(len(marginals))]
     return _batch.call(
-        _greedy_jit, names, marginals, (1,) * len(marginals), dtype
+        _greedy_core, names, marginals, (1,) * len(marginals), dtype
     )
 
 
@@ -85,7 +85,7 @@ def majorization(p: Any, q: Any, *, dtype: Any = np.float64) -> np.ndarray:
       Cicalese, Gargano and Vaccaro, Minimum-entropy couplings and their
       applications, IEEE Transactions on Information Theory 2019.
     """
-    return _batch.call(_majorization_jit, ("p", "q"), (p, q), (1, 1), dtype)
+    return _batch.call(_meet_bits, ("p", "q"), (p, q), (1, 1), dtype)
 
 
 def meet_entropy(p: jax.Array, q: jax.Array) -> jax.Array:
@@ -97,6 +97,10 @@ def meet_entropy(p: jax.Array, q: jax.Array) -> jax.Array:
     # The minimum of two concave functions is concave: a distribution, sorted.
     meet = jnp.diff(below, prepend=0)
     return jnp.sum(jax.scipy.special.entr(jnp.maximum(meet, 0)))
+
+
+def _meet_bits(p: jax.Array, q: jax.Array) -> jax.Array:
+    return meet_entropy(p, q) / np.log(2)
 
 
 def _greedy_core(*marginals: jax.Array) -> Coupling:
@@ -123,9 +127,3 @@ def _greedy_core(*marginals: jax.Array) -> Coupling:
 
 def _padded(p: jax.Array, length: int) -> jax.Array:
     return jnp.pad(p, (0, length - p.size))
-
-
-_greedy_jit = jax.jit(jax.vmap(_greedy_core))
-_majorization_jit = jax.jit(
-    jax.vmap(lambda p, q: meet_entropy(p, q) / np.log(2))
-)

@@ -9,8 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from bounds import inputs
 from bounds.errors import InputError
-from bounds.quantify import Interactions, Range
+from bounds.quantify import SAMPLES_PER_CELL, Interactions, Range
 
 # Information in bits below which a quantity does not matter.
 MARGIN = 0.05
@@ -71,15 +72,18 @@ def recommend(
     """Recommends a family of models for two modalities.
 
     Args:
-      found: what is known.
-      names: of the modalities.
-      margin: bits below which a quantity does not matter.
+      found: What is known.
+      names: Names of the two modalities.
+      margin: Bits below which a quantity does not matter.
 
     Raises:
-      InputError: a margin that is not positive.
+      InputError: No interactions; not two names; a margin that is not
+        positive.
     """
-    if not margin > 0:
-        raise InputError(f"margin must be positive, got {margin}")
+    _check_interactions("found", found)
+    margin = inputs.real("margin", margin, above=0)
+    if isinstance(names, str) or len(names) != 2:
+        raise InputError(f"names must be two names, got {len(names)}")
     one, two = names
     words = {
         "redundancy": "redundancy R",
@@ -138,8 +142,8 @@ def unless_contradicted(
     """Withdraws a recommendation that another discretisation contradicts.
 
     Args:
-      advice: the recommendation.
-      others: name of another discretisation to what it recommends; one that is
+      advice: The recommendation.
+      others: Recommendations by name of another discretisation; one that is
         undecided contradicts nothing.
     """
     against = [
@@ -169,10 +173,10 @@ def unless_additive_does(
     no interaction: the mean of two noisy measurements tells more than either.
 
     Args:
-      advice: the recommendation.
-      additive: confidence interval of the held-out accuracy of a model that is
+      advice: The recommendation.
+      additive: Confidence interval of the held-out accuracy of a model that is
         additive in the features of both modalities.
-      interacting: likewise of a model with interactions.
+      interacting: Likewise of a model with interactions.
     """
     if advice.family != "interaction" or interacting.lower > additive.upper:
         return advice
@@ -199,23 +203,24 @@ def rank(
     """Ranks pairs by the gain in accuracy that is certain, then possible.
 
     Args:
-      candidates: name of the pair, or of the extra modality, to interactions.
-      budget: labelled pairs that can be paid for.
-      over_first: count gains over the first modality, which is there already,
-        not over the better one: for extra modalities, put second.
+      candidates: Interactions by name of the pair, or of the extra modality.
+      budget: Number of labelled pairs that can be paid for.
+      over_first: Whether gains are counted over the first modality, which is
+        there already, not over the better one: for extra modalities, put
+        second.
 
     Raises:
-      InputError: a negative budget.
+      InputError: No interactions; a budget that is negative or no integer.
     """
-    if budget < 0:
-        raise InputError(f"budget must not be negative, got {budget}")
+    budget = inputs.integer("budget", budget)
     gains = []
     for name, found in candidates.items():
+        _check_interactions(f"candidates[{name!r}]", found)
         singles = [found.accuracy1] + ([] if over_first else [found.accuracy2])
         certain = found.accuracy.lower - max(s.upper for s in singles)
         possible = found.accuracy.upper - max(s.lower for s in singles)
         gains.append(
-            Gain(name, max(certain, 0.0), max(possible, 0.0),
+            Gain(name, max(0.0, certain), max(0.0, possible),
                  _labels(found), affordable=False)
         )  # fmt: skip
     gains.sort(key=lambda g: (-g.certain, -g.possible, g.labels, g.name))
@@ -231,7 +236,14 @@ def _labels(found: Interactions) -> int:
     if "synergy" in found.estimates:
         return found.estimates["synergy"].needed
     noise = found.size / found.effective
-    return math.ceil(5 * found.cells * noise)
+    return math.ceil(SAMPLES_PER_CELL * found.cells * noise)
+
+
+def _check_interactions(name: str, found: Interactions) -> None:
+    if not isinstance(found, Interactions):
+        raise InputError(
+            f"{name} must be what quantify returns, got {type(found).__name__}"
+        )
 
 
 def _size(interval: Sequence[float], margin: float) -> str:
@@ -246,7 +258,7 @@ def _size(interval: Sequence[float], margin: float) -> str:
 def _describe(interval: Sequence[float], size: str, margin: float) -> str:
     if size == "unknown":
         return "too few samples to say"
-    between = f"between {interval[0]:.3f} and {interval[1]:.3f} bits"
+    between = f"between {interval[0]:z.3f} and {interval[1]:z.3f} bits"
     return (
         between
         + {
@@ -289,7 +301,7 @@ def _narrow(
     if "synergy" in still and (estimate is None or not estimate.enough):
         return (
             "the pairwise marginals allow a synergy between "
-            f"{found.synergy.lower:.3f} and {found.synergy.upper:.3f} bits: "
+            f"{found.synergy.lower:z.3f} and {found.synergy.upper:z.3f} bits: "
             f"label about {_labels(found):,} pairs to know it"
         )
     if not still:

@@ -9,6 +9,7 @@ unique information" (Entropy, 2014), solved to a proven error:
 """
 
 import math
+import reprlib
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,9 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batching, _entry
+from bounds import _batching, _entry, inputs
 from bounds.errors import InputError
-from bounds.information import mutual_information_nats
+from bounds.information import mutual_information_nats, nonnegative
 from bounds.status import Status
 
 _TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
@@ -28,6 +29,11 @@ _TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 class PID(NamedTuple):
     """Decomposition of I(X1,X2;Y), in bits; every field has the batch's shape.
 
+    None of the informations is negative. Where the solver's value of one is,
+    by less than `gap`, 0 takes its place, which is nearer to the true value;
+    the others stay, so R + U1 = I(X1;Y), R + U2 = I(X2;Y) and R + U1 + U2 + S
+    = I(X1,X2;Y) hold to within twice the gap.
+
     Attributes:
       redundancy: information on Y that either modality has.
       unique1: information that only the first modality has.
@@ -35,8 +41,8 @@ class PID(NamedTuple):
       synergy: information that only both together have; None if only the
         marginals of the modalities with the label were given.
       total: I(X1,X2;Y), their sum; None likewise.
-      gap: proven bound on the error of T_min = redundancy + unique1 +
-        unique2, hence on the error of each of the four.
+      gap: Proven bound on the error of T_min, the sum of the first three,
+        hence on the error of each of the four.
       status: `Status` codes.
       steps: Newton steps that were taken.
     """
@@ -86,23 +92,27 @@ def pid(
       The decomposition.
 
     Raises:
-      InputError: wrong rank, an empty alphabet, negative or non-finite
-        entries, or a sum that is not 1 within 1e-6.
+      InputError: no numbers, wrong rank, an empty alphabet, negative or
+        non-finite entries, or a sum that is not 1 within 1e-6; options out of
+        range.
     """
-    dtype, tol = _check_options(dtype, tol, max_steps)
-    if _entry.is_traced(p):
-        p = jnp.asarray(p)
-        _entry.check_shape("p", p.shape, 3)
-        core = partial(
-            _decompose, normalize=normalize, tol=tol, max_steps=max_steps
-        )
-        return _traced(p, dtype, core)
-    p = _entry.check_distribution("p", p, 3, normalize=normalize)
-    p1y, p2y = p.sum(-2), p.sum(-3)
-    minimum = _solve(
-        p1y, p2y, tol=tol, max_steps=max_steps, dtype=dtype, devices=devices,
+    solver = _check_options(
+        dtype=dtype, tol=tol, max_steps=max_steps, devices=devices,
         memory_limit=memory_limit, progress=progress,
     )  # fmt: skip
+    dtype = solver["dtype"]
+    if _entry.is_traced(p):
+        p = _entry.traced_table("p", p, 3)
+        core = partial(
+            _decompose,
+            normalize=normalize,
+            tol=solver["tol"],
+            max_steps=solver["max_steps"],
+        )
+        return _traced(p, dtype, core)
+    p = _entry.check_distribution("p", p, 3, normalize=bool(normalize))
+    p1y, p2y = p.sum(-2), p.sum(-3)
+    minimum = _solve(p1y, p2y, **solver)
     return _entry.evaluate(
         _combine, p1y, p2y, minimum.value, minimum.gap, p, dtype=dtype
     )._replace(status=minimum.status, steps=minimum.steps)
@@ -140,26 +150,28 @@ def pid_from_marginals(
       InputError: as `pid`; different batches or label alphabets; or label
         distributions p(y) that differ by more than 1e-6.
     """
-    dtype, tol = _check_options(dtype, tol, max_steps)
+    solver = _check_options(
+        dtype=dtype, tol=tol, max_steps=max_steps, devices=devices,
+        memory_limit=memory_limit, progress=progress,
+    )  # fmt: skip
+    dtype = solver["dtype"]
     if _entry.is_traced(p1y, p2y):
-        p1y, p2y = jnp.asarray(p1y), jnp.asarray(p2y)
+        p1y = _entry.traced_table("p1y", p1y, 2)
+        p2y = _entry.traced_table("p2y", p2y, 2)
         _check_pair(p1y.shape, p2y.shape)
         core = partial(
             _decompose_marginals,
             normalize=normalize,
-            tol=tol,
-            max_steps=max_steps,
+            tol=solver["tol"],
+            max_steps=solver["max_steps"],
         )
         return _traced((p1y, p2y), dtype, core)
-    p1y = _entry.check_distribution("p1y", p1y, 2, normalize=normalize)
-    p2y = _entry.check_distribution("p2y", p2y, 2, normalize=normalize)
+    p1y = _entry.check_distribution("p1y", p1y, 2, normalize=bool(normalize))
+    p2y = _entry.check_distribution("p2y", p2y, 2, normalize=bool(normalize))
     _check_pair(p1y.shape, p2y.shape)
     _check_labels(p1y, p2y)
     p1y, p2y = _same_label(p1y, p2y)
-    minimum = _solve(
-        p1y, p2y, tol=tol, max_steps=max_steps, dtype=dtype, devices=devices,
-        memory_limit=memory_limit, progress=progress,
-    )  # fmt: skip
+    minimum = _solve(p1y, p2y, **solver)
     return _entry.evaluate(
         _combine, p1y, p2y, minimum.value, minimum.gap, dtype=dtype
     )._replace(status=minimum.status, steps=minimum.steps)
@@ -173,15 +185,24 @@ def stack_tables(tables: Sequence[Any]) -> np.ndarray:
       float64; the decomposition of a table does not change by the padding.
 
     Raises:
-      InputError: no tables, or one that is not of rank 3.
+      InputError: no tables, or one that is not of rank 3 or not of finite
+        numbers.
     """
-    arrays = [np.asarray(t, np.float64) for t in tables]
-    for i, a in enumerate(arrays):
-        _entry.check_shape(f"tables[{i}]", a.shape, 3)
+    try:
+        each = list(tables)
+    except TypeError:
+        raise InputError(
+            f"tables must be a sequence of tables, got {type(tables).__name__}"
+        ) from None
+    arrays = []
+    for i, table in enumerate(each):
+        a = inputs.finite(f"tables[{i}]", table).astype(np.float64)
         if a.ndim != 3:
             raise InputError(
                 f"tables[{i}] must have 3 axes, got shape {a.shape}"
             )
+        _entry.check_shape(f"tables[{i}]", a.shape, 3)
+        arrays.append(a)
     if not arrays:
         raise InputError("tables is empty")
     out = np.zeros((len(arrays), *np.max([a.shape for a in arrays], axis=0)))
@@ -207,11 +228,11 @@ def _combine(
     if p is not None:
         joint = p.reshape(*p.shape[:-3], math.prod(p.shape[-3:-1]), p.shape[-1])
         total = mutual_information_nats(joint)
-        synergy = total - t_min
+        synergy = nonnegative(total - t_min)
     out = PID(
-        redundancy=first + second - t_min,
-        unique1=t_min - second,
-        unique2=t_min - first,
+        redundancy=nonnegative(first + second - t_min),
+        unique1=nonnegative(t_min - second),
+        unique2=nonnegative(t_min - first),
         synergy=synergy,
         total=total,
         gap=gap,
@@ -240,13 +261,19 @@ def _solve(
 
 def _traced(arrays: Any, dtype: np.dtype, function: Any) -> Any:
     """Computes in `dtype` inside a trace, whatever the dtype around it is."""
-    around = jnp.result_type(*jax.tree.leaves(arrays), float)
+    dtypes = [x.dtype for x in jax.tree.leaves(arrays)]
+    floats = [d for d in dtypes if jnp.issubdtype(d, jnp.floating)]
+    around = max(
+        floats or [jnp.result_type(float)], key=lambda dtype: dtype.itemsize
+    )
     with jax.enable_x64(dtype == np.float64):
         arrays = jax.tree.map(lambda x: x.astype(dtype), arrays)
         out = jax.jit(function)(arrays)
+    # Of the two dtypes either may be float64.
+    with jax.enable_x64(True):
         # The fields are rounded to the dtype around: so must the bound be.
         largest = out.redundancy + out.unique1 + out.unique2
-        rounding = jnp.finfo(around).eps * (1 + jnp.abs(largest))
+        rounding = float(jnp.finfo(around).eps) * (1 + jnp.abs(largest))
         out = out._replace(gap=out.gap + jax.lax.stop_gradient(rounding))
         return jax.tree.map(
             lambda x: (
@@ -330,26 +357,48 @@ def _same_label(p1y: Any, p2y: Any) -> tuple[Any, Any]:
     first, second = p1y.sum(-2, keepdims=True), p2y.sum(-2, keepdims=True)
     mean = (first + second) / 2
     return (
-        p1y * (mean / (first + (first == 0))),
-        p2y * (mean / (second + (second == 0))),
+        p1y * (mean / (first + (first == 0).astype(first.dtype))),
+        p2y * (mean / (second + (second == 0).astype(second.dtype))),
     )
 
 
 def _check_options(
-    dtype: Any, tol: float | None, max_steps: int
-) -> tuple[np.dtype, float]:
+    *,
+    dtype: Any,
+    tol: Any,
+    max_steps: Any,
+    devices: Any,
+    memory_limit: Any,
+    progress: bool,
+) -> dict[str, Any]:
+    """Returns the options of the solver, checked."""
     dtype = _entry.check_float_dtype(dtype)
-    tol = _TOLERANCE[dtype] if tol is None else tol
-    if not tol > 0:
-        raise InputError(f"tol must be positive, got {tol}")
-    if max_steps < 0:
-        raise InputError(f"max_steps must not be negative, got {max_steps}")
-    return dtype, tol
+    if devices is not None:
+        try:
+            devices = list(devices)
+        except TypeError:
+            devices = [devices]
+        odd = [d for d in devices if not isinstance(d, jax.Device)]
+        if odd or not devices:
+            raise InputError(
+                "devices must be a sequence of JAX devices, such as "
+                f"jax.devices(), got {reprlib.repr(odd[0])}"
+                if odd
+                else "devices is empty; None takes all local ones"
+            )
+    return {
+        "dtype": dtype,
+        "tol": _entry.check_positive(
+            "tol", _TOLERANCE[dtype] if tol is None else tol
+        ),
+        "max_steps": _entry.check_count("max_steps", max_steps),
+        "devices": devices,
+        "memory_limit": _entry.check_positive("memory_limit", memory_limit),
+        "progress": progress,
+    }
 
 
 def _check_pair(shape1: tuple[int, ...], shape2: tuple[int, ...]) -> None:
-    _entry.check_shape("p1y", shape1, 2)
-    _entry.check_shape("p2y", shape2, 2)
     if shape1[:-2] != shape2[:-2] or shape1[-1] != shape2[-1]:
         raise InputError(
             "p1y and p2y must agree in their batch and label axes, got "

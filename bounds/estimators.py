@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.stats
 
+from bounds import inputs
+from bounds.errors import InputError
+
 # Cells that `with_unseen` tries one by one, at most.
 _MOST_EMPTY = 64
 
@@ -29,8 +32,8 @@ class Estimate(NamedTuple):
         the label, stay below; NaN without permutations.
       p_value: share of permutations that reach the plug-in value, itself
         counted; NaN without permutations.
-      enough: whether there are enough samples to say; if not, the other
-        fields but `plug_in` must not be read.
+      enough: whether there are enough samples to say; if not, all other
+        fields but `plug_in` are NaN.
       needed: how many (independent) samples would be enough.
     """
 
@@ -49,12 +52,16 @@ def miller_madow(counts: Any, *, size: Any = None) -> np.ndarray:
     """Mutual information in bits, corrected by Miller and Madow.
 
     Args:
-      counts: `[..., x, y]`.
-      size: number of independent samples, if not the sum of the counts.
+      counts: Tables of counts, `[..., x, y]`.
+      size: Number of independent samples, if not the sum of the counts.
 
     Returns:
       I(X;Y) - (K_xy - K_x - K_y + 1) / (2 n ln 2), `[...]`, where K are the
       numbers of symbols that occur; it may be negative.
+
+    Raises:
+      InputError: No counts; a table without samples; a size that is not
+        positive.
 
     References:
       Miller, Note on the bias of information estimates, 1955.
@@ -64,8 +71,8 @@ def miller_madow(counts: Any, *, size: Any = None) -> np.ndarray:
 
 def miller_madow_bias(counts: Any, *, size: Any = None) -> np.ndarray:
     """What `miller_madow` subtracts; arguments as there."""
-    counts = np.asarray(counts)
-    n = counts.sum((-2, -1)) if size is None else np.asarray(size)
+    counts = checked_counts("counts", counts, 2)
+    n = counts.sum((-2, -1)) if size is None else _size(size)
     there = counts > 0
     parameters = (
         there.sum((-2, -1)) - there.any(-1).sum(-1) - there.any(-2).sum(-1) + 1
@@ -83,14 +90,14 @@ def miller_madow_pid_bias(
     biases. That is a guess, which experiments/coverage.py checks.
 
     Args:
-      counts: `[..., x1, x2, y]`.
-      size: see `miller_madow`.
+      counts: Tables of counts, `[..., x1, x2, y]`.
+      size: Number of independent samples, as in `miller_madow`.
 
     Returns:
       Bits to subtract from redundancy, unique1, unique2, synergy, total,
       information1, information2, `[...]`.
     """
-    counts = np.asarray(counts)
+    counts = checked_counts("counts", counts, 3)
     first = miller_madow_bias(counts.sum(-2), size=size)
     second = miller_madow_bias(counts.sum(-3), size=size)
     joint = counts.reshape(*counts.shape[:-3], -1, counts.shape[-1])
@@ -108,8 +115,12 @@ def miller_madow_pid_bias(
 
 
 def plug_in(counts: Any) -> np.ndarray:
-    """Mutual information in bits of tables of counts `[..., x, y]`."""
-    counts = np.asarray(counts, np.float64)
+    """Mutual information in bits of tables of counts `[..., x, y]`.
+
+    Raises:
+      InputError: No counts, or a table without samples.
+    """
+    counts = checked_counts("counts", counts, 2).astype(np.float64)
     p = counts / counts.sum((-2, -1), keepdims=True)
 
     def negative_entropy(q: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -126,18 +137,30 @@ def jackknife_bias(full: Any, left_out: Any, kept: Any) -> np.ndarray:
     """Bias of a statistic by the jackknife with blocks of unequal size.
 
     Args:
-      full: the statistic of all samples, `[...]`.
-      left_out: of the samples without each block, `[blocks, ...]`.
-      kept: share of the samples that each of these has, `[blocks]`.
+      full: The statistic of all samples, `[...]`.
+      left_out: The statistic without each block, `[blocks, ...]`.
+      kept: Share of the samples that is left, `[blocks]`.
 
     Returns:
       Its bias to the order 1/n, `[...]`.
 
+    Raises:
+      InputError: Shapes that do not agree; fewer than two blocks; NaN.
+
     References:
       Busing, Meijer, van der Leeden, Delete-m jackknife for unequal m, 1999.
     """
-    full, left_out = np.asarray(full), np.asarray(left_out)
-    kept = np.asarray(kept).reshape((-1,) + (1,) * full.ndim)
+    full = inputs.finite("full", full)
+    left_out = inputs.finite("left_out", left_out)
+    kept = inputs.finite("kept", kept)
+    if kept.ndim != 1 or left_out.shape != (*kept.shape, *full.shape):
+        raise InputError(
+            "left_out must be [blocks, ...], with kept [blocks] and full "
+            f"[...], got shapes {left_out.shape}, {kept.shape} and {full.shape}"
+        )
+    if len(kept) < 2:
+        raise InputError(f"blocks must be at least 2, got {len(kept)}")
+    kept = kept.reshape((-1,) + (1,) * full.ndim)
     return np.sum(kept * left_out, 0) - (len(left_out) - 1) * full
 
 
@@ -164,19 +187,35 @@ def interval(
     experiments/coverage.py says how often it covers.
 
     Args:
-      plug_in: the uncorrected value, `[...]`.
-      bias: what the corrected value has less, `[...]`.
-      replicates: plug-in values of the bootstrap, `[replicates, ...]`.
-      unseen: how far events that no sample happened to show could move the
+      plug_in: The uncorrected value, `[...]`.
+      bias: What the corrected value has less, `[...]`.
+      replicates: Plug-in values of the bootstrap, `[replicates, ...]`.
+      unseen: How far events that no sample happened to show could move the
         value at most, `[...]`; see `with_unseen`. It widens the deviation.
-      level: of confidence.
+      level: Level of confidence, 0.95 for 95 %.
 
     Returns:
       Lower and upper end, not below 0.
+
+    Raises:
+      InputError: Fewer than two replicates, or of another shape; a level
+        outside 0 to 1; NaN.
     """
+    level = inputs.real("level", level, above=0, below=1)
+    plug_in = inputs.finite("plug_in", plug_in)
+    bias = inputs.finite("bias", bias)
+    unseen = inputs.finite("unseen", unseen)
+    replicates = inputs.finite("replicates", replicates)
+    if replicates.shape[1:] != plug_in.shape or replicates.ndim < 1:
+        raise InputError(
+            f"replicates must be [replicates, ...] for plug_in [...], got "
+            f"shapes {replicates.shape} and {plug_in.shape}"
+        )
+    if len(replicates) < 2:
+        raise InputError(
+            f"replicates must be at least 2, got {len(replicates)}"
+        )
     z = scipy.stats.norm.ppf((1 + level) / 2)
-    plug_in, bias = np.asarray(plug_in), np.asarray(bias)
-    replicates = np.asarray(replicates)
     deviation = np.hypot(z * replicates.std(0, ddof=1), unseen)
     spread = z * np.sqrt(np.maximum(replicates, 0)).std(0, ddof=1)
     value = plug_in - bias
@@ -203,13 +242,18 @@ def with_unseen(counts: Any, size: Any) -> np.ndarray:
     such cells those are taken that the product thinks likeliest.
 
     Args:
-      counts: of a table of any rank.
-      size: number of independent samples.
+      counts: Table of counts, of any rank.
+      size: Number of independent samples.
 
     Returns:
       Distributions `[k, *shape of counts]`, k from 1 to 65.
+
+    Raises:
+      InputError: No counts; no samples; a size that is not positive.
     """
-    p = np.asarray(counts, np.float64)
+    size = inputs.real("size", size, above=0)
+    counts = inputs.finite("counts", counts)
+    p = checked_counts("counts", counts, counts.ndim).astype(np.float64)
     p = p / p.sum()
     axes = range(p.ndim)
     product = np.ones(())
@@ -223,4 +267,38 @@ def with_unseen(counts: Any, size: Any) -> np.ndarray:
     at = np.arange(1, len(places))
     places[at, empty[likeliest[: len(at)]]] = 1
     share = min(3 / size, 1.0)
-    return (1 - share) * p + share * places.reshape(-1, *p.shape)
+    places *= share
+    places += (1 - share) * p.ravel()
+    return places.reshape(-1, *p.shape)
+
+
+def checked_counts(name: str, counts: Any, rank: int) -> np.ndarray:
+    """Returns counts, or probabilities, in the last `rank` axes.
+
+    Raises:
+      InputError: No finite numbers; fewer axes; a negative entry; a table
+        without samples.
+    """
+    counts = inputs.finite(name, counts)
+    if counts.ndim < rank or not rank:
+        raise InputError(
+            f"{name} must have {max(rank, 1)} axes or more, got shape "
+            f"{counts.shape}"
+        )
+    if counts.min(initial=0) < 0:
+        index = inputs.first(counts < 0)
+        raise InputError(
+            f"{name}{inputs.subscript(index)} is {counts[index]}, negative"
+        )
+    empty = np.asarray(~counts.any(tuple(range(-rank, 0))))
+    if empty.any():
+        index = inputs.first(empty)
+        raise InputError(f"{name}{inputs.subscript(index)} has no samples")
+    return counts
+
+
+def _size(size: Any) -> np.ndarray:
+    size = inputs.finite("size", size)
+    if size.min(initial=1) <= 0:
+        raise InputError(f"size must be positive, got {size.min():g}")
+    return size

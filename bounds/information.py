@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 
 from bounds import _entry
-from bounds.errors import InputError
 
 
 def entropy(p: Any, *, event_rank: int = 1, base: float = 2.0) -> Any:
@@ -32,9 +31,8 @@ def entropy(p: Any, *, event_rank: int = 1, base: float = 2.0) -> Any:
     Raises:
       InputError: invalid `p` or `base`.
     """
-    return _evaluate(
-        partial(entropy_nats, event_rank=event_rank), p, event_rank, base
-    )
+    rank = _entry.check_count("event_rank", event_rank, 1)
+    return _evaluate(entropy_nats, p, rank, base, event_rank=rank)
 
 
 def conditional_entropy(p: Any, *, base: float = 2.0) -> Any:
@@ -64,10 +62,11 @@ def conditional_mutual_information(
     Raises:
       InputError: invalid `p`, `given` or `base`.
     """
-    if given not in (-3, -2, -1):
-        raise InputError(f"given must be -3, -2 or -1, got {given}")
-    core = partial(conditional_mutual_information_nats, given=given)
-    return _evaluate(core, p, 3, base)
+    axis = _entry.check_number(
+        "given", given, lambda x: x in (-3, -2, -1), "-3, -2 or -1"
+    )
+    core = conditional_mutual_information_nats
+    return _evaluate(core, p, 3, base, given=int(axis))
 
 
 def co_information(p: Any, *, base: float = 2.0) -> Any:
@@ -80,18 +79,28 @@ def co_information(p: Any, *, base: float = 2.0) -> Any:
 
 
 def _evaluate(
-    core: Callable[[Any], Any], p: Any, rank: int, base: float
+    core: Callable[..., Any], p: Any, rank: int, base: float, **static: int
 ) -> Any:
-    if not (base > 0 and base != 1 and math.isfinite(base)):
-        raise InputError(f"base must be positive and not 1, got {base}")
+    base = _entry.check_number(
+        "base", base, lambda x: 0 < x < math.inf and x != 1,
+        "a positive number other than 1",
+    )  # fmt: skip
     if _entry.is_traced(p):
-        _entry.check_shape("p", p.shape, rank)
-        return core(p) / math.log(base)
+        p = _entry.traced_table("p", p, rank)
+        return core(p, **static) / math.log(base)
     p = _entry.check_distribution("p", p, rank)
-    return _entry.evaluate(core, p) / math.log(base)
+    return _entry.evaluate(core, p, **static) / math.log(base)
 
 
 # The cores below are in nats, work in any floating dtype and check nothing.
+
+
+def nonnegative(x: jax.Array) -> jax.Array:
+    """A quantity that is not negative but for rounding, which is taken away.
+
+    The derivative stays that of `x`.
+    """
+    return x + jax.lax.stop_gradient(jnp.maximum(x, 0) - x)
 
 
 def p_log_ratio(p: jax.Array, q: jax.Array) -> jax.Array:
@@ -105,14 +114,14 @@ def p_log_ratio(p: jax.Array, q: jax.Array) -> jax.Array:
 def entropy_nats(p: jax.Array, event_rank: int = 1) -> jax.Array:
     """H of the last `event_rank` axes, in nats."""
     axes = tuple(range(-event_rank, 0))
-    return -jnp.sum(p_log_ratio(p, jnp.ones_like(p)), axes)
+    return nonnegative(-jnp.sum(p_log_ratio(p, jnp.ones_like(p)), axes))
 
 
 @jax.jit
 def conditional_entropy_nats(p: jax.Array) -> jax.Array:
     """H(Y|X) of `p[..., x, y]`, in nats."""
     px = jnp.broadcast_to(p.sum(-1, keepdims=True), p.shape)
-    return -jnp.sum(p_log_ratio(p, px), (-2, -1))
+    return nonnegative(-jnp.sum(p_log_ratio(p, px), (-2, -1)))
 
 
 @jax.jit
@@ -124,7 +133,7 @@ def mutual_information_nats(p: jax.Array) -> jax.Array:
     ratio = given_x / jnp.where(py > 0, py, 1)
     positive = ratio > 0
     log = jnp.log(jnp.where(positive, ratio, 1))
-    return jnp.sum(jnp.where(positive, p * log, 0), (-2, -1))
+    return nonnegative(jnp.sum(jnp.where(positive, p * log, 0), (-2, -1)))
 
 
 @partial(jax.jit, static_argnames="given")

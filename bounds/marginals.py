@@ -3,8 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.optimize
-import scipy.sparse
+import scipy
 
 from bounds import _batch, _entry, _maxent
 from bounds.errors import InputError
@@ -74,7 +73,7 @@ def solve(
     p2y: Any,
     *,
     project: bool = False,
-    normalize: bool = False,
+    normalize: bool | None = None,
     **options: Any,
 ) -> tuple[Triple, _maxent.MaxEnt]:
     """`consistent`, and the maximum-entropy joints, flat, that prove it.
@@ -84,7 +83,7 @@ def solve(
       p1y: see `consistent`.
       p2y: see `consistent`.
       project: see `consistent`.
-      normalize: see `consistent`.
+      normalize: see `_entry.check_distribution`.
       **options: of `maximum_entropy.maxent`: tol, max_steps.
 
     Returns:
@@ -98,7 +97,7 @@ def solve(
         for name, value in zip(_NAMES, (p12, p1y, p2y), strict=True)
     ]
     _check_alphabets(*(v.shape[-2:] for v in values))
-    flat, lead = _batch.flatten(values, (2, 2, 2))
+    flat, lead = _batch.flatten(_NAMES, values, (2, 2, 2))
     distance = np.zeros(len(flat[0]))
     off = _pair_disagreement(flat) > _entry.SUM_TOLERANCE
     wrong = off.any(0)

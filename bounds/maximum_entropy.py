@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bounds import _batch, marginals
+from bounds import _batch, _entry, marginals
 from bounds._maxent import MaxEnt as MaxEnt
 
 
@@ -35,8 +35,11 @@ def maxent(
 
     Raises:
       InputError: no distributions, alphabets that do not match, or marginals
-        that have no common joint; see `marginals.consistent`.
+        that have no common joint, see `marginals.consistent`; options out of
+        range.
     """
+    tol = _entry.check_positive("tol", tol)
+    max_steps = _entry.check_count("max_steps", max_steps)
     triple, out = marginals.solve(
         p12, p1y, p2y, project=project, tol=tol, max_steps=max_steps
     )

@@ -1,5 +1,6 @@
 """An interval that contains the synergy, without a multimodal label."""
 
+import reprlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,19 +78,21 @@ def synergy_interval(
       The interval, NumPy float64.
 
     Raises:
-      InputError: unknown effort; no distributions; or marginals that have no
-        common joint, see `marginals.consistent`.
+      InputError: unknown effort, or another option out of range; no
+        distributions; or marginals that have no common joint, see
+        `marginals.consistent`.
     """
-    if effort not in EFFORTS:
-        raise InputError(f"effort must be one of {EFFORTS}, got {effort!r}")
+    if not isinstance(effort, str) or effort not in EFFORTS:
+        raise InputError(
+            f"effort must be one of {EFFORTS}, got {reprlib.repr(effort)}"
+        )
+    budget = synergy_upper.check_budget(tol, max_nodes, seconds)
     k = known(p12, p1y, p2y, project=project)
     found = synergy_upper.search(k, descend=effort != "bounds")
     upper = synergy_upper.bounds_of(k, found)
     achieved = synergy_upper.achieved_of(k, found.entropy)
     if effort == "exact" or k.maxent.joint.shape[1:] == (2, 2, 2):
-        best = synergy_upper.exact_of(
-            k, found, tol=tol, max_nodes=max_nodes, seconds=seconds
-        )
+        best = synergy_upper.exact_of(k, found, **budget)
         upper["exact"], achieved = best.upper, best.achieved
     lower = _lower_bounds(k)
     out = SynergyInterval(

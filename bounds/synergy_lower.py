@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _entry
+from bounds import _batch, _entry, inputs
 from bounds._known import Known, known
 from bounds.errors import InputError
 
@@ -135,11 +135,11 @@ def paper_disagreement(
     Raises:
       InputError: `c` out of range; and see `marginals.consistent`.
     """
-    if not 0 <= c <= LARGEST_FACTOR:
-        raise InputError(
-            f"c must be between 0 and 1/(4 ln 2) = {LARGEST_FACTOR:.4f}, got "
-            f"{c}: beyond, it is not a lower bound"
-        )
+    c = _entry.check_number(
+        "c", c, lambda x: 0 <= x <= LARGEST_FACTOR,
+        f"a number from 0 to 1/(4 ln 2) = {LARGEST_FACTOR:.4f}, beyond which "
+        "it is not a lower bound",
+    )  # fmt: skip
     k = known(p12, p1y, p2y, project=project)
     alpha = disagreements_of(k).distance
     bound = c * alpha - np.maximum(k.unique1, k.unique2) - k.margin
@@ -169,19 +169,27 @@ def from_predictions(
     """
     a = _entry.check_distribution("prediction1", prediction1, 1)
     b = _entry.check_distribution("prediction2", prediction2, 1)
-    if a.shape != b.shape or a.ndim < 2:
+    if a.shape != b.shape or a.ndim < 2 or not a.shape[-2]:
         raise InputError(
             "prediction1 and prediction2 must both have shape [..., pairs, "
-            f"y], got {a.shape} and {b.shape}"
+            f"y] with a pair at least, got {a.shape} and {b.shape}"
         )
     lead = a.shape[:-2]
-    u1, u2 = (
-        np.broadcast_to(np.asarray(u, np.float64), lead).reshape(-1)
-        for u in (unique1, unique2)
-    )
+    names = ("unique1", "unique2")
+    uniques = [
+        inputs.finite(name, value).astype(np.float64)
+        for name, value in zip(names, (unique1, unique2), strict=True)
+    ]
+    try:
+        u1, u2 = (np.broadcast_to(u, lead).reshape(-1) for u in uniques)
+    except ValueError as error:
+        raise InputError(
+            f"unique1 and unique2 must be numbers or have the batch's shape "
+            f"{lead}, got shapes {uniques[0].shape} and {uniques[1].shape}"
+        ) from error
     a, b = (x.reshape((-1, *x.shape[-2:])) for x in (a, b))
     weights = np.full(a.shape[:2], 1 / a.shape[1])
-    out = _batch.evaluate(_of_predictions, weights, a, b, u1, u2)
+    out = _batch.evaluate(_family, weights, a, b, u1, u2)
     return _batch.restore(out, lead)
 
 
@@ -193,9 +201,9 @@ def redundancy_of(k: Known) -> np.ndarray:
 def disagreements_of(k: Known) -> Disagreement:
     """The disagreement family of a checked batch."""
     triple = k.triple
-    cells = triple.p12[0].size * triple.p1y.shape[2]
+    cells = math.prod(triple.p12.shape[1:]) * triple.p1y.shape[2]
     out = _batch.evaluate(
-        _of_tables,
+        _of_table,
         *triple.arrays,
         k.unique1,
         k.unique2,
@@ -274,7 +282,3 @@ def _of_table(
     b = jnp.broadcast_to(posterior(p2y)[None], shape)
     flat = partial(jnp.reshape, shape=(-1, shape[-1]))
     return _family(p12.ravel(), flat(a), flat(b), unique1, unique2)
-
-
-_of_tables = jax.jit(jax.vmap(_of_table))
-_of_predictions = jax.jit(jax.vmap(_family))

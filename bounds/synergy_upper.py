@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _branch, _normal, _slices, coupling
+from bounds import _batch, _branch, _entry, _normal, _slices, coupling
 from bounds._known import Known, known
 
 _LOG2 = math.log(2)
@@ -29,7 +29,8 @@ class Exact(NamedTuple):
       upper: proven upper bound on the synergy, bits.
       achieved: synergy of `joint`, bits, rounded down.
       joint: `[..., x1, x2, y]`, the joint of largest synergy that was found.
-      nodes: boxes that were bounded; 0 where a closed form answered.
+      nodes: Boxes that were bounded; 0 where a closed form or the envelope
+        answered.
     """
 
     upper: Any
@@ -91,7 +92,9 @@ def chord(p12: Any, p1y: Any, p2y: Any, *, project: bool = False) -> np.ndarray:
     A linear program over the joints, certified by a dual point. Arguments,
     result and errors are those of `majorization`.
     """
-    return _one("chord", p12, p1y, p2y, project)
+    k = known(p12, p1y, p2y, project=project)
+    floor = _run(_slices.chord_bound, k.triple.arrays)
+    return _batch.restore(_bits(k, floor), k.triple.lead)
 
 
 def envelope(
@@ -104,7 +107,9 @@ def envelope(
     has at most 5 values, else `chord`. Arguments, result and errors are those
     of `majorization`.
     """
-    return _one("envelope", p12, p1y, p2y, project)
+    k = known(p12, p1y, p2y, project=project)
+    floors, _ = _solve_floors(k)
+    return _batch.restore(_bits(k, floors.largest), k.triple.lead)
 
 
 def exact(
@@ -138,50 +143,84 @@ def exact(
     Raises:
       InputError: see `marginals.consistent`.
     """
+    budget = check_budget(tol, max_nodes, seconds)
     k = known(p12, p1y, p2y, project=project)
-    out = exact_of(k, search(k), tol=tol, max_nodes=max_nodes, seconds=seconds)
-    return _batch.restore(out, k.triple.lead)
+    return _batch.restore(exact_of(k, search(k), **budget), k.triple.lead)
+
+
+def check_budget(tol: Any, max_nodes: Any, seconds: Any) -> dict[str, float]:
+    """Returns the options of `exact`.
+
+    Raises:
+      InputError: an option that is no number, or negative.
+    """
+    options = {"tol": tol, "max_nodes": max_nodes, "seconds": seconds}
+    return {
+        name: _entry.check_budget(name, value)
+        for name, value in options.items()
+    }
+
+
+class Floors(NamedTuple):
+    """Lower bounds on the entropy by linear programs, nats; a flat batch.
+
+    Attributes:
+      chord: from the chords.
+      envelopes: Slicing variable (its axis in the joint) to what its envelope
+        gives.
+    """
+
+    chord: np.ndarray
+    envelopes: dict[int, np.ndarray]
+
+    @property
+    def largest(self) -> np.ndarray:
+        """The best of them."""
+        return np.max([self.chord, *self.envelopes.values()], axis=0)
 
 
 class Search(NamedTuple):
-    """Envelope bounds and the joints found on the way; a flat batch.
+    """Floors and the joints found on the way; a flat batch.
 
     Attributes:
-      floors: slicing variable (its axis in the joint) to the lower bound that
-        it gives on the entropy, nats.
+      floors: see `Floors`.
       joint: the joint of least entropy that was found.
       entropy: its entropy, nats.
     """
 
-    floors: dict[int, np.ndarray]
+    floors: Floors
     joint: np.ndarray
     entropy: np.ndarray
 
 
 def bounds_of(k: Known, found: Search) -> dict[str, np.ndarray]:
     """All bounds but `exact` of a checked batch."""
-    names = ("majorization", "released", "conditional", "chord")
-    out = {name: _bits(k, _floor(name, k)) for name in names}
-    floors = [_floor("chord", k), *found.floors.values()]
-    out["envelope"] = _bits(k, np.max(floors, axis=0))
-    return out
+    floors = {
+        **{
+            name: _run(floor, k.triple.arrays)
+            for name, floor in _FLOORS.items()
+        },
+        "chord": found.floors.chord,
+        "envelope": found.floors.largest,
+    }
+    return {name: _bits(k, floor) for name, floor in floors.items()}
 
 
 def search(k: Known, *, descend: bool = True) -> Search:
-    """Computes the envelope bounds; searches locally for small entropy.
+    """Computes the floors; searches locally for small entropy.
 
     Without `descend` the joint is that of the greatest entropy.
     """
-    arrays = k.triple.arrays
+    floors, starts = _solve_floors(k)
     if _is_segment(k):
-        first, second, entropy1, entropy2 = _batch.evaluate(_ends, *arrays)
+        first, second, entropy1, entropy2 = _batch.evaluate(
+            _segment_ends, *k.triple.arrays
+        )
         second_best = entropy2 < entropy1
         joint = np.where(second_best[:, None, None, None], second, first)
-        entropy = np.minimum(entropy1, entropy2)
-        return Search(_envelopes(k)[0], joint, entropy)
-    floors, starts = _envelopes(k)
+        return Search(floors, joint, np.minimum(entropy1, entropy2))
     if not descend:
-        return Search(floors, k.maxent.joint, k.maxent.entropy * _LOG2)
+        return Search(floors, k.maxent.joint, k.maxent.bound * _LOG2)
     joint, entropy = _descend(k.maxent.joint, k)
     for start in starts:
         other, value = _descend(start, k)
@@ -192,12 +231,12 @@ def search(k: Known, *, descend: bool = True) -> Search:
 
 
 def achieved_of(k: Known, entropy: np.ndarray) -> np.ndarray:
-    """Synergy of joints with this entropy (nats), rounded down."""
-    return k.entropy - entropy / _LOG2 - k.t_high - k.margin
+    """Synergy of joints with this entropy (nats), rounded down, at least 0."""
+    return np.maximum(k.entropy - entropy / _LOG2 - k.t_high - k.margin, 0)
 
 
 def exact_of(
-    k: Known, found: Search, *, tol: float, max_nodes: int, seconds: float
+    k: Known, found: Search, *, tol: float, max_nodes: float, seconds: float
 ) -> Exact:
     """`exact` of a checked batch."""
     size = len(k.margin)
@@ -208,12 +247,14 @@ def exact_of(
             found.joint,
             np.zeros(size, int),
         )
-    floor = np.max([_floor("chord", k), *found.floors.values()], axis=0)
+    floor = found.floors.largest
     joint, entropy = found.joint.copy(), found.entropy.copy()
     nodes = np.zeros(size, int)
-    best_axis = _largest_floor(found.floors)
-    for axis in found.floors:
-        which = np.flatnonzero(best_axis == axis)
+    envelopes = found.floors.envelopes
+    best_axis = _axis_of_largest(envelopes)
+    is_open = entropy - floor > tol * _LOG2
+    for axis in envelopes:
+        which = np.flatnonzero(is_open & (best_axis == axis))
         if not which.size:
             continue
         p12, p1y, p2y = _views(k.triple.arrays, axis)
@@ -233,20 +274,17 @@ def exact_of(
     return Exact(_bits(k, floor), achieved_of(k, entropy), joint, nodes)
 
 
-def _largest_floor(floors: dict[int, np.ndarray]) -> np.ndarray:
+def _axis_of_largest(envelopes: dict[int, np.ndarray]) -> np.ndarray:
     """The slicing variable of the largest floor, of each table."""
-    if not floors:
+    if not envelopes:
         return np.zeros(0, int)
-    axes = np.array(list(floors))
-    return axes[np.argmax(np.stack(list(floors.values())), axis=0)]
+    axes = np.array(list(envelopes))
+    return axes[np.argmax(np.stack(list(envelopes.values())), axis=0)]
 
 
 def _one(name: str, p12: Any, p1y: Any, p2y: Any, project: bool) -> np.ndarray:
     k = known(p12, p1y, p2y, project=project)
-    if name == "envelope":
-        floor = np.max([_floor("chord", k), *_envelopes(k)[0].values()], axis=0)
-    else:
-        floor = _floor(name, k)
+    floor = _run(_FLOORS[name], k.triple.arrays)
     return _batch.restore(_bits(k, floor), k.triple.lead)
 
 
@@ -269,24 +307,23 @@ def _views(arrays: tuple[np.ndarray, ...], axis: int) -> tuple[np.ndarray, ...]:
     }[axis]
 
 
-def _envelopes(k: Known) -> tuple[dict[int, np.ndarray], list[np.ndarray]]:
-    """Floors (nats) by slicing axis, and the joints that attain them."""
+def _solve_floors(k: Known) -> tuple[Floors, list[np.ndarray]]:
+    """Solves the linear programs; also the joints that attain the envelopes."""
     floors, joints = {}, []
     for axis, symbols in enumerate(k.maxent.joint.shape[1:]):
         if symbols > _slices.MOST_SYMBOLS:
             continue
-        floor, joint = _run(_envelope_floors, _views(k.triple.arrays, axis))
+        floor, joint = _run(
+            _slices.envelope_bound, _views(k.triple.arrays, axis)
+        )
         floors[axis] = floor
         joints.append(np.moveaxis(joint, -1, axis + 1))
-    return floors, joints
+    chord = _run(_slices.chord_bound, k.triple.arrays)
+    return Floors(chord, floors), joints
 
 
 def _descend(start: np.ndarray, k: Known) -> tuple[np.ndarray, np.ndarray]:
-    return _run(_descents, (start, *k.triple.arrays))
-
-
-def _floor(name: str, k: Known) -> np.ndarray:
-    return _run(_FLOORS[name], k.triple.arrays)
+    return _run(_slices.descend, (start, *k.triple.arrays))
 
 
 def _run(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Any:
@@ -339,15 +376,9 @@ def _segment_ends(
     return first, second, entropy(first), entropy(second)
 
 
+# Lower bounds on the entropy, nats, without a linear program.
 _FLOORS = {
-    name: jax.jit(jax.vmap(function))
-    for name, function in (
-        ("majorization", _majorization_floor),
-        ("released", _released_floor),
-        ("conditional", _conditional_floor),
-        ("chord", _slices.chord_bound),
-    )
+    "majorization": _majorization_floor,
+    "released": _released_floor,
+    "conditional": _conditional_floor,
 }
-_envelope_floors = jax.jit(jax.vmap(_slices.envelope_bound))
-_descents = jax.jit(jax.vmap(_slices.descend))
-_ends = jax.jit(jax.vmap(_segment_ends))

@@ -1,19 +1,24 @@
 """What all commands share: flags, configs and errors in one line."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import app, flags
 from absl import logging as absl_logging
-from ml_collections import config_dict, config_flags
+from ml_collections import ConfigDict
 
 from arm_jax import lock
 from arm_jax.errors import InputError, TrainingError
+from experiments import environment, failures, overrides
 
-CONFIG = config_flags.DEFINE_config_file(
-    "config", lock_config=True, help_string="configs/NAME.py[:ARGUMENT]"
+CONFIG = flags.DEFINE_string(
+    "config",
+    None,
+    "Config file, configs/NAME.py[:ARGUMENT]; --config.KEY.KEY=VALUE overrides "
+    "a value of it.",
 )
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; made if missing, resumed if not."
@@ -25,13 +30,15 @@ ALLOW = flags.DEFINE_list(
     "What may differ from the beginning of a run that goes on: sources, "
     "packages, device.",
 )
+_INTERRUPTED = 130
+_overridden: list[tuple[str, str]] = []
 
 
 def required(flag: flags.FlagHolder) -> Any:
     """Returns the value of a flag that must be given.
 
     Raises:
-      InputError: it was not given.
+      InputError: It was not given.
     """
     if flag.value is None:
         raise InputError(f"--{flag.name}=... is required")
@@ -39,56 +46,91 @@ def required(flag: flags.FlagHolder) -> Any:
 
 
 def config() -> dict[str, Any]:
-    """Returns the config that the flags name, as a plain dict.
+    """Returns the config that the command line names, as a plain dict.
 
     Raises:
-      InputError: none was given, or it cannot be read.
+      InputError: None was given, or it cannot be read, or one of its values
+        cannot be overridden as asked.
     """
-    given = required(CONFIG)
-    try:
-        return to_dict(given)
-    except OSError as error:  # how ml_collections reports a missing file
-        raise InputError(_last_words(error)) from error
+    return to_dict(overrides.load(required(CONFIG), _overridden))
 
 
-def to_dict(config: config_dict.ConfigDict) -> dict[str, Any]:
+def to_dict(config: ConfigDict) -> dict[str, Any]:
     """Returns a config as a plain dict, references resolved."""
     return config.copy_and_resolve_references().to_dict()
 
 
 def run(
-    main: Callable[[Sequence[str]], int | None], *, exclusive: bool = False
+    main: Callable[[Sequence[str]], int | None],
+    *,
+    takes_config: bool = True,
+    exclusive: bool = False,
 ) -> None:
     """Runs a command: `main(argv) -> exit status`.
 
-    If it is `exclusive`, a workdir that a process of this machine holds is
-    refused at once: config files load the libraries, which takes seconds.
+    Exit status, with one line on stderr: 2 for what the user got wrong; 1 for
+    what the machine refuses (a full disk, no permission, no memory) and for a
+    training that cannot go on; 130 for an interrupt; 141, without a line, if
+    nobody reads the output any more. Any other exception is a defect and keeps
+    its traceback.
 
-    What the user got wrong is printed in one line, with exit status 2, and a
-    training that cannot go on with 1. Any other exception is a defect and
-    keeps its traceback.
+    Args:
+      main: The command.
+      takes_config: Whether it reads `config`.
+      exclusive: Whether a workdir that a process of this machine holds is
+        refused, and that at once: to load the libraries takes seconds.
     """
 
     def guarded(argv: Sequence[str]) -> int | None:
-        # Libraries report every checkpoint; people want the project's words.
-        absl_logging.set_verbosity(absl_logging.ERROR)
+        # Libraries report every checkpoint, and each error from every thread
+        # before they raise it; people want the project's words.
+        absl_logging.set_verbosity(absl_logging.FATAL)
         for package in ("arm_jax", "experiments"):
             logging.getLogger(package).setLevel(logging.INFO)
-        try:
-            if len(argv) > 1:
-                raise InputError(f"unknown argument '{argv[1]}'")
-            return main(argv)
-        except InputError as error:
-            return _fail(error, 2)
-        except TrainingError as error:
-            return _fail(error, 1)
+        if len(argv) > 1:
+            raise InputError(f"unknown argument '{argv[1]}'")
+        if not takes_config and (CONFIG.value is not None or _overridden):
+            raise InputError("this command takes no --config")
+        status = main(argv)
+        sys.stdout.flush()
+        return status
 
-    if exclusive:
-        try:
+    def start() -> None:
+        if exclusive:
             lock.check(_workdir_of(sys.argv))
-        except InputError as error:
-            sys.exit(_fail(error, 2))
-    app.run(guarded, flags_parser=_parse_flags)
+        environment.prepare()
+        app.run(guarded, flags_parser=_parse_flags)
+
+    status = _status_of(start)
+    if status == _INTERRUPTED:
+        # At once: JAX may be compiling in threads that outlive the interpreter.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def _status_of(start: Callable[[], None]) -> Any:
+    """Runs `start` and turns its errors into a line and an exit status."""
+    try:
+        start()
+    except InputError as error:
+        return _fail(str(error), 2)
+    except TrainingError as error:
+        return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted; the same command resumes", _INTERRUPTED)
+    except BrokenPipeError:
+        # Or Python would complain once more, when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        workdir = WORKDIR.value if flags.FLAGS.is_parsed() else None
+        sentence = failures.explain(error, workdir)
+        if sentence is None:
+            raise
+        return _fail(sentence, 1)
+    return 0
 
 
 def _workdir_of(argv: Sequence[str]) -> str:
@@ -102,28 +144,14 @@ def _workdir_of(argv: Sequence[str]) -> str:
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:
     try:
-        return flags.FLAGS(argv)
-    # ml_collections raises all of these, for an unknown key, a value of a
-    # wrong type, or whatever a config file raises.
-    except (
-        AttributeError, KeyError, TypeError, ValueError, flags.Error
-    ) as error:  # fmt: skip
-        sys.exit(_fail(InputError(_last_words(error)), 2))
+        # Of a --flagfile, too.
+        argv = flags.FLAGS.read_flags_from_files(argv, force_gnu=False)
+        others, _overridden[:] = overrides.split(argv)
+        return flags.FLAGS(others)
+    except flags.Error as error:
+        raise InputError(str(error)) from error
 
 
-def _last_words(error: Exception) -> str:
-    """The message of an error that may quote the traceback of another one.
-
-    What a person got wrong fits one line; a defect of a config file keeps its
-    traceback.
-    """
-    text = str(error.args[0] if isinstance(error, KeyError) else error).strip()
-    last = text.splitlines()[-1].strip()
-    if "Traceback" in text and "InputError" not in last:
-        return text
-    return last.removeprefix("arm_jax.errors.InputError: ")
-
-
-def _fail(error: Exception, status: int) -> int:
-    print(f"error: {error}", file=sys.stderr)
+def _fail(message: str, status: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
     return status

@@ -182,10 +182,9 @@ def _check_runs(
         if variant not in digests:
             dataset = data.load(config.data.name, config.data.options)
             digests[variant] = dataset.digest
-            modalities = len(dataset.shapes)
         method = methods.create(config.method.name, config.method.options)
         # Variants differ in examples, not in modalities.
-        loop.check_method(config, method, modalities)
+        loop.model_for(config, method, dataset)
         there = run_folder(folder, label, variant)
         now = record.current(digests[variant])
         record.check(there, now, allow)

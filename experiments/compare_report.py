@@ -58,7 +58,7 @@ def write(
             {label: results[label] for label in done},
             {label: curves[label] for label in done},
         )
-    (folder / "table.md").write_text("\n".join(lines))
+    (folder / "table.md").write_text("\n".join(lines), encoding="utf-8")
 
 
 def _introduction(split: str, first: Mapping[str, Any]) -> str:

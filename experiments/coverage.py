@@ -3,13 +3,13 @@ r"""Coverage of error bars and bias of estimators, on tables that are known.
     python -m experiments.coverage --config=configs/coverage.py:golden \
         --workdir=runs/coverage
 
-The workdir holds config.json, versions.json, cells.jsonl (a line for each
+The workdir holds config.json, record.jsonl, cells.jsonl (a line for each
 table and sample size), results.json and report.md. The same command resumes.
 """
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 import bounds
+from arm_jax import lock, record
 from arm_jax.config import from_mapping
 from arm_jax.data import packed
 from arm_jax.errors import InputError
@@ -29,6 +30,7 @@ from experiments.report import markdown_table
 QUANTITIES = ("redundancy", "unique1", "unique2", "synergy")
 ESTIMATORS = ("plug_in", "miller_madow", "jackknife")
 SOURCES = ("drawn", "golden")
+_HINT = "It holds tables with their decompositions"
 _GOLDEN = ("P_flat", "offset", "shape", "group", "name", "ref")
 _SHAPES = ((2, 2, 2), (3, 3, 3), (5, 5, 3), (8, 8, 3))
 # Concentrations of the Dirichlet distributions of drawn tables.
@@ -67,7 +69,7 @@ def tables(config: Config) -> list[Table]:
       InputError: unknown source, or no such file.
     """
     if config.tables == "golden":
-        found = _golden(Path(config.path))
+        found = _golden(packed.find("pid", config.path, _HINT))
     elif config.tables == "drawn":
         found = _drawn(config.seed)
     else:
@@ -153,16 +155,39 @@ def study(
 
 
 def run(
-    config: Mapping[str, Any], workdir: str | Path, *, progress: bool = True
+    config: Mapping[str, Any],
+    workdir: str | Path,
+    *,
+    progress: bool = True,
+    allow: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Runs the study into `workdir`, or goes on with it.
 
+    Args:
+      config: Mapping for `Config`.
+      workdir: Folder of the study, held by a lock meanwhile.
+      progress: Whether to show a progress bar.
+      allow: What may differ from the study's beginning, see
+        `arm_jax.record.ALLOWED`.
+
     Raises:
-      InputError: wrong configuration or workdir.
+      InputError: Wrong configuration; a workdir in use, of another
+        configuration, or of a study that was made with something else.
     """
+    with lock.hold(workdir) as folder:
+        return _run(config, folder, progress, allow)
+
+
+def _run(
+    config: Mapping[str, Any],
+    folder: Path,
+    progress: bool,
+    allow: Collection[str],
+) -> list[dict[str, Any]]:
     checked = from_mapping(Config, config)
     chosen = tables(checked)
-    folder = open_workdir(workdir, config)
+    open_workdir(folder, config)
+    record.enter(folder, record.current(), allow)
     log = JsonLines(folder / "cells.jsonl")
     records = log.read()
     log.keep(records)
@@ -178,8 +203,9 @@ def run(
         rng = np.random.default_rng((checked.seed, i, size))
         log.append(study(table, size, checked, rng))
     records = log.read()
-    (folder / "report.md").write_text(report(records, checked))
     write_json(folder / "results.json", {"cells": records})
+    text = report(records, checked)
+    (folder / "report.md").write_text(text, encoding="utf-8")
     return records
 
 
@@ -336,11 +362,11 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
     workdir = Path(cli.required(cli.WORKDIR))
-    records = run(cli.to_dict(cli.required(cli.CONFIG)), workdir)
+    records = run(cli.config(), workdir, allow=cli.ALLOW.value)
     print(f"\n{coverage_table(records, 'jackknife')}\n\n{bias_table(records)}")
     print(f"\nreport: {workdir / 'report.md'}")
     return 0
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, exclusive=True)

@@ -15,13 +15,12 @@ from absl import flags
 
 from arm_jax.errors import InputError
 from configs import watch
-from experiments import cli
+from experiments import cli, interactions
 from experiments.report import markdown_table
 from experiments.train_report import (
     EPOCHS,
     accuracy,
     accuracy_keys,
-    interactions_table,
 )
 from experiments.training import train
 
@@ -75,14 +74,16 @@ def main(argv: Sequence[str]) -> int:
             "Information about the exercise in the two sensors, in bits "
             "(plug-in estimates from clusters; their sum is biased upwards):",
             "",
-            interactions_table(first),
+            interactions.table(first["interactions"]),
         ]
     )
     print(f"\n{text}\n")
-    (workdir / "report.md").write_text(f"# joint and arm\n\n{text}\n")
+    (workdir / "report.md").write_text(
+        f"# joint and arm\n\n{text}\n", encoding="utf-8"
+    )
     print(f"this table: {workdir / 'report.md'}; each run has its own report")
     return 0
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, takes_config=False)

@@ -1,13 +1,19 @@
 """Interaction numbers of each pair of modalities with the label."""
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 import bounds
 from arm_jax.data import Dataset
+from arm_jax.errors import InputError
 from bounds import discretize, samples
+from experiments.report import fixed, markdown_table
 
 CLUSTERS = 20
+TERMS = ("redundancy", "unique1", "unique2", "synergy")
 
 
 def of_split(
@@ -16,39 +22,88 @@ def of_split(
     """PID (bits) of every pair of modalities on one split.
 
     Each modality is discretised by k-means on its features as the data set
-    gives them (standardised by channel); the joint table is the plug-in one,
-    so that the sum of the four is biased upwards.
+    gives them (standardised by channel); one with no more distinct rows than
+    clusters keeps them as its symbols. The joint table is the plug-in one, so
+    that the sum of the four is biased upwards.
 
     Args:
-      dataset: the data.
-      split_name: the split whose examples are counted.
-      clusters: symbols a modality; no more than a tenth of the examples.
+      dataset: The data.
+      split_name: The split whose examples are counted.
+      clusters: Most symbols per modality; no more than a tenth of the examples.
 
     Returns:
-      "first + second" to R, U1, U2, S and their certified numerical error.
+      "first + second" to R, U1, U2, S, their certified numerical error, the
+      most clusters (`clusters`) and those of each modality (`clusters1`,
+      `clusters2`); or to a `reason` why the pair has no numbers.
     """
     split = dataset.splits[split_name]
     clusters = max(2, min(clusters, len(split) // 10))
-    symbols = {
-        name: discretize.fit_kmeans(split.inputs[name], clusters)(
-            split.inputs[name]
-        )
-        for name in dataset.shapes
-    }
+    pairs = list(itertools.combinations(dataset.shapes, 2))
+    if len(split) < 2:
+        reason = f"{len(split)} {split_name} example is too few to count"
+        return {f"{a} + {b}": {"reason": reason} for a, b in pairs}
+    symbols: dict[str, np.ndarray] = {}
+    reasons: dict[str, str] = {}
+    for name in dataset.shapes:
+        try:
+            symbols[name] = _symbols(split.inputs[name], clusters)
+        except InputError as error:
+            reasons[name] = f"modality '{name}': {error}"
+    # One shape for all pairs, of which one program is compiled.
     shape = (clusters, clusters, len(dataset.class_names))
-    found = {}
-    for first, second in itertools.combinations(symbols, 2):
-        table = samples.count(
-            [symbols[first], symbols[second], split.label], shape
-        )
+    interactions: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        missing = [reasons[name] for name in pair if name in reasons]
+        if missing:
+            interactions[" + ".join(pair)] = {"reason": "; ".join(missing)}
+            continue
+        first, second = (symbols[name] for name in pair)
+        table = samples.count([first, second, split.label], shape)
         pid = bounds.pid(table.counts, normalize=True)
-        found[f"{first} + {second}"] = {
-            "redundancy": float(pid.redundancy),
-            "unique1": float(pid.unique1),
-            "unique2": float(pid.unique2),
-            "synergy": float(pid.synergy),
+        interactions[" + ".join(pair)] = {
+            **{term: float(getattr(pid, term)) for term in TERMS},
             "gap": float(pid.gap),
             "clusters": clusters,
+            "clusters1": len(np.unique(first)),
+            "clusters2": len(np.unique(second)),
             "samples": len(split),
         }
-    return found
+    return interactions
+
+
+def computed(
+    interactions: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Mapping[str, Any]]:
+    """Returns the pairs that have numbers."""
+    return {
+        pair: found
+        for pair, found in interactions.items()
+        if "reason" not in found
+    }
+
+
+def table(interactions: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns the PID of each pair in bits; what is left out, below it."""
+    rows = [
+        [pair, *(fixed(pid[term], 3) for term in TERMS)]
+        for pair, pid in computed(interactions).items()
+    ]
+    blocks = [
+        f"{pair} is left out: {found['reason']}."
+        for pair, found in interactions.items()
+        if "reason" in found
+    ]
+    if rows:
+        header = ["modalities", "R", "U1", "U2", "S"]
+        blocks.insert(0, markdown_table(header, rows))
+    return "\n\n".join(blocks)
+
+
+def _symbols(x: np.ndarray, clusters: int) -> np.ndarray:
+    """Returns at most `clusters` symbols `[n]` of the rows of `x`."""
+    distinct, symbols = np.unique(
+        x.reshape(len(x), -1), axis=0, return_inverse=True
+    )
+    if len(distinct) <= clusters:
+        return symbols.ravel()
+    return discretize.fit_kmeans(x, clusters)(x)

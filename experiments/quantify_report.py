@@ -3,7 +3,8 @@
 import html as escape
 import io
 import math
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,6 +36,12 @@ def title(pair: Mapping[str, Any]) -> str:
     return f"{pair['first']} & {pair['second']}"
 
 
+def symbols(sizes: int | Sequence[int]) -> str:
+    """The number of symbols of the sides, once if it is the same."""
+    parts = [sizes] if isinstance(sizes, int) else sizes
+    return " & ".join(map(str, dict.fromkeys(parts)))
+
+
 def table(results: Mapping[str, Any]) -> Table:
     """One row a pair: R, U1, U2, S with intervals; S without labels."""
     rows = []
@@ -43,7 +50,7 @@ def table(results: Mapping[str, Any]) -> Table:
         rows.append(
             [
                 title(pair),
-                pair["symbols"],
+                symbols(pair["symbols"]),
                 *(_cell(found["estimates"].get(q)) for q in QUANTITIES),
                 _band(found),
                 f"{found['size']} ({found['effective']:.0f})",
@@ -91,8 +98,8 @@ def ranking_table(results: Mapping[str, Any]) -> Table:
     rows = [
         [
             gain["name"],
-            f"{100 * gain['certain']:.1f}",
-            f"{100 * gain['possible']:.1f}",
+            f"{100 * gain['certain']:z.1f}",
+            f"{100 * gain['possible']:z.1f}",
             f"{gain['labels']:,}",
             "yes" if gain["affordable"] else "no",
         ]
@@ -141,6 +148,10 @@ def setup(results: Mapping[str, Any]) -> list[str]:
             "Labels of pairs are not used: each modality has labels of its own "
             "half of the samples."
         )
+    lines += [
+        f"There is nothing on {pair}: {reason}."
+        for pair, reason in results.get("failed", {}).items()
+    ]
     return lines
 
 
@@ -213,19 +224,22 @@ def _pair_html(pair: Mapping[str, Any]) -> list[str]:
     out += [
         _figure(
             decomposition_figure(pair),
-            f"{pair['symbols']} symbols a modality. Lines are 95 % intervals; "
-            "ticks are what labels without any information give, 19 times of "
-            "20; the band is what S can be if no pair has a label.",
+            f"{symbols(pair['symbols'])} symbols per modality. Lines are 95 % "
+            "intervals; ticks are what labels without any information give, 19 "
+            "times of 20; the band is what S can be if no pair has a label.",
         ),
         f"<p>{_text(outputs_sentence(pair))}</p>",
         _figure(
             convergence_figure(pair),
             "Estimates from parts of the samples: mean and range of 4 draws. "
             "Solid: corrected; dotted: plug-in.",
-        ),
+        )
+        if pair["convergence"]
+        else "<p>Estimates from parts of the samples: too few samples.</p>",
         _figure(
             sensitivity_figure(pair),
-            "The same with other numbers of symbols, as far as samples reach.",
+            "The same with other numbers of symbols, as far as samples reach "
+            "and values differ.",
         ),
     ]
     return out
@@ -238,7 +252,7 @@ def outputs_sentence(pair: Mapping[str, Any]) -> str:
         return "From the classifiers' outputs alone: too few samples."
     return (
         "From the classifiers' outputs on unlabelled pairs alone, if they are "
-        f"calibrated: S between {lower:.3f} and {upper:.3f} bits."
+        f"calibrated: S between {lower:z.3f} and {upper:z.3f} bits."
     )
 
 
@@ -306,7 +320,7 @@ def sensitivity_figure(pair: Mapping[str, Any]) -> str:
     """Estimates against the number of symbols."""
     points = pair["sensitivity"]
     with _svg(height=3.0) as (out, axis):
-        ticks = [p["symbols"] for p in points]
+        ticks = [symbols(p["symbols"]) for p in points]
         at = np.arange(len(points))
         for i, (key, name) in enumerate(QUANTITIES.items()):
             there = [
@@ -403,8 +417,8 @@ def _cell(estimate: Mapping[str, Any] | None) -> str:
     if not estimate["enough"]:
         return f"{TOO_FEW} (needs {estimate['needed']:,})"
     return (
-        f"{estimate['value']:.3f} [{estimate['lower']:.3f}, "
-        f"{estimate['upper']:.3f}]"
+        f"{estimate['value']:z.3f} [{estimate['lower']:z.3f}, "
+        f"{estimate['upper']:z.3f}]"
     )
 
 
@@ -412,16 +426,16 @@ def _band(found: Mapping[str, Any]) -> str:
     low, high = found["synergy_lower"], found["synergy_upper"]
     if not low["enough"]:
         return TOO_FEW
-    return f"[{low['lower']:.3f}, {high['upper']:.3f}]"
+    return f"[{low['lower']:z.3f}, {high['upper']:z.3f}]"
 
 
 def _percent(score: Mapping[str, float]) -> str:
     lower, upper = 100 * score["lower"], 100 * score["upper"]
-    return f"{100 * score['accuracy']:.1f} [{lower:.1f}, {upper:.1f}]"
+    return f"{100 * score['accuracy']:z.1f} [{lower:z.1f}, {upper:z.1f}]"
 
 
 def _percent_range(ends: tuple[float, float]) -> str:
-    return f"[{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
+    return f"[{100 * ends[0]:z.1f}, {100 * ends[1]:z.1f}]"
 
 
 def _missing(value: float | None) -> bool:
@@ -452,8 +466,10 @@ def _legend(axis: Any) -> None:
 def _svg(height: float) -> Iterator[tuple[io.StringIO, Any]]:
     """Yields a buffer and axes; the buffer holds the SVG afterwards."""
     out = io.StringIO()
-    style = STYLE | {"svg.hashsalt": "report", "svg.fonttype": "path"}
-    with mpl.rc_context(style):
+    # Text stays text: a browser has the letters of more languages.
+    style = STYLE | {"svg.hashsalt": "report", "svg.fonttype": "none"}
+    with mpl.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         fig, axis = plt.subplots(layout="constrained", figsize=(_WIDTH, height))
         try:
             yield out, axis

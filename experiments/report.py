@@ -1,14 +1,22 @@
 """Pieces of reports: tables in Markdown, figures with one look."""
 
 import logging
+import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
+
+# Figures go to files, whatever the variable says and without a display.
+os.environ["MPLBACKEND"] = "agg"
+
+import matplotlib as mpl
 from matplotlib import pyplot as plt
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +61,17 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join([line(cells[0]), f"|{rule}|", *map(line, cells[1:])])
 
 
+def fixed(value: float, digits: int, *, plus: bool = False) -> str:
+    """Returns a number with so many decimals, and never "-0.000".
+
+    Args:
+      value: The number.
+      digits: Number of decimals.
+      plus: Write the sign of positive numbers, too.
+    """
+    return format(float(value), f"{'+' if plus else ''}z.{digits}f")
+
+
 def percent(
     results: Mapping[str, Any], key: str, which: str = "last"
 ) -> np.ndarray:
@@ -63,20 +82,23 @@ def percent(
 
 def mean_and_sd(values: Any, digits: int = 1) -> str:
     """Returns "mean +- sd" over seeds; the sd has n - 1 degrees of freedom."""
-    mean = f"{np.mean(values):.{digits}f}"
+    mean = fixed(np.mean(values), digits)
     if len(values) < 2:
         return mean
-    return f"{mean} +- {np.std(values, ddof=1):.{digits}f}"
+    return f"{mean} +- {fixed(np.std(values, ddof=1), digits)}"
 
 
 @contextmanager
 def figure(path: Path, **kwargs: Any) -> Iterator[tuple[plt.Figure, Any]]:
     """Yields (figure, axes) of `plt.subplots(**kwargs)`; saves to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # Names may be in scripts that the font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         fig, axes = plt.subplots(layout="constrained", **kwargs)
         try:
             yield fig, axes
+            _take_dollars_literally(fig)
             fig.savefig(path)
         finally:
             plt.close(fig)
@@ -98,3 +120,17 @@ def part(what: str, make: Callable[[], list[str]]) -> list[str]:
         _log.exception("%s could not be made", what)
         words = str(error).partition("\n")[0][:200]
         return [f"{what} could not be made ({type(error).__name__}: {words})."]
+
+
+def _take_dollars_literally(fig: plt.Figure) -> None:
+    """Lets names have dollars that begin no formula."""
+    for axes in fig.axes:
+        # Makes the labels, which otherwise come into being as they are drawn.
+        axes.get_xticklabels(), axes.get_yticklabels()
+    parser = MathTextParser("path")
+    for text in fig.findobj(Text):
+        if "$" in text.get_text():
+            try:
+                parser.parse(text.get_text())
+            except ValueError:
+                text.set_parse_math(False)

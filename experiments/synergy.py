@@ -4,11 +4,11 @@
         --workdir=runs/synergy_random [--config.tables=1000 ...]
 
 The same command resumes an interrupted run. The workdir holds config.json,
-versions.json, blocks.jsonl (one line a block of tables), report.md, figures/.
+record.jsonl, blocks.jsonl (one line a block of tables), report.md, figures/.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 import bounds
+from arm_jax import lock, record
 from arm_jax.errors import InputError
 from arm_jax.workdir import JsonLines, open_workdir
 from experiments import cli
@@ -41,15 +42,38 @@ _LOGIC = {"AND": np.logical_and, "OR": np.logical_or, "XOR": np.logical_xor}
 
 
 def synergy(
-    config: Mapping[str, Any], workdir: str | Path, *, progress: bool = True
+    config: Mapping[str, Any],
+    workdir: str | Path,
+    *,
+    progress: bool = True,
+    allow: Collection[str] = (),
 ) -> str:
     """Runs the study into `workdir`, or continues it, and returns the report.
 
+    Args:
+      config: One of configs/synergy_*.py.
+      workdir: Folder of the study, held by a lock meanwhile.
+      progress: Whether to show a progress bar.
+      allow: What may differ from the study's beginning, see
+        `arm_jax.record.ALLOWED`.
+
     Raises:
-      InputError: wrong configuration or workdir.
+      InputError: Wrong configuration; a workdir in use, of another
+        configuration, or of a study that was made with something else.
     """
+    with lock.hold(workdir) as folder:
+        return _synergy(config, folder, progress, allow)
+
+
+def _synergy(
+    config: Mapping[str, Any],
+    folder: Path,
+    progress: bool,
+    allow: Collection[str],
+) -> str:
     blocks = _blocks(config)
-    folder = open_workdir(workdir, config)
+    open_workdir(folder, config)
+    record.enter(folder, record.current(), allow)
     lines = JsonLines(folder / "blocks.jsonl")
     records = lines.read()
     lines.keep(records)
@@ -58,9 +82,9 @@ def synergy(
         unit="table", disable=not progress,
     ) as bar:  # fmt: skip
         for number in range(len(records), len(blocks)):
-            record = measure(tables(config, number), config)
-            lines.append({"block": number} | record)
-            records.append(record)
+            measured = measure(tables(config, number), config)
+            lines.append({"block": number} | measured)
+            records.append(measured)
             bar.update(blocks[number])
     report = write_report(folder, config, records)
     print(report)
@@ -196,7 +220,7 @@ def write_report(
     for path in sorted((folder / "figures").glob("*.png")):
         lines += [f"![{path.stem}](figures/{path.name})", ""]
     report = "\n".join(lines)
-    (folder / "report.md").write_text(report)
+    (folder / "report.md").write_text(report, encoding="utf-8")
     return report
 
 
@@ -319,9 +343,9 @@ def _blocks(config: Mapping[str, Any]) -> list[int]:
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    synergy(cli.to_dict(cli.required(cli.CONFIG)), cli.required(cli.WORKDIR))
+    synergy(cli.config(), cli.required(cli.WORKDIR), allow=cli.ALLOW.value)
     return 0
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, exclusive=True)

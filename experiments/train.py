@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
     workdir = cli.required(cli.WORKDIR)
     config = cli.config()
     # Not before the workdir was found free: the libraries take seconds to load.
-    from experiments import train_report, training
+    from experiments import interactions, train_report, training
 
     results = training.train(config, workdir, allow=cli.ALLOW.value)
     if results is None:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     print(train_report.results_table(results))
     if results.get("interactions"):
         print("\nInteractions of the modalities with the label, in bits:\n")
-        print(train_report.interactions_table(results))
+        print(interactions.table(results["interactions"]))
     print(f"\nreport: {Path(workdir) / 'report.md'}")
     return 0
 

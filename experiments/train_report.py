@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from arm_jax.workdir import JsonLines
+from experiments import interactions
 from experiments.report import (
     figure,
     markdown_table,
@@ -43,17 +44,6 @@ def accuracy(results: Mapping[str, Any], which: str, key: str) -> str:
     return mean_and_sd(percent(results, key, which))
 
 
-def interactions_table(results: Mapping[str, Any]) -> str:
-    """PID of each pair of modalities with the label, in bits."""
-    rows = []
-    for pair, pid in results["interactions"].items():
-        numbers = (
-            pid[k] for k in ("redundancy", "unique1", "unique2", "synergy")
-        )
-        rows.append([pair, *(f"{x:.3f}" for x in numbers)])
-    return markdown_table(["modalities", "R", "U1", "U2", "S"], rows)
-
-
 def write(
     workdir: Path, results: Mapping[str, Any], trouble: Sequence[str] = ()
 ) -> None:
@@ -67,7 +57,7 @@ def write(
     curves = part(
         "The learning curves", lambda: _learning_curves(workdir, results)
     )
-    interactions = part(
+    described = part(
         "The interactions", lambda: _interactions(workdir, results)
     )
     seeds = [run["seed"] for run in results["runs"]]
@@ -86,7 +76,7 @@ def write(
         f"Training took {results['training_seconds']:.0f} s.",
         "",
         *curves,
-        *interactions,
+        *described,
         *trouble,
     ]
     text = "\n".join(lines) + "\n"
@@ -97,22 +87,23 @@ def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     pairs = results.get("interactions", {})
     if not pairs:
         return []
-    pid = next(iter(pairs.values()))
-    _interactions_figure(workdir, results)
-    return [
-        "",
-        "## Interactions with the label",
-        "",
-        "Partial information decomposition (BROJA) in bits on the test "
-        f"examples, each modality discretised to {pid['clusters']} "
-        "clusters: redundancy R, what the first and the second know alone "
-        "(U1, U2), synergy S. These are plug-in estimates from "
-        f"{pid['samples']} samples, biased: their sum is too large.",
-        "",
-        interactions_table(results),
-        "",
-        "![Interactions](figures/interactions.png)",
-    ]
+    lines = ["", "## Interactions with the label", ""]
+    computed = interactions.computed(pairs)
+    if computed:
+        pid = next(iter(computed.values()))
+        lines += [
+            "Partial information decomposition (BROJA) in bits on the test "
+            f"examples, each modality discretised to {pid['clusters']} "
+            "clusters at most: redundancy R, what the first and the second "
+            "know alone (U1, U2), synergy S. These are plug-in estimates from "
+            f"{pid['samples']} samples, biased: their sum is too large.",
+            "",
+        ]
+    lines.append(interactions.table(pairs))
+    if computed:
+        _interactions_figure(workdir, computed)
+        lines += ["", "![Interactions](figures/interactions.png)"]
+    return lines
 
 
 def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
@@ -170,20 +161,21 @@ def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _interactions_figure(workdir: Path, results: Mapping[str, Any]) -> None:
-    found = results["interactions"]
+def _interactions_figure(
+    workdir: Path, pairs: Mapping[str, Mapping[str, Any]]
+) -> None:
     path = workdir / "figures" / "interactions.png"
-    size = (6.4, 1.2 + 0.5 * len(found))
+    size = (6.4, 1.2 + 0.5 * len(pairs))
     with figure(path, figsize=size) as (_, axis):
-        left = [0.0] * len(found)
+        left = [0.0] * len(pairs)
         for key, label in (
             ("redundancy", "redundancy"),
             ("unique1", "unique to the first"),
             ("unique2", "unique to the second"),
             ("synergy", "synergy"),
         ):
-            widths = [pid[key] for pid in found.values()]
-            axis.barh(list(found), widths, left=left, label=label, height=0.6)
+            widths = [pid[key] for pid in pairs.values()]
+            axis.barh(list(pairs), widths, left=left, label=label, height=0.6)
             left = [a + b for a, b in zip(left, widths, strict=True)]
         axis.set(xlabel="information about the label (bits)")
         axis.invert_yaxis()

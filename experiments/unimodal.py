@@ -1,17 +1,22 @@
 """Simple classifiers of each modality, for symbols and as yardsticks."""
 
+import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-COMPONENTS = 50
 _MOST_ROWS = 50_000
+# Share of the training rows that tell the network when to stop.
+_VALIDATION = 0.1
 
 
 def summary(x: np.ndarray) -> np.ndarray:
@@ -74,34 +79,44 @@ def posteriors(
     """Trains on some samples and predicts others.
 
     Args:
-      train: features, `[n, d]`.
-      label: `[n]`.
-      test: features, `[m, d]`.
-      classes: number of labels.
-      strength: inverse regularisation of the logistic regression.
+      train: Features, `[n, d]`.
+      label: Classes of at least two kinds, `[n]`.
+      test: Features, `[m, d]`.
+      classes: Number of classes.
+      strength: Inverse regularisation of the logistic regression.
       kind: "logistic", additive in the features; or "network", one hidden
-        layer, which can use their interactions.
-      seed: of the network.
+        layer, which can use their interactions. It stops early, unless a tenth
+        of the rows would not hold every class.
+      seed: Seed of the network.
 
     Returns:
       p(y|x), `[m, classes]`.
     """
+    if len(label) > _MOST_ROWS:
+        rng = np.random.default_rng(seed)
+        rows = rng.choice(len(label), _MOST_ROWS, replace=False)
+        train, label = train[rows], label[rows]
     model: Any
     if kind == "logistic":
         model = LogisticRegression(C=strength, max_iter=2000)
     else:
         model = MLPClassifier(
-            (64,), alpha=1.0, early_stopping=True, random_state=seed,
-            max_iter=400,
+            (64,), alpha=1.0, early_stopping=_can_stop_early(label),
+            validation_fraction=_VALIDATION, random_state=seed, max_iter=400,
         )  # fmt: skip
-    if len(label) > _MOST_ROWS:
-        rng = np.random.default_rng(seed)
-        rows = rng.choice(len(label), _MOST_ROWS, replace=False)
-        train, label = train[rows], label[rows]
-    model.fit(train, label)
+    with warnings.catch_warnings():
+        # A yardstick need not have converged.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(train, label)
     out = np.zeros((len(test), classes))
     out[:, model.classes_] = model.predict_proba(test)
     return out
+
+
+def _can_stop_early(label: np.ndarray) -> bool:
+    counts = np.unique(label, return_counts=True)[1]
+    held_out = math.ceil(_VALIDATION * len(label))
+    return counts.min() > 1 and held_out >= max(2, len(counts))
 
 
 def accuracy(
@@ -134,8 +149,6 @@ def folds_of(
     label: np.ndarray, units: np.ndarray | None, folds: int, seed: int
 ) -> Sequence[tuple[np.ndarray, np.ndarray]]:
     """Training and test rows of each fold, no unit on two sides."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
     if units is None:
         kind = StratifiedKFold(folds, shuffle=True, random_state=seed)
         return list(kind.split(label, label))

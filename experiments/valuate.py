@@ -21,7 +21,7 @@ import numpy as np
 from absl import flags
 
 from arm_jax import config as config_lib
-from arm_jax import loop
+from arm_jax import loop, record
 from arm_jax.data.dataset import SPLITS
 from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions
@@ -43,7 +43,8 @@ def valuate(workdir: Path, split: str) -> dict[str, np.ndarray]:
     """Values every sample of `split` under the last state of a finished run.
 
     Raises:
-      InputError: no run there, or one that is not finished.
+      InputError: no run there, one that is not finished, or one that was
+        trained on other data or with other random numbers.
     """
     if not (workdir / "config.json").exists():
         raise InputError(f"no run in {workdir}: it has no config.json")
@@ -51,6 +52,9 @@ def valuate(workdir: Path, split: str) -> dict[str, np.ndarray]:
         config_lib.Config, read_json(workdir / "config.json")
     )
     run = loop.prepare(config)
+    now = record.current(run.dataset.digest)
+    record.check(workdir, now, record.ALLOWED)
+    record.warn(workdir, now)
     variables = loop.last_variables(run, workdir)
     predictions = run.predict(variables, split)
     values = [_of_run(p, run.dataset.log_prior) for p in predictions]
@@ -174,4 +178,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, takes_config=False)

@@ -5,18 +5,19 @@ this package, or any importable module given by its dotted path, so that a
 user's own data set needs no change here.
 """
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from arm_jax import registry
-from arm_jax.config import check_options
+from arm_jax.data import options as _options
 from arm_jax.data.dataset import Dataset as Dataset
 from arm_jax.data.dataset import Split as Split
+from arm_jax.data.dataset import checked
+from arm_jax.errors import InputError
 
 _NOT_DATASETS = frozenset(
     {
-        *("dataset", "packed", "pipeline", "prepared"),
+        *("dataset", "options", "packed", "pipeline", "prepared"),
         *("avdigits_sources", "logmel"),
     }
 )
@@ -31,12 +32,19 @@ def load(name: str, options: Mapping[str, Any]) -> Dataset:
     """Loads the data set `name`.
 
     Raises:
-      InputError: unknown name or option, or what the data set itself finds
-        wrong with its files.
+      InputError: unknown name or option, an option of a wrong type, what the
+        data set itself finds wrong with its files, or data that no model can
+        be trained on.
     """
     module = registry.find(name, __name__, names(), "data set", "load")
-    function = module.load
-    check_options(
-        f"data set '{name}'", inspect.signature(function).parameters, options
-    )
-    return function(**options)
+    where = f"data set '{name}'"
+    if not callable(getattr(module, "load", None)):
+        raise InputError(f"{where} has no function `load`")
+    dataset = module.load(**_options.checked(where, module.load, options))
+    if not isinstance(dataset, Dataset):
+        raise InputError(
+            f"{where}: `load` must return an arm_jax.data.Dataset, got "
+            f"{type(dataset).__name__}"
+        )
+    # Those of this package have been checked.
+    return checked(dataset) if "." in name else dataset

@@ -29,6 +29,7 @@ from arm_jax.data.dataset import (
     standardized,
 )
 from arm_jax.data.logmel import BANDS, PARTS, log_mel
+from arm_jax.data.options import typed
 from arm_jax.errors import InputError, check_known
 
 PROTOCOLS = ("official", "speaker")
@@ -110,6 +111,7 @@ class AvDigits(tfds.core.GeneratorBasedBuilder):
             )
 
 
+@typed
 def load(
     *,
     protocol: str = "speaker",
@@ -148,8 +150,8 @@ def load(
       their own.
 
     Raises:
-      InputError: unknown protocol, speaker or normalisation, or missing or
-        inconsistent files.
+      InputError: unknown protocol, speaker or normalisation, missing or
+        inconsistent files, or a folder that cannot be written.
     """
     for name, value, known in (
         ("protocol", protocol, PROTOCOLS),
@@ -167,7 +169,7 @@ def load(
         )
         for name in SPLITS
     }
-    if held_out >= 0:
+    if held_out != -1:
         splits = _hold_out(splits, held_out)
     axes = _NORMALIZE[normalize]
     if axes:
@@ -186,7 +188,7 @@ def _source(path: str, source_dir: str) -> Path:
         return packed.find("avdigits", path, avdigits_sources.HINT)
     if path:
         raise InputError("avdigits: give path or source_dir, not both")
-    folder = Path(source_dir).expanduser()
+    folder = packed.expanded(source_dir)
     if not folder.is_dir():
         raise InputError(f"avdigits: source_dir {folder} is no folder")
     return folder
@@ -206,8 +208,46 @@ def _read(source: Path, protocol: str) -> dict[str, np.ndarray]:
                 *(f"pairs_{protocol}_{part}" for part in _PARTS.values()),
             ),
         )
+    _check_arrays(source, arrays)
     _check_pairs(source, arrays, protocol)
     return arrays
+
+
+def _check_arrays(source: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raises InputError naming an array of another type or shape."""
+    images, recordings = (
+        arrays[key].shape[:1] for key in ("image", "audio_start")
+    )
+    for key, x in arrays.items():
+        kind = "integers"
+        if key == "image":
+            kind, shape = "uint8", (*images, 28, 28)
+        elif key == "audio_pcm":
+            kind, shape = "int16", x.shape[:1]
+        elif key.startswith("pairs_"):
+            shape = (*x.shape[:1], 2)
+        elif key in ("speaker_names", "image_mnist_index", "audio_take"):
+            continue  # for people
+        else:
+            shape = images if key.startswith("image") else recordings
+        fits = x.dtype.kind in "iu" if kind == "integers" else x.dtype == kind
+        if not fits or x.shape != shape or not shape:
+            raise InputError(
+                f"avdigits: {source}: '{key}' is {x.dtype} {x.shape}, expected "
+                f"{kind} {shape}"
+            )
+    start, length = (
+        arrays[key].astype(np.int64) for key in ("audio_start", "audio_len")
+    )
+    outside = (start < 0) | (length < 1)
+    outside |= start + length > len(arrays["audio_pcm"])
+    if outside.any():
+        at = int(np.flatnonzero(outside)[0])
+        raise InputError(
+            f"avdigits: {source}: recording {at}, {length[at]} samples from "
+            f"{start[at]} on, is outside the {len(arrays['audio_pcm'])} of "
+            "'audio_pcm'"
+        )
 
 
 def _check_pairs(

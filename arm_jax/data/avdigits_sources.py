@@ -14,6 +14,7 @@ import gzip
 import re
 import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def _samples(file: Path) -> np.ndarray:
             # A chunk beside the samples, such as a comment.
             warnings.simplefilter("ignore", wavfile.WavFileWarning)
             rate, samples = wavfile.read(file)
-    except (ValueError, struct.error) as error:
+    except (ValueError, OSError, EOFError, struct.error) as error:
         raise InputError(f"cannot read {file}: {error}") from error
     if (
         rate != SAMPLE_RATE
@@ -155,14 +156,15 @@ def _idx(folder: Path, name: str, ndim: int) -> np.ndarray:
     files = sorted(folder.rglob(name)) + sorted(folder.rglob(f"{name}.gz"))
     if not files:
         raise InputError(f"no {name} or {name}.gz in {folder}. {HINT}")
-    content = files[0].read_bytes()
-    if files[0].suffix == ".gz":
-        try:
+    try:
+        content = files[0].read_bytes()
+        if files[0].suffix == ".gz":
             content = gzip.decompress(content)
-        except (OSError, EOFError) as error:
-            raise InputError(f"cannot read {files[0]}: {error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"cannot read {files[0]}: {error}") from error
     header = 4 + 4 * ndim
-    shape = np.frombuffer(content[4:header], ">i4").tolist()
+    # Sizes of a shorter file are no whole numbers of bytes.
+    shape = np.frombuffer(content[4:header].ljust(header - 4), ">i4").tolist()
     if content[:4] != bytes((0, 0, 8, ndim)) or len(
         content
     ) != header + np.prod(shape):

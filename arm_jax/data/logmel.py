@@ -16,6 +16,8 @@ the mean over all frames.
 
 import numpy as np
 
+from arm_jax.errors import InputError
+
 SAMPLE_RATE = 8000
 BANDS = 40
 PARTS = 16
@@ -30,7 +32,16 @@ def log_mel(pcm: np.ndarray) -> np.ndarray:
 
     Args:
       pcm: samples of one recording, `[n]` int16 at 8 kHz.
+
+    Raises:
+      InputError: samples of another type, which would have another unit, or of
+        several channels.
     """
+    if pcm.dtype != np.int16 or pcm.ndim != 1 or not len(pcm):
+        raise InputError(
+            f"pcm must be int16 samples of one channel, got {pcm.dtype} "
+            f"{pcm.shape}"
+        )
     x = pcm / 32768.0
     x = np.pad(x, (0, max(0, _WINDOW - len(x))))
     frames = np.lib.stride_tricks.sliding_window_view(x, _WINDOW)[::_HOP]

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 
 from arm_jax.data import packed, prepared
 from arm_jax.data.dataset import SPLITS, Dataset, checked, standardized
+from arm_jax.data.options import typed
 
 # Fourier coefficients, profile correlations, Karhunen-Loeve coefficients,
 # pixel averages, Zernike moments, morphological features.
@@ -57,15 +58,12 @@ class Mfeat(tfds.core.GeneratorBasedBuilder):
         del dl_manager  # nothing to download
         keys = (*WIDTHS, "label", "split")
         arrays = packed.read(self.builder_config.source, keys)
-        packed.check_shapes("mfeat", arrays, WIDTHS)
-        packed.check_codes("mfeat", "label", arrays["label"], range(10))
-        packed.check_codes(
-            "mfeat", "split", arrays["split"], range(len(SPLITS))
+        packed.check_shapes(
+            "mfeat", arrays, {key: (width,) for key, width in WIDTHS.items()}
         )
-        codes = arrays.pop("split")
-        examples = arrays | {
-            key: arrays[key].astype(np.float32) for key in WIDTHS
-        }
+        examples = packed.features("mfeat", arrays, WIDTHS)
+        examples["label"] = packed.codes("mfeat", arrays, "label", range(10))
+        codes = packed.codes("mfeat", arrays, "split", range(len(SPLITS)))
         return {
             name: self._generate_examples(
                 examples, np.flatnonzero(codes == code)
@@ -80,6 +78,7 @@ class Mfeat(tfds.core.GeneratorBasedBuilder):
             yield row, {k: x[row] for k, x in arrays.items()} | {"id": row}
 
 
+@typed
 def load(*, path: str = "", data_dir: str = "") -> Dataset:
     """Prepares the data set on first use, and loads it.
 
@@ -94,7 +93,8 @@ def load(*, path: str = "", data_dir: str = "") -> Dataset:
       and `mor` [6], each feature standardised with training statistics.
 
     Raises:
-      InputError: a missing or inconsistent file.
+      InputError: a missing or inconsistent file, or a folder that cannot be
+        written.
     """
     source = packed.find("mfeat", path, _HINT)
     builder = prepared.prepare(

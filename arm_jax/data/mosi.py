@@ -20,6 +20,7 @@ import tensorflow_datasets as tfds
 
 from arm_jax.data import packed, prepared
 from arm_jax.data.dataset import Dataset, checked, standardized
+from arm_jax.data.options import typed
 from arm_jax.errors import InputError, check_known
 
 FOLDS = 5
@@ -75,19 +76,22 @@ class Mosi(tfds.core.GeneratorBasedBuilder):
         del dl_manager  # nothing to download
         keys = (*WIDTHS, "label", *_GROUPS)
         arrays = packed.read(self.builder_config.source, (*keys, "test_fold"))
-        packed.check_shapes("mosi", arrays, WIDTHS)
-        packed.check_codes("mosi", "label", arrays["label"], range(2))
-        packed.check_codes(
-            "mosi", "test_fold", arrays["test_fold"], range(-1, FOLDS)
+        packed.check_shapes(
+            "mosi", arrays, {key: (width,) for key, width in WIDTHS.items()}
         )
-        test_fold = arrays["test_fold"]
+        examples = packed.features("mosi", arrays, WIDTHS)
+        examples["label"] = packed.codes("mosi", arrays, "label", range(2))
+        for key in _GROUPS:
+            examples[key] = packed.codes(
+                "mosi", arrays, key, range(np.iinfo(np.int32).max + 1)
+            )
+        test_fold = packed.codes("mosi", arrays, "test_fold", range(-1, FOLDS))
         parts = {}
         for k in range(FOLDS):
             parts[f"test_{k}"] = test_fold == k
             parts[f"leaky_{k}"] = (test_fold < 0) & (
-                arrays["video_id"] % FOLDS == k
+                examples["video_id"] % FOLDS == k
             )
-        examples = {key: arrays[key] for key in keys}
         return {
             name: self._generate_examples(examples, np.flatnonzero(rows))
             for name, rows in parts.items()
@@ -100,6 +104,7 @@ class Mosi(tfds.core.GeneratorBasedBuilder):
             yield row, {k: x[row] for k, x in arrays.items()} | {"id": row}
 
 
+@typed
 def load(
     *,
     protocol: str = "test_folds",
@@ -127,7 +132,8 @@ def load(
       standardised with training statistics; groups `video_id` and `segment`.
 
     Raises:
-      InputError: unknown protocol or fold, or a missing or inconsistent file.
+      InputError: unknown protocol or fold, a missing or inconsistent file, or
+        a folder that cannot be written.
     """
     check_known("mosi: unknown protocol", protocol, PROTOCOLS)
     if fold not in range(FOLDS):

@@ -1,7 +1,18 @@
-"""Your own data: one .npz file with an array a modality and a label array."""
+"""Your own data: one .npz file with one array per modality, and the labels.
 
-from collections.abc import Sequence
-from pathlib import Path
+    np.savez("my.npz", image=..., text=..., label=...)
+
+The rows of all arrays belong together. A modality is an array `[n, ...,
+channels]` of any type of numbers. Labels are the classes 0 to K-1; of names or
+other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels.
+
+Every sample needs all modalities. Rows with NaN, of a sensor that was off or a
+text that was never written, are refused: drop them, or fill them, for example
+with the mean of the training rows, which standardising turns into zeros.
+Training with missing modalities is not supported yet.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -11,19 +22,25 @@ from arm_jax.data.dataset import (
     SPLITS,
     Dataset,
     Split,
-    check_finite,
+    check_complete,
+    check_learnable,
+    check_range,
     checked,
-    standardized,
+    standardized_parts,
 )
+from arm_jax.data.options import typed
 from arm_jax.errors import InputError
+from bounds import inputs
 
 # A drawn validation or test part is one fold of this many.
 FOLDS = 5
+_CODES = ", ".join(f"{code} ({name})" for code, name in enumerate(SPLITS))
 
 
+@typed
 def load(
     *,
-    path: str,
+    path: str = "",
     modalities: Sequence[str] = (),
     label: str = "label",
     split: str = "split",
@@ -34,157 +51,304 @@ def load(
 ) -> Dataset:
     """Loads modalities, labels and splits from an .npz file.
 
-    The rows of all arrays belong together. If the file has no array `split`,
-    a fifth of the rows is drawn for testing and a fifth for validation,
-    stratified by class and, with `group`, without a group on two sides; if the
-    array marks no validation rows, a fifth of the training rows is drawn.
+    If the file has no array `split`, a fifth of the rows is drawn for testing
+    and a fifth for validation, stratified by class and, with `group`, without a
+    group on two sides; if the array marks no validation rows, a fifth of the
+    training rows is drawn. Arrays that are not asked for are not read.
 
     Args:
       path: the file; arrays of objects (pickles) are refused.
-      modalities: names of the arrays to use; all but the named others if empty.
+      modalities: names of the arrays to use, also as one text with commas,
+        "image,text"; all but the named others if empty.
       label: name of the array of classes 0 to K-1, `[n]`.
       split: name of the array of 0 (train), 1 (validation), 2 (test), `[n]`.
       group: name of an integer array `[n]`, such as the subject; empty for
-        none.
-      num_classes: K; 0 takes the largest label plus one.
-      seed: of the drawn parts.
-      standardize: bring each channel (last axis) of the training rows to mean
-        0 and deviation 1.
+        none. Its numbers are kept, as int64.
+      num_classes: number K of classes; 0 takes the largest label plus one.
+      seed: random seed of the drawn parts.
+      standardize: bring each channel (last axis) to mean 0 and deviation 1 on
+        the training rows, before it becomes float32.
 
     Returns:
       The data set; `id` is the row in the file.
 
     Raises:
       InputError: an unreadable file, a missing array, lengths that differ,
-        NaN or infinite features, labels that are no integers or outside
-        0..K-1, unknown split codes, or a class without training rows.
+        NaN or infinite features, features that float32 does not carry, labels
+        that are no integers or outside 0..K-1, unknown split codes, or a class
+        without training rows.
     """
-    arrays = packed.read(Path(path).expanduser())
-    name = Path(path).name
-    special = [key for key in (label, split, group) if key]
-    chosen = list(modalities) or [k for k in arrays if k not in special]
-    required = [*chosen, label] + ([group] if group else [])
-    for key in required:
-        if key not in arrays:
-            raise InputError(
-                f"{name} has no array '{key}'; it has: "
-                + ", ".join(sorted(arrays))
-            )
-    if not chosen:
-        raise InputError(f"{name} has no modality beside {', '.join(special)}")
-    rows = len(np.atleast_1d(arrays[label]))
-    for key in [*required, *([split] if split in arrays else [])]:
-        if arrays[key].ndim == 0 or len(arrays[key]) != rows:
-            raise InputError(
-                f"{name}: '{key}' has shape {arrays[key].shape}, but '{label}' "
-                f"has {rows} rows"
-            )
-    if not rows:
-        raise InputError(f"{name} has no rows")
-    labels = _integers(name, label, arrays[label])
-    groups = {group: _integers(name, group, arrays[group])} if group else {}
-    inputs = {key: _features(name, key, arrays[key]) for key in chosen}
-    codes = _split_codes(
-        name,
-        split,
-        arrays.get(split),
-        labels,
-        groups.get(group),
-        seed,
-    )
-    splits = {}
-    for code, split_name in enumerate(SPLITS):
-        at = np.flatnonzero(codes == code)
-        splits[split_name] = Split(
-            inputs={key: x[at] for key, x in inputs.items()},
-            label=labels[at],
-            id=at.astype(np.int32),
-            groups={key: x[at] for key, x in groups.items()},
+    _check_options(path, num_classes, seed)
+    file = packed.expanded(path)
+    name = file.name
+    with packed.Archive(file) as archive:
+        others = _others(archive, label, split, group)
+        chosen = _modalities(archive, modalities, others)
+        headers = _headers(archive, others, chosen, automatic=not modalities)
+        archive.check_fits(_memory(headers, others, standardize=standardize))
+        labels = _integers(archive, label)
+        classes = num_classes or int(labels.max()) + 1
+        check_range(name, labels, classes)
+        check_learnable(name, {"train": labels}, classes)
+        groups = {group: _integers(archive, group)} if group else {}
+        codes = _split_codes(
+            name,
+            _given_codes(archive, split) if split in others else None,
+            labels,
+            groups.get(group),
+            seed,
         )
-    classes = num_classes or int(labels.max(initial=0)) + 1
-    dataset = checked(
+        rows = [np.flatnonzero(codes == code) for code in range(len(SPLITS))]
+        for code, at in enumerate(rows):
+            if not len(at):
+                raise InputError(
+                    f"{name}: no row of '{split}' is {code} ({SPLITS[code]})"
+                )
+        # One modality after another, so that only one is there unscaled.
+        features = {
+            key: _features(archive, key, rows, standardize=standardize)
+            for key in chosen
+        }
+    splits = {
+        split_name: Split(
+            inputs={key: parts[code] for key, parts in features.items()},
+            label=labels[rows[code]].astype(np.int32),
+            id=rows[code].astype(np.int32),
+            groups={key: x[rows[code]] for key, x in groups.items()},
+        )
+        for code, split_name in enumerate(SPLITS)
+    }
+    return checked(
         Dataset(
             name=name,
             class_names=tuple(str(k) for k in range(classes)),
             splits=splits,
         )
     )
-    if not standardize:
-        return dataset
-    return Dataset(name, dataset.class_names, standardized(splits))
 
 
-def _integers(name: str, key: str, x: np.ndarray) -> np.ndarray:
-    if x.ndim != 1 or x.dtype.kind not in "iub":
+def _check_options(path: str, num_classes: int, seed: int) -> None:
+    if not path:
         raise InputError(
-            f"{name}: '{key}' must be a vector of integers, got "
-            f"{x.dtype} {x.shape}"
+            "data set 'npz' needs the option 'path' "
+            "(--config.data.options.path=FILE.npz; of experiments.quantify, "
+            "--config.data.path=FILE.npz)"
         )
-    return x.astype(np.int32)
-
-
-def _features(name: str, key: str, x: np.ndarray) -> np.ndarray:
-    if x.dtype.kind not in "iubf":
-        raise InputError(f"{name}: '{key}' must be numbers, got {x.dtype}")
-    if x.ndim < 2:
+    if num_classes < 0:
         raise InputError(
-            f"{name}: '{key}' must have rows and features, got shape {x.shape}"
+            f"data set 'npz': num_classes must be at least 0, got {num_classes}"
         )
-    check_finite(f"{name}: {key}", x)
-    return x.astype(np.float32)
+    if not 0 <= seed < 2**32:
+        raise InputError(
+            f"data set 'npz': seed must be in 0..{2**32 - 1}, got {seed}"
+        )
+
+
+def _others(
+    archive: packed.Archive, label: str, split: str, group: str
+) -> tuple[str, ...]:
+    """Names of the arrays that are used and are no modalities."""
+    if not label:
+        raise InputError("data set 'npz': the option 'label' names no array")
+    names = [name for name in (label, split, group) if name]
+    if len(set(names)) < len(names):
+        raise InputError(
+            "data set 'npz': label, split and group must be different arrays, "
+            f"got '{label}', '{split}', '{group}'"
+        )
+    # Without the array of the default name, parts are drawn.
+    if split == "split" and split not in archive.names:
+        names.remove(split)
+    return tuple(names)
+
+
+def _modalities(
+    archive: packed.Archive, given: Sequence[str], others: Sequence[str]
+) -> tuple[str, ...]:
+    """Names of the modalities, all of the others' if none is given."""
+    chosen = []
+    for item in given:
+        # What a shell passes on of "image,text" is one name.
+        parts = [item] if item in archive.names else item.split(",")
+        chosen += [item] if len(parts) == 1 else [x.strip() for x in parts]
+    chosen = chosen or [key for key in archive.names if key not in others]
+    for at, key in enumerate(chosen):
+        if key in others or key in chosen[:at]:
+            why = "is no modality" if key in others else "is named twice"
+            raise InputError(
+                f"{archive.path.name}: '{packed.shown(key)}' {why}, got the "
+                f"modalities {packed.listed(chosen)}"
+            )
+    if not chosen:
+        raise InputError(
+            f"{archive.path.name} has no modality beside "
+            f"{packed.listed(others)}"
+        )
+    return tuple(chosen)
+
+
+def _headers(
+    archive: packed.Archive,
+    others: Sequence[str],
+    chosen: Sequence[str],
+    *,
+    automatic: bool,
+) -> dict[str, packed.Header]:
+    """Returns headers whose types and shapes are right, before any array is."""
+    label = others[0]
+    headers = {label: archive.header(label)}
+    rows = headers[label].shape[:1]
+    if not rows or not rows[0]:
+        raise InputError(f"{archive.path.name}: '{label}' has no rows")
+    for key in others[1:]:
+        headers[key] = _header(archive, key, label, rows[0])
+    for key in chosen:
+        try:
+            headers[key] = _header(archive, key, label, rows[0])
+            _check_features(archive.path.name, key, headers[key])
+        except InputError as error:
+            if not automatic:
+                raise
+            raise InputError(
+                f"{error}; or choose arrays by the option 'modalities', such "
+                "as 'image,text'"
+            ) from error
+    return headers
+
+
+def _header(
+    archive: packed.Archive, key: str, label: str, rows: int
+) -> packed.Header:
+    header = archive.header(key)
+    if header.shape[:1] != (rows,):
+        raise InputError(
+            f"{archive.path.name}: '{packed.shown(key)}' has shape "
+            f"{header.shape}, but '{label}' has {rows} rows"
+        )
+    return header
+
+
+def _memory(
+    headers: Mapping[str, packed.Header],
+    others: Sequence[str],
+    *,
+    standardize: bool,
+) -> int:
+    """Returns the bytes that loading needs when it needs most."""
+    kept = sum(headers[key].nbytes for key in others)
+    most = kept
+    for key, header in headers.items():
+        if key not in others:
+            # Without standardising, a whole copy is made before the splits.
+            result = 4 * header.size
+            copies = result if standardize else 2 * result
+            most = max(most, kept + header.nbytes + copies)
+            kept += result
+    return most
+
+
+def _check_features(name: str, key: str, header: packed.Header) -> None:
+    key, shape = packed.shown(key), header.shape
+    with packed.about(name):
+        # What the type of an array forbids, none of its entries can change.
+        inputs.numbers(key, np.empty(0, header.dtype))
+    if len(shape) < 2:
+        raise InputError(
+            f"{name}: '{key}' must have rows and features, got shape {shape}; "
+            f"of one number per row make {key}[:, None]"
+        )
+    if 0 in shape:
+        raise InputError(
+            f"{name}: '{key}' has no features, its shape is {shape}"
+        )
+
+
+def _features(
+    archive: packed.Archive,
+    key: str,
+    rows: Sequence[np.ndarray],
+    *,
+    standardize: bool,
+) -> list[np.ndarray]:
+    """Returns the rows of each split in float32."""
+    where = f"{archive.path.name}: {packed.shown(key)}"
+    x = archive.read(key)
+    check_complete(where, x)
+    if standardize:
+        return standardized_parts(where, [(x, at) for at in rows])
+    x = inputs.float32(where, x)
+    return [x[at] for at in rows]
+
+
+def _integers(archive: packed.Archive, key: str) -> np.ndarray:
+    with packed.about(archive.path.name):
+        return inputs.integers(packed.shown(key), archive.read(key))
+
+
+def _given_codes(archive: packed.Archive, key: str) -> np.ndarray:
+    """Returns the split of each row, int64 `[n]`."""
+    codes = archive.read(key)
+    # Neither do True and False name one of three splits, nor would the usual
+    # way to make codes of names give the right ones.
+    if codes.dtype.kind not in "iu" or codes.ndim != 1:
+        raise InputError(
+            f"{archive.path.name}: '{key}' must be a vector of the integers "
+            f"{_CODES}, got {codes.dtype} {codes.shape}"
+        )
+    unknown = np.flatnonzero((codes < 0) | (codes >= len(SPLITS)))
+    if len(unknown):
+        at = unknown[0]
+        raise InputError(
+            f"{archive.path.name}: {key}[{at}] is {codes[at]}; known: {_CODES}"
+        )
+    return codes.astype(np.int64)
 
 
 def _split_codes(
     name: str,
-    key: str,
     given: np.ndarray | None,
     labels: np.ndarray,
     groups: np.ndarray | None,
     seed: int,
 ) -> np.ndarray:
-    rows = np.arange(len(labels))
+    """Returns the split of each row; parts that are not given are drawn."""
+    train, validation, test = range(len(SPLITS))
     if given is None:
-        codes = np.zeros(len(labels), np.int32)
-        codes[_draw(name, rows, labels, groups, seed)] = SPLITS.index("test")
+        codes = np.full(len(labels), train)
+        codes[_drawn(name, codes == train, labels, groups, seed)] = test
     else:
-        codes = _integers(name, key, given)
-        unknown = np.flatnonzero((codes < 0) | (codes >= len(SPLITS)))
-        if len(unknown):
-            raise InputError(
-                f"{name}: {key}[{unknown[0]}] is {codes[unknown[0]]}; known: "
-                "0 (train), 1 (validation), 2 (test)"
-            )
-    if not (codes == SPLITS.index("validation")).any():
-        train = rows[codes == SPLITS.index("train")]
-        drawn = _draw(
-            name,
-            train,
-            labels[train],
-            None if groups is None else groups[train],
-            seed,
-        )
-        codes[drawn] = SPLITS.index("validation")
+        codes = given
+    if (codes == train).any() and not (codes == validation).any():
+        codes[_drawn(name, codes == train, labels, groups, seed)] = validation
     return codes
 
 
-def _draw(
+def _drawn(
     name: str,
-    rows: np.ndarray,
+    candidates: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray | None,
     seed: int,
 ) -> np.ndarray:
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    """Returns one in FOLDS of the candidates, as row numbers."""
+    rows = np.flatnonzero(candidates)
+    labels = labels[rows]
     if groups is None:
-        units = int(np.unique(labels, return_counts=True)[1].min())
+        values, counts = np.unique(labels, return_counts=True)
+        units, what = (
+            int(counts.min()),
+            f"rows of class {values[counts.argmin()]}",
+        )
+        folds = StratifiedKFold
     else:
-        units = len(np.unique(groups))
+        groups = groups[rows]
+        units, what = len(np.unique(groups)), "groups"
+        folds = StratifiedGroupKFold
     if units < FOLDS:
-        what = "rows of a class" if groups is None else "groups"
         raise InputError(
             f"{name}: too few {what} ({units}) to draw a part of one in "
             f"{FOLDS}; give a split array"
         )
-    folds = kind(FOLDS, shuffle=True, random_state=seed)
-    _, drawn = next(folds.split(rows, labels, groups))
+    parts = folds(FOLDS, shuffle=True, random_state=seed)
+    _, drawn = next(parts.split(rows, labels, groups))
     return rows[drawn]

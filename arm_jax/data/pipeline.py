@@ -22,6 +22,8 @@ def steps_per_epoch(split: Split, batch_size: int, copies: int = 0) -> int:
       InputError: the split is smaller than one batch, or the batch cannot be
         divided among the processes.
     """
+    if batch_size < 1:
+        raise InputError(f"data.batch_size must be positive, got {batch_size}")
     if batch_size > len(split):
         raise InputError(
             f"data.batch_size {batch_size} is larger than the training split "
@@ -100,7 +102,12 @@ def eval_batches(split: Split, batch_size: int) -> Iterator[dict]:
 
     A batch has one more field, `valid` `[batch_size]` bool, false on the
     padding, which repeats the first example.
+
+    Raises:
+      InputError: batches of no examples.
     """
+    if batch_size < 1:
+        raise InputError(f"batch_size must be positive, got {batch_size}")
     for start in range(0, len(split), batch_size):
         indices = np.arange(start, start + batch_size)
         valid = indices < len(split)

@@ -1,7 +1,12 @@
 """From a source to prepared TFDS records, and from records to splits."""
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable, Sequence
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,9 @@ import tensorflow_datasets as tfds
 
 from arm_jax.data import packed
 from arm_jax.data.dataset import Split
+from arm_jax.errors import InputError
+
+_STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 @dataclasses.dataclass(eq=False)
@@ -42,17 +50,39 @@ def prepare(
 ) -> tfds.core.GeneratorBasedBuilder:
     """Returns a builder whose records are there, prepared now if need be.
 
+    A folder that was copied in part, so that it lacks its description, is
+    prepared anew.
+
     Args:
       builder_class: the builder.
       data_dir: where TFDS keeps prepared data sets; empty for its default
         (the variable TFDS_DATA_DIR, or ~/tensorflow_datasets).
       config: of the builder, if it has one.
+
+    Raises:
+      InputError: a folder that cannot be written, or a full disk.
     """
-    builder = builder_class(
-        data_dir=data_dir or None, config=config, file_format="array_record"
-    )
-    if not builder.data_path.exists():
-        builder.download_and_prepare()
+    name = builder_class.name
+    if data_dir and "://" not in data_dir:
+        data_dir = str(packed.expanded(data_dir))
+    root = data_dir or tfds.core.constants.DATA_DIR
+    variant = (config.name,) if config else ()
+    folder = Path(root, name, *variant, str(builder_class.VERSION))
+    with _storing(name, root):
+        if folder.is_dir() and not _described(folder):
+            shutil.rmtree(folder)
+        builder = builder_class(
+            data_dir=data_dir or None, config=config, file_format="array_record"
+        )
+        if builder.data_path.exists():
+            return builder
+        try:
+            builder.download_and_prepare()
+        except OSError:
+            # Another process was faster, and its folder is in the way.
+            if not _described(folder):
+                raise
+            return prepare(builder_class, data_dir, config)
     return builder
 
 
@@ -66,13 +96,23 @@ def read(
 
     Args:
       builder: a prepared builder.
-      names: of its splits.
+      names: names of its splits.
       modalities: names of the features that are inputs.
       groups: names of the features that are groups.
+
+    Raises:
+      InputError: damaged records.
     """
     examples: list[dict[str, Any]] = []
-    for name in names:
-        examples.extend(builder.as_data_source(name))
+    try:
+        for name in names:
+            examples.extend(builder.as_data_source(name))
+    except (OSError, RuntimeError, LookupError) as error:
+        words = str(error).partition("\n")[0][:100]
+        raise InputError(
+            f"data set {builder.name}: the records in {builder.data_path} are "
+            f"damaged ({words}); remove that folder, and they are prepared anew"
+        ) from error
     # Records are stored in the order of the hashes of their keys.
     examples.sort(key=lambda example: example["id"])
 
@@ -85,3 +125,45 @@ def read(
         id=column("id", np.int32),
         groups={key: column(key, np.int32) for key in groups},
     )
+
+
+def _described(folder: Path) -> bool:
+    """Whether a folder has TFDS's description of what is in it."""
+    try:
+        text = (folder / "dataset_info.json").read_text(encoding="utf-8")
+        return isinstance(json.loads(text), dict)
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def _storing(name: str, root: str) -> Iterator[None]:
+    """Turns what a folder or a platform does not allow into InputErrors."""
+    try:
+        yield
+    except ImportError as error:
+        if not (error.name or "").startswith("array_record"):
+            raise
+        raise InputError(
+            f"data set {name}: the package array-record, which keeps its "
+            "records, is missing; on a platform that has none, use .npz files "
+            "(data set npz)"
+        ) from error
+    except (OSError, RuntimeError) as error:
+        reason = _storage_fault(error)
+        if not reason:
+            raise
+        raise InputError(
+            f"data set {name}: cannot keep its records in {root} ({reason}); "
+            "name another folder by --config.data.options.data_dir=FOLDER or "
+            "the variable TFDS_DATA_DIR"
+        ) from error
+
+
+def _storage_fault(error: OSError | RuntimeError) -> str:
+    """Says what was wrong with a file; empty if something else was."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)[:100]
+    # What writes the records has errors of its own, with the system's words.
+    words = map(os.strerror, _STORAGE_FAULTS)
+    return next((word for word in words if word in str(error)), "")

@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 
 from arm_jax.data import prepared
 from arm_jax.data.dataset import Dataset, checked, standardized
+from arm_jax.data.options import typed
 from arm_jax.errors import InputError
 
 WINDOW = 100  # time steps, 2 s
@@ -99,6 +100,7 @@ class Watch(tfds.core.GeneratorBasedBuilder):
                 )
 
 
+@typed
 def load(*, data_dir: str = "") -> Dataset:
     """Prepares the data set on first use, and loads it.
 
@@ -111,7 +113,8 @@ def load(*, data_dir: str = "") -> Dataset:
       with training statistics; groups `subject` and `series`.
 
     Raises:
-      InputError: seglearn is not installed, or its file is another one.
+      InputError: seglearn is not installed, its file is another one, or a
+        folder cannot be written.
     """
     builder = prepared.prepare(Watch, data_dir)
     splits = {

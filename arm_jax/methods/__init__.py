@@ -17,7 +17,7 @@ at the training set between epochs) has instead
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -83,7 +83,8 @@ class Forward(NamedTuple):
         """
         if weight is None:
             weight = jnp.ones(x.shape[-1], x.dtype)
-        sums = (x * weight).sum(-1), weight.sum()
+        by_example = weight.reshape((1,) * (x.ndim - 1) + (-1,))
+        sums = (x * by_example).sum(-1), weight.sum()
         if self.axis_name is not None:
             sums = jax.lax.psum(sums, self.axis_name)
         return sums[0] / jnp.maximum(sums[1], 1e-12)
@@ -189,6 +190,8 @@ class Method(NamedTuple):
       loss: `loss(forward, batch) -> (scalar, metrics)`.
       fusion: Name of the fusion that it needs, see arm_jax.models.fusions;
         empty for any.
+      additive_head: whether the definition needs logits that add up over the
+        modalities, which a head with hidden layers does not make.
       modality_counts: numbers of modalities that the definition allows; empty
         for any.
       init: `init(context, key) -> memory`: a pytree of arrays that lives in the
@@ -211,6 +214,7 @@ class Method(NamedTuple):
 
     loss: Loss
     fusion: str = ""
+    additive_head: bool = False
     modality_counts: tuple[int, ...] = ()
     init: Callable[[Context, jax.Array], Memory] = _no_memory
     parameters: Callable[[Context, jax.Array], Any] | None = None
@@ -233,12 +237,10 @@ def names() -> list[str]:
 
 def default_options(name: str) -> dict[str, Any]:
     """Returns the options of the method `name` with their defaults."""
-    module = _module(name)
-    function = getattr(module, "method", None) or module.loss
     return {
         key: parameter.default
-        for key, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        for key, parameter in _options(_module(name)).items()
+        if parameter.default is not parameter.empty
     }
 
 
@@ -248,11 +250,41 @@ def create(name: str, options: Mapping[str, Any]) -> Method:
     Raises:
       InputError: unknown method or option, or a value that it refuses.
     """
-    check_options(f"method '{name}'", default_options(name), options)
     module = _module(name)
+    check_options(
+        f"method '{name}'", _options(module), options, "method.options"
+    )
     if hasattr(module, "method"):
         return module.method(**options)
     return Method(functools.partial(module.loss, **options))
+
+
+def check_head(name: str, method: Method, additive: bool) -> None:
+    """Checks the method `name` against the model.
+
+    Args:
+      name: Name of the method, for messages.
+      method: The method.
+      additive: Whether the model's logits add up over the modalities.
+
+    Raises:
+      InputError: The method needs logits that do, and they do not.
+    """
+    if method.additive_head and not additive:
+        raise InputError(
+            f"method '{name}' needs logits that add up over the modalities: "
+            "config model.fusion.name=concat and model.head=()"
+        )
+
+
+def _options(module: Any) -> dict[str, inspect.Parameter]:
+    """The options of a method, which are keyword-only parameters."""
+    function = getattr(module, "method", None) or module.loss
+    return {
+        key: parameter
+        for key, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
 
 
 def _module(name: str) -> Any:

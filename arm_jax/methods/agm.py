@@ -42,7 +42,7 @@ from arm_jax.methods import (
     Metrics,
     terms,
 )
-from arm_jax.valuation import at_label
+from arm_jax.valuation import at_label, masks_for
 
 # The largest cross-entropy of one sample that enters kappa.
 _LARGEST = 18.420681  # -log 1e-8
@@ -69,7 +69,7 @@ def split(forward: Forward) -> jax.Array:
     """
     count = len(forward.features)
     # Nobody, the first coalition, has the value 0 whatever the head says.
-    masks = jnp.asarray(shapley.coalitions(count)[1:], jnp.float32)
+    masks = masks_for(forward.features, shapley.coalitions(count)[1:])
     logits = jax.vmap(forward.head, in_axes=(None, 0))(forward.features, masks)
     weights = jnp.asarray(shapley.weights(count)[:, 1:], logits.dtype)
     return jnp.tensordot(weights, logits, axes=1)

@@ -201,8 +201,9 @@ def _fuse(
     fusion: str,
     temperature: float,
 ) -> jax.Array:
+    mask = jnp.atleast_2d(mask)
     if fusion == "running":
-        contributions = memory
+        contributions = memory[None]
     else:
         log_probs = subset_log_probs(head, features)
         contributions = expected_conditional_contributions(log_probs).T

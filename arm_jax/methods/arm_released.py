@@ -174,7 +174,7 @@ def _classify(
     # one linear layer, and the factors may come last: those of all subsets
     # then share the products.
     classifier = own["classifier"]
-    logits = _linear(classifier, own["head"]["bias"])
+    logits = _linear(classifier, own["head"]["bias"])[None]
     kernels = jnp.split(own["head"]["kernel"] @ classifier["kernel"], 2)
     for x, kernel, factor in zip(features, kernels, factors, strict=True):
         logits += factor * (x @ kernel)
@@ -192,7 +192,8 @@ def _fuse(
     # The model's own head has no part in this method and is not trained.
     del head
     scales = _scales(memory["scores"], bound)
-    factors = [scale * mask[..., m, None] for m, scale in enumerate(scales)]
+    mask = jnp.atleast_2d(mask)
+    factors = [scale * mask[:, m, None] for m, scale in enumerate(scales)]
     return _classify(own, features.values(), factors)
 
 
@@ -232,4 +233,5 @@ def _layer(key: jax.Array, inputs: int, outputs: int) -> Any:
 
 
 def _linear(parameters: Any, x: jax.Array) -> jax.Array:
-    return x @ parameters["kernel"] + parameters["bias"]
+    bias = parameters["bias"]
+    return x @ parameters["kernel"] + bias.reshape((1,) * (x.ndim - 1) + (-1,))

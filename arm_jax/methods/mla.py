@@ -90,7 +90,7 @@ def fuse_by_entropy(
     entropy = -(jnp.exp(log_p) * log_p).sum(axis=-1)
     # `mask` is [modalities] or [batch, modalities].
     kept = jnp.exp(-entropy) * jnp.broadcast_to(mask, entropy.T.shape).T
-    weight = kept / jnp.maximum(kept.sum(axis=0), 1e-12)
+    weight = kept / jnp.maximum(kept.sum(axis=0, keepdims=True), 1e-12)
     return (weight[..., None] * each).sum(axis=0)
 
 

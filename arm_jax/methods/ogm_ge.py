@@ -68,7 +68,7 @@ def method(*, alpha: float = 0.8, noise: str = "covariance") -> Method:
 def coefficients(scores: jax.Array, alpha: float) -> jax.Array:
     """Returns k `[modalities]` of the scores s `[modalities]`."""
     count = len(scores)
-    ratios = (scores[:, None] / scores) * (1 - jnp.eye(count))
+    ratios = (scores[:, None] / scores[None]) * (1 - jnp.eye(count))
     rho = ratios.sum(axis=1) / max(count - 1, 1)
     return jnp.where(rho > 1, 1 - jnp.tanh(alpha * rho), 1.0)
 

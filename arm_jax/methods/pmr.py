@@ -99,7 +99,7 @@ def _loss(
     # Compared, so they must be those of the whole batch.
     scores = forward.mean(jnp.exp(jax.lax.stop_gradient(each)))
     weakest = (scores == scores.min()) & (scores < scores.max())
-    rebalance = -(weakest * each.mean(axis=-1)).sum()
+    rebalance = -(weakest.astype(each.dtype) * each.mean(axis=-1)).sum()
     fused = terms.fused_cross_entropy(forward.log_probs(), batch)
     return fused + alpha * rebalance, {
         f"prototype_score_{name}": scores[m]

@@ -20,8 +20,8 @@ complete copies of random samples fill the epoch. Values are those of the model
 before the epoch. The thresholds are those of two modalities for any number; the
 more there are, the more copies the rule asks for.
 
-The head must be additive in the modalities (the project's are): then the
-predictions of all subsets follow from those of single modalities.
+The head must be additive in the modalities, that is, have no hidden layers:
+then the predictions of all subsets follow from those of single modalities.
 """
 
 from functools import partial
@@ -52,6 +52,7 @@ def method(*, replay: float = 0.5, warmup: int = 5) -> Method:
         )
     return Method(
         joint.loss,
+        additive_head=True,
         begin_epoch=partial(_choose, replay),
         warmup=warmup,
         replay=replay,

@@ -4,6 +4,7 @@ An example of which some modalities are masked (a copy, see `Copies`) counts
 with the modalities it has.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -84,11 +85,12 @@ scale_gradient.defvjp(_scale_forward, _scale_backward)
 
 
 def check_weights(method: str, **weights: Any) -> None:
-    """Raises InputError for a weight below 0 or not a number."""
+    """Raises InputError for a weight below 0 or not a finite number."""
     for name, weight in weights.items():
-        if not weight >= 0:
+        if not 0 <= weight < math.inf:
+            bound = "finite" if weight > 0 else "at least 0"
             raise InputError(
-                f"method '{method}': {name} must be at least 0, got {weight}"
+                f"method '{method}': {name} must be {bound}, got {weight}"
             )
 
 

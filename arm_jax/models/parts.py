@@ -58,8 +58,8 @@ def create(
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         and key not in _GIVEN
     }
-    check_options(f"config {config}: {kind} '{name}'", known_options, options)
     bound = {k: v for k, v in shared.items() if k in known_options} | options
+    check_options(f"{kind} '{name}'", known_options, bound, config)
 
     def make(*what: Any, **given: Any) -> Any:
         taken = {k: v for k, v in given.items() if k in parameters}

@@ -69,7 +69,7 @@ def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
     )
     return methods.Forward(
         features=encode(model, params, batch["inputs"]),
-        head=lambda f, mask: head(f, mask * batch["mask"]),
+        head=lambda f, mask: head(f, jnp.atleast_2d(mask) * batch["mask"]),
         log_prior=jnp.log(jnp.full(CLASSES, 1 / CLASSES)),
         step=jnp.zeros((), jnp.int32),
         memory=memory,
@@ -176,6 +176,7 @@ def _compare_devices(state, plain, mapped, modalities):
     spread = parallel.replicate(jax.tree.map(lambda x: x[None].copy(), state))
     for step in range(20):
         batch = tiny_batch(seed=step, size=16, modalities=modalities)
+        batch = jax.tree.map(_float64, batch)
         state, expected = plain(state, batch)
         one_run = jax.tree.map(lambda x: x[None], batch)
         spread, found = over_devices(spread, parallel.split(one_run, axis=1))

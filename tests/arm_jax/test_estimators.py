@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from arm_jax import estimators
+from arm_jax.errors import InputError
 
 GOLDEN = Path(__file__).parents[3] / "shared/golden/arm_released_mi.npz"
 N = 4096
@@ -74,9 +75,52 @@ def test_vmap_is_the_loop(rng):
 def test_histogram_of_bad_samples_has_sum_one(rng, bad):
     x, y = rng.normal(size=(2, 50)).astype(np.float32)
     x[3] = bad
-    table = estimators.histogram(x, y, bins=4)
+    with pytest.raises(InputError, match=r"samples\[0\]\[3\] is"):
+        estimators.histogram(x, y, bins=4)
+    # Where nobody can be told.
+    table = estimators.histogram(jnp.asarray(x), y, bins=4)
     np.testing.assert_allclose(table.sum(), 1, rtol=1e-6)
     assert (table >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("base", "dtype"),
+    [(1.7e9, np.float64), (2**62, np.int64), (2**63, np.uint64)],
+)
+def test_samples_far_from_0_keep_apart(rng, base, dtype):
+    label = rng.integers(7, size=500)
+    far = np.asarray(base, dtype) + label.astype(dtype)
+    np.testing.assert_array_equal(
+        estimators.histogram(far, bins=7), estimators.histogram(label, bins=7)
+    )
+
+
+@pytest.mark.parametrize(
+    ("samples", "bins", "message"),
+    [
+        (([1, 2], [1]), 2, "paired arrays"),
+        ((np.eye(2),), 2, "paired arrays"),
+        (([],), 2, "paired arrays"),
+        ((["a", "b"],), 2, r"samples\[0\] must be numbers, got strings"),
+        (
+            (np.ma.masked_array([1, 2], [0, 1]),),
+            2,
+            r"samples\[0\]\[1\] is mask",
+        ),
+        (([1, 2],), 2.0, "bins must be positive"),
+        (([1, 2],), True, "bins must be positive"),
+        (([1, 2],), 0, "bins must be positive"),
+        (([1, 2],), (2, 2), "one for each of 1 variables"),
+        (
+            ([1, 2], [1, 2], [1, 2]),
+            2000,
+            "8000000000 cells, more than 21474836",
+        ),
+    ],
+)
+def test_what_is_no_sample_is_refused(samples, bins, message):
+    with pytest.raises(InputError, match=message):
+        estimators.histogram(*samples, bins=bins)
 
 
 def test_textbook_values():

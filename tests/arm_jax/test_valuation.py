@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 
 import bounds
+from arm_jax.errors import InputError
 from arm_jax.valuation import (
     Subsets,
+    at_label,
     conditional_contributions,
     expected_conditional_contributions,
     expected_joint_contribution,
@@ -154,3 +156,25 @@ def test_expected_contributions_are_expectations(rng):
     found = expected_conditional_contributions(log_probs)
     np.testing.assert_allclose(found, conditional, atol=1e-5)
     assert (found >= -1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        # Indexing would count from the end, or answer NaN.
+        (np.array([0, -1]), r"label\[1\] is -1, outside 0\.\.2"),
+        (jnp.array([0, 3]), r"label\[1\] is 3, outside 0\.\.2"),
+        (np.array([0.0, 1.0]), r"label must be integers, got float64"),
+        (np.ma.masked_array([0, 1], [0, 1]), r"label\[1\] is masked"),
+    ],
+)
+def test_labels_that_are_no_classes(label, message):
+    log_probs = jnp.log(jnp.full((2, 3), 1 / 3))
+    subsets = Subsets(log_probs, log_probs[None], log_probs[None])
+    for call in (
+        lambda: at_label(log_probs, label),
+        lambda: joint_contribution(subsets, log_probs[0], label),
+        lambda: conditional_contributions(subsets, label),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()

@@ -9,6 +9,7 @@ from bounds.decisions import (
     unless_additive_does,
     unless_contradicted,
 )
+from bounds.errors import InputError
 from bounds.estimators import Estimate
 from bounds.quantify import Interactions, Range
 
@@ -131,8 +132,109 @@ def test_extra_modalities_are_ranked_over_what_is_there():
     assert not over_best.affordable
 
 
-def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="margin must be positive"):
-        recommend(interactions(*[SMALL] * 4), NAMES, margin=0.0)
-    with pytest.raises(ValueError, match="budget must not be negative"):
-        rank({}, budget=-1)
+FOUND = interactions(*[SMALL] * 4)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: recommend(FOUND, NAMES, margin=0.0),
+            "margin must be positive, got 0.0",
+        ),
+        (
+            lambda: recommend(FOUND, NAMES, margin=math.nan),
+            "margin must be positive, got nan",
+        ),
+        (
+            lambda: recommend(FOUND, NAMES, margin="0.1"),
+            "margin must be a number, got '0.1'",
+        ),
+        (lambda: recommend(FOUND, ("a",)), "names must be two names, got 1"),
+        (lambda: recommend(FOUND, "ab"), "names must be two names"),
+        (
+            lambda: recommend(None, NAMES),
+            "found must be what quantify returns, got NoneType",
+        ),
+        (lambda: rank({}, budget=-1), "budget must be at least 0, got -1"),
+        (lambda: rank({}, budget=1e3), "budget must be an integer, got 1000.0"),
+        (
+            lambda: rank({"a": FOUND.estimates}, budget=1),
+            r"candidates\['a'\] must be what quantify returns, got dict",
+        ),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
+
+
+def test_the_margin_itself_is_open():
+    at = (0.05, 0.05)
+    assert recommend(interactions(*[at] * 4), NAMES).family == ""
+    above = (math.nextafter(0.05, 1), 0.4)
+    below = (0.0, math.nextafter(0.05, 0))
+    found = recommend(interactions(above, below, below, below), NAMES)
+    assert found.family == "agreement"
+
+
+def test_reasons_have_no_negative_zero():
+    found = recommend(interactions(*[(-0.0, -1e-9)] * 4), NAMES)
+    assert "between 0.000 and 0.000 bits" in found.reasons[0]
+
+
+def test_samples_that_narrow_an_interval_to_the_margin():
+    # 0.08 +- 0.06 with 1,000 samples: 0.03 from the margin, a factor of 4.
+    found = interactions(LARGE, LARGE, LARGE, (0.02, 0.14))
+    assert "synergy S needs about 4,000 samples" in (
+        recommend(found, NAMES).measure
+    )
+    # An uneven one: below the margin it is the upper end that is in the way.
+    uneven = found.estimates["synergy"]._replace(
+        value=0.03, lower=0.0, upper=0.07
+    )
+    found = found._replace(
+        estimates=found.estimates | {"synergy": uneven},
+        synergy=Range(0.0, 0.07),
+    )
+    assert "about 4,000 samples" in recommend(found, NAMES).measure
+    # At the margin no number of samples will do.
+    at = uneven._replace(value=0.05001)
+    found = found._replace(estimates=found.estimates | {"synergy": at})
+    assert "synergy S is at the margin" in recommend(found, NAMES).measure
+
+
+def test_labels_of_a_pair_without_an_estimate():
+    found = interactions(LARGE, LARGE, LARGE, UNKNOWN)
+    del found.estimates["synergy"]
+    # 5 samples for each of 100 cells, of which half count.
+    assert rank({"a": found}, budget=1000)[0].labels == 1000
+    assert rank({"a": found}, budget=1000)[0].affordable
+    assert not rank({"a": found}, budget=999)[0].affordable
+    assert "label about 1,000 pairs" in recommend(found, NAMES).measure
+
+
+def test_pairs_that_promise_the_same_are_ranked_by_cost():
+    cheap, dear = (interactions(*[SMALL] * 4) for _ in range(2))
+    synergy = cheap.estimates["synergy"]._replace(needed=10)
+    cheap.estimates["synergy"] = synergy
+    found = rank({"a": dear, "b": cheap, "0": dear}, budget=5010)
+    assert [g.name for g in found] == ["b", "0", "a"]
+    assert [g.affordable for g in found] == [True, True, False]
+
+
+def test_a_pair_without_a_gain_is_not_bought():
+    found = interactions(*[SMALL] * 4, accuracy=(0.3, 0.4), alone=(0.4, 0.6))
+    gain = rank({"a": found}, budget=10**6)[0]
+    assert (gain.certain, gain.possible) == (0, 0)
+    assert math.copysign(1, gain.certain) == 1
+    assert not gain.affordable
+
+
+def test_interactions_must_beat_the_additive_model():
+    found = interactions(LARGE, SMALL, SMALL, LARGE)
+    advice = recommend(found, NAMES)
+    same = unless_additive_does(advice, Range(0.5, 0.6), Range(0.6, 0.7))
+    assert same.family == ""
+    better = Range(math.nextafter(0.6, 1), 0.7)
+    assert unless_additive_does(advice, Range(0.5, 0.6), better) == advice

@@ -5,6 +5,7 @@ import pytest
 
 import bounds
 from bounds import estimators
+from bounds.errors import InputError
 
 
 def test_plug_in_is_the_information_of_the_frequencies(rng):
@@ -138,3 +139,138 @@ def test_unseen_mass_goes_where_symbols_occur_and_likely_ones_first():
     assert tried.any(0).sum() == 64
     full = estimators.with_unseen(np.ones((3, 3), int), 9)
     assert full.shape == (1, 3, 3)
+
+
+def test_miller_madow_takes_the_effective_size():
+    counts = np.full((3, 4), 5)
+    assert estimators.miller_madow_bias(counts, size=30) == pytest.approx(
+        2 * estimators.miller_madow_bias(counts)
+    )
+    bias = estimators.miller_madow_pid_bias(np.full((2, 3, 4), 2), size=24)
+    assert bias["total"] == pytest.approx(5 * 3 / (2 * 24 * math.log(2)))
+    assert bias["information1"] == pytest.approx(3 / (48 * math.log(2)))
+    assert bias["information2"] == pytest.approx(6 / (48 * math.log(2)))
+    assert bias["unique2"] == pytest.approx(3 / (48 * math.log(2)))
+    assert bias["unique1"] == 0
+
+
+@pytest.mark.parametrize(
+    ("plug_in", "bias", "scale", "unseen"),
+    [
+        (0.5, 0.02, 0.04, 0.01),
+        # The ends are those of the root, without and with what is unseen.
+        (0.02, 0.001, 0.004, 0.0),
+        (0.02, 0.001, 0.004, 0.015),
+        (0.02, 0.001, 0.0, 0.015),
+        (0.02, 0.012, 0.012, 0.0),
+    ],
+)
+def test_interval_by_its_definition(rng, plug_in, bias, scale, unseen):
+    level, z = 0.8, 1.2815515655446004
+    boot = np.maximum(plug_in + 0.002 + scale * rng.normal(size=6), 0)
+    wide = math.hypot(z * boot.std(ddof=1), unseen)
+    root = z * np.sqrt(boot).std(ddof=1)
+    value = plug_in - bias
+    ends = [[value], [value, np.quantile(boot, 0.9)]]
+    for centre in (value, value + 2 * (bias - (boot.mean() - plug_in))):
+        middle = math.sqrt(max(centre, 0))
+        down = middle - math.sqrt(max(middle**2 - unseen, 0))
+        up = math.sqrt(middle**2 + unseen) - middle
+        below = max(middle - math.hypot(root, down), 0) ** 2
+        ends[0] += [centre - wide, below]
+        ends[1] += [centre + wide, (middle + math.hypot(root, up)) ** 2]
+    found = estimators.interval(plug_in, bias, boot, unseen=unseen, level=level)
+    np.testing.assert_allclose(found, [max(min(ends[0]), 0), max(ends[1])])
+
+
+def test_interval_reaches_the_upper_quantile():
+    boot = np.r_[np.zeros(90), np.full(10, 3.0)]
+    _, upper = estimators.interval(0.0, 0.3, boot, level=0.9)
+    assert upper >= 3
+
+
+def test_unseen_mass_is_tried_in_the_likeliest_cells(rng):
+    counts = np.diag(np.arange(1, 13))
+    found = estimators.with_unseen(counts, counts.sum())
+    tried = ((found[1:] > 0) & (counts == 0)).any(0)
+    product = np.outer(np.arange(1, 13), np.arange(1, 13))
+    left_out = (counts == 0) & ~tried
+    assert tried.sum() == 64
+    assert product[tried].min() >= product[left_out].max()
+
+
+def test_unseen_mass_is_counted_once_for_a_table_of_any_rank():
+    found = estimators.with_unseen([4, 0, 4], 8)
+    np.testing.assert_allclose(found, [[0.5, 0, 0.5]])
+    cube = np.zeros((2, 2, 2), int)
+    cube[0, 0, 0] = cube[1, 1, 1] = 50
+    found = estimators.with_unseen(cube, 100)
+    assert found.shape == (7, 2, 2, 2)
+    np.testing.assert_allclose(found[0, 0, 0, 0], 0.97 / 2 + 0.03 / 8)
+    np.testing.assert_allclose(found[1:].max((1, 2, 3)), 0.97 / 2)
+    np.testing.assert_allclose(np.sort(found[1:].reshape(6, 8), 1)[:, -3], 0.03)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: estimators.plug_in([1, 2]), r"2 axes or more, got shape \(2,"),
+        (lambda: estimators.plug_in([[1, -2]]), r"counts\[0, 1\] is -2, neg"),
+        (lambda: estimators.plug_in([[[0]], [[1]]]), r"counts\[0\] has no"),
+        (lambda: estimators.plug_in(np.zeros((2, 0))), "counts has no samples"),
+        (lambda: estimators.plug_in([["a"]]), "counts must be numbers"),
+        (lambda: estimators.plug_in([[math.nan]]), r"counts\[0, 0\] is nan"),
+        (
+            lambda: estimators.miller_madow(np.eye(2), size=0),
+            "size must be positive, got 0",
+        ),
+        (
+            lambda: estimators.miller_madow_pid_bias(np.eye(2)),
+            "3 axes or more",
+        ),
+        (
+            lambda: estimators.jackknife_bias(1.0, [1.0, 1.0], [0.5]),
+            r"left_out must be \[blocks, ...\], .* \(2,\), \(1,\) and \(\)",
+        ),
+        (
+            lambda: estimators.jackknife_bias(1.0, [1.0], [0.5]),
+            "blocks must be at least 2, got 1",
+        ),
+        (
+            lambda: estimators.jackknife_bias(math.nan, [1, 1], [0.5, 0.5]),
+            "full is nan",
+        ),
+        (
+            lambda: estimators.interval(1.0, 0.0, [1.0, 2.0], level=95),
+            "level must be between 0 and 1, got 95",
+        ),
+        (
+            lambda: estimators.interval(1.0, 0.0, [1.0]),
+            "replicates must be at least 2, got 1",
+        ),
+        (
+            lambda: estimators.interval(1.0, 0.0, 1.0),
+            r"replicates must be \[replicates, ...\]",
+        ),
+        (
+            lambda: estimators.interval([1.0, 2], 0.0, [[1.0], [2.0]]),
+            r"got shapes \(2, 1\) and \(2,\)",
+        ),
+        (
+            lambda: estimators.interval(1.0, 0.0, [1.0, math.nan]),
+            r"replicates\[1\] is nan",
+        ),
+        (
+            lambda: estimators.with_unseen([3, 1], 0),
+            "size must be positive, got 0",
+        ),
+        (lambda: estimators.with_unseen([0, 0], 3), "counts has no samples"),
+        (
+            lambda: estimators.with_unseen(3, 3),
+            r"1 axes or more, got shape \(\)",
+        ),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(InputError, match=message):
+        call()

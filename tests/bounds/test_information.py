@@ -105,6 +105,14 @@ def test_gradients_are_finite_at_zeros_and_right_on_the_support(
     np.testing.assert_allclose(jitted, function(p), atol=1e-14)
 
 
+def test_rounding_below_zero_is_taken_away_but_not_its_derivative():
+    value, slope = jax.value_and_grad(information.nonnegative)(-1e-9)
+    assert (value, slope) == (0, 1)
+    for x in (-1e-9, -0.0, 0.0):
+        assert not np.signbit(information.nonnegative(x))
+    assert information.nonnegative(1e-9) == np.float32(1e-9)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -73,8 +73,9 @@ def check(p, out, gap=2e-9):
     assert np.isfinite(parts(out)).all()
     assert (out.status == Status.CONVERGED).all()
     assert (out.gap <= gap).all()
-    assert (parts(out) >= -out.gap[..., None]).all()
-    np.testing.assert_allclose(parts(out).sum(-1), out.total, atol=1e-9)
+    assert (parts(out) >= 0).all()
+    error = np.abs(parts(out).sum(-1) - out.total)
+    assert (error <= 2 * out.gap + 1e-14).all()
     joint = p.reshape(*p.shape[:-3], -1, p.shape[-1])
     total = bounds.information.mutual_information(joint)
     np.testing.assert_allclose(out.total, total, atol=1e-12)
@@ -115,7 +116,7 @@ def test_golden(dtype, groups):
         out = bounds.pid(p, dtype=dtype)
         error = np.abs(parts(out) - reference).max(-1)
         assert (error <= out.gap + 1e-11).all()
-        assert (parts(out) >= -out.gap[:, None]).all()
+        assert (parts(out) >= 0).all()
         if dtype == np.float64:
             assert (error <= TOL).all()
             check(p, out)
@@ -280,7 +281,7 @@ def test_any_table(seed, shape, concentration, zeros):
             np.ones((2, 1, 1, 1)) * [[[[1]]], [[[-1]]]],
             r"p\[1, 0, 0, 0\] is neg",
         ),
-        (np.full((1, 1, 1), np.inf), r"p\[0, 0, 0\] is not finite"),
+        (np.full((1, 1, 1), np.inf), r"p\[0, 0, 0\] is inf"),
         (np.ones((2, 1, 1, 1)) * [[[[1]]], [[[1.1]]]], r"p\[1\] sums to 1\.1"),
     ],
 )

@@ -1,17 +1,24 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from bounds import samples
+from bounds import estimators, samples
+from bounds import quantify as module
+from bounds.decomposition import PID
+from bounds.errors import InputError
 from bounds.quantify import (
+    Interactions,
     Labelled,
     Predictions,
     Unimodal,
     consistent_marginals,
     convergence,
     enough,
+    possible_cells,
     quantify,
+    verdicts,
 )
 
 FEW = {"replicates": 40, "permutations": 40, "interval_replicates": 10}
@@ -149,8 +156,9 @@ def test_too_few_samples_are_no_number(rng):
     synergy = found.estimates["synergy"]
     assert not synergy.enough
     assert synergy.needed == 40
-    assert math.isnan(synergy.value)
-    assert math.isnan(synergy.lower)
+    for name in ("value", "lower", "upper", "deviation", "null", "p_value"):
+        assert math.isnan(getattr(synergy, name))
+    assert synergy.plug_in > 0
     # The marginals have four cells each: of them there are enough.
     assert found.estimates["redundancy"].enough
     assert found.synergy.upper == found.synergy_upper.upper
@@ -210,6 +218,342 @@ def table(x, y, shape=(2, 2)):
 
 
 GOOD = ([0, 1, 0, 1], [0, 0, 1, 1])
+HALVES = np.full((4, 2), 0.5)
+
+
+def of_label(rng, noise, k, n):
+    """Labels, and a modality of k symbols that sees them at times."""
+    y = rng.integers(3, size=n)
+    x = np.where(rng.random(n) < noise, rng.integers(k, size=n), y)
+    return x, y
+
+
+def solved(p1y, p2y, **options):
+    """A decomposition without a solver: what the poorer modality has."""
+    first, second = estimators.plug_in(p1y), estimators.plug_in(p2y)
+    redundancy = np.minimum(first, second)
+    none = np.zeros(len(first))
+    return PID(redundancy, first - redundancy, second - redundancy, None, None,
+               none + 1e-7, none, none)  # fmt: skip
+
+
+def solved_jointly(p, **options):
+    found = solved(p.sum(-2), p.sum(-3))
+    total = estimators.plug_in(p.reshape(len(p), -1, p.shape[-1]))
+    synergy = total - found.redundancy - found.unique1 - found.unique2
+    return found._replace(synergy=synergy, total=total)
+
+
+def bounded(p12, p1y, p2y, **options):
+    found = solved(p1y, p2y)
+    least = estimators.plug_in(p12)
+    return Band(least, least + 0.5, *found[:3])
+
+
+class Band:
+    def __init__(self, *values):
+        names = ("lower", "upper", "redundancy", "unique1", "unique2")
+        self.__dict__.update(zip(names, values, strict=True))
+
+
+def never(*args, **kwargs):
+    raise AssertionError("this must not be called")
+
+
+@pytest.fixture
+def solvers(monkeypatch):
+    """Replaces what is compiled; returns how to forbid more."""
+    for name, function in (
+        ("pid", solved_jointly),
+        ("pid_from_marginals", solved),
+        ("synergy_interval", bounded),
+        ("accuracy_interval", lambda *a, **k: module.Range(0.1, 0.9)),
+    ):
+        monkeypatch.setattr(module, name, function)
+
+    def forbid(*names, of=module):
+        for name in names:
+            monkeypatch.setattr(of, name, never)
+
+    return forbid
+
+
+SOLVERS = ("pid", "pid_from_marginals", "synergy_interval")
+
+
+def test_no_comes_before_anything_is_drawn(solvers, rng):
+    solvers(*SOLVERS, "accuracy_interval", "with_unseen")
+    solvers("bootstrap", "leave_out", "permute_last", of=samples)
+    k, n = 200, 2000
+    arrays = [rng.integers(k, size=n), rng.integers(k, size=n),
+              rng.integers(5, size=n)]  # fmt: skip
+    tracemalloc.start()
+    table = samples.count(arrays, (k, k, 5))
+    found = quantify(Labelled(table))
+    # Of a table, 1.6 MB, there are never many.
+    assert tracemalloc.get_traced_memory()[1] < 30e6
+    tracemalloc.stop()
+    needed = {name: e.needed for name, e in found.estimates.items()}
+    assert needed["synergy"] == needed["total"] == 5 * k * k * 5
+    assert set(needed.values()) == {5000, 1_000_000}
+    assert found.synergy_upper.needed == 5 * k * k
+    for name, e in found.estimates.items():
+        assert not e.enough
+        assert math.isnan(e.value)
+        assert math.isnan(e.plug_in) == (name in module._DECOMPOSITION
+                                         or name == "synergy")  # fmt: skip
+    first = samples.marginal(table, (1,)).counts
+    plug_in = found.estimates["information1"].plug_in
+    assert plug_in == pytest.approx(float(estimators.plug_in(first)))
+    assert math.isnan(found.synergy.lower)
+    assert found.accuracy == (found.label.max(), 1)
+    assert found.gap == 0
+
+
+def test_a_small_table_is_solved_for_its_plug_in_values(solvers, rng):
+    solvers("synergy_interval", "pid_from_marginals")
+    solvers("bootstrap", of=samples)
+    arrays = [np.r_[0, 1, 0, 1, 0, 1], rng.integers(2, size=6),
+              np.r_[0, 0, 0, 1, 1, 1]]  # fmt: skip
+    found = quantify(Labelled(samples.count(arrays, (2, 2, 2))))
+    assert not found.estimates["redundancy"].enough
+    assert found.estimates["redundancy"].plug_in >= 0
+    assert found.estimates["synergy"].plug_in > -1e-9
+    assert found.gap == 1e-7
+
+
+def test_informations_of_one_modality_need_no_solver(solvers, rng):
+    solvers(*SOLVERS)
+    x1, y = of_label(rng, 0.4, 3, 400)
+    x2 = rng.integers(200, size=400)
+    table = samples.count([x1, x2, y], (3, 200, 3))
+    verdict = verdicts(Labelled(table))
+    assert verdict["information1"] == verdict["accuracy1"] == (True, 45)
+    assert verdict["information2"].needed == verdict["redundancy"].needed
+    assert not verdict["redundancy"].enough
+    found = quantify(Labelled(table), replicates=50, permutations=20)
+    one, two = (found.estimates[f"information{i}"] for i in (1, 2))
+    assert one.lower < one.value < one.upper
+    assert one.null < one.value
+    assert one.p_value == pytest.approx(1 / 21)
+    assert math.isnan(two.value)
+    assert two.plug_in > 0
+    assert found.accuracy1.lower > found.label.max()
+    assert math.isnan(found.estimates["unique1"].plug_in)
+
+
+def test_only_marginals_are_solved_without_enough_pairs(solvers, rng):
+    solvers("pid", "synergy_interval")
+    x1, y = of_label(rng, 0.4, 12, 400)
+    x2 = np.where(rng.random(400) < 0.4, rng.integers(12, size=400), y)
+    table = samples.count([x1, x2, y], (12, 12, 3))
+    found = quantify(Labelled(table), replicates=50, permutations=20)
+    assert found.estimates["redundancy"].enough
+    assert not found.estimates["synergy"].enough
+    assert not found.synergy_lower.enough
+    plug = {name: e.plug_in for name, e in found.estimates.items()}
+    parts = sum(plug[k] for k in (*module._DECOMPOSITION, "synergy"))
+    assert parts == pytest.approx(plug["total"])
+    assert plug["total"] == pytest.approx(
+        float(estimators.plug_in(table.counts.reshape(144, 3)))
+    )
+    assert math.isnan(found.synergy_lower.plug_in)
+
+
+@pytest.mark.parametrize("permutations", [0, 3])
+def test_batches_change_no_number(solvers, monkeypatch, rng, permutations):
+    x1, y = of_label(rng, 0.4, 4, 600)
+    x2 = np.where(rng.random(600) < 0.4, rng.integers(4, size=600), y)
+    table = samples.count([x1, x2, y], (4, 4, 3), units=np.arange(600) // 2)
+    options = {"replicates": 23, "interval_replicates": 5,
+               "permutations": permutations}  # fmt: skip
+    whole = quantify(Labelled(table), **options)
+    assert whole.estimates["synergy"].enough
+    assert whole.synergy_lower.enough
+    calls = []
+
+    def counted(p, **given):
+        calls.append((len(p), given["memory_limit"]))
+        return solved_jointly(p)
+
+    monkeypatch.setattr(module, "pid", counted)
+    # Five tables at a time; the three permutations fit beside them.
+    limit = 5 * 8 * module._LIVE * 48
+    parts = quantify(Labelled(table), memory_limit=limit, **options)
+    assert {call[1] for call in calls} == {limit}
+    assert {call[0] for call in calls[:-1]} == {5}
+    assert_same(parts, whole)
+    one = quantify(Labelled(table), memory_limit=1, **options)
+    if not permutations:
+        assert_same(one, whole)
+
+
+def assert_same(one: Interactions, other: Interactions):
+    assert one.estimates.keys() == other.estimates.keys()
+    for name in one.estimates:
+        np.testing.assert_allclose(one.estimates[name], other.estimates[name])
+    for name in ("synergy_lower", "synergy_upper", "information", "accuracy"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name))
+
+
+def unimodal(rng, n=900, k=3):
+    x1, y = of_label(rng, 0.4, k, n)
+    x2 = np.where(rng.random(n) < 0.4, rng.integers(k, size=n), y)
+    half = n // 2
+    return Unimodal(
+        samples.count([x1[:half], y[:half]], (k, 3)),
+        samples.count([x2[half:], y[half:]], (k, 3)),
+        samples.count([x1, x2], (k, k)),
+    )
+
+
+def test_unimodal_without_enough_pairs_or_labels(solvers, rng):
+    evidence = unimodal(rng, 900, 30)
+    assert verdicts(evidence)["redundancy"] == (True, 450)
+    assert verdicts(evidence)["bounds"] == (False, 4500)
+    solvers("pid", "synergy_interval")
+    few = {"replicates": 20, "permutations": 10, "interval_replicates": 5}
+    found = quantify(evidence, **few)
+    assert found.estimates["redundancy"].enough
+    assert math.isnan(found.synergy.lower)
+    evidence = unimodal(rng, 300, 30)
+    solvers("pid_from_marginals")
+    solvers("bootstrap", "leave_out", "permute_last", of=samples)
+    found = quantify(evidence, **few)
+    assert found.estimates["information1"].plug_in > 0.1
+    assert math.isnan(found.estimates["redundancy"].plug_in)
+    assert {e.needed for e in found.estimates.values()} == {
+        verdicts(evidence)["unique1"].needed
+    }
+
+
+def test_unimodal_in_batches(solvers, rng):
+    evidence = unimodal(rng)
+    few = {"replicates": 30, "permutations": 10, "interval_replicates": 5}
+    whole = quantify(evidence, **few)
+    assert whole.synergy_lower.enough
+    # The solver's batches are smaller than the draws.
+    limit = 8 * module._LIVE * 27 * 30
+    assert_same(quantify(evidence, memory_limit=limit, **few), whole)
+    small = quantify(evidence, memory_limit=1, **few)
+    assert small.estimates["redundancy"].plug_in == pytest.approx(
+        whole.estimates["redundancy"].plug_in
+    )
+    assert small.estimates["redundancy"].lower == pytest.approx(
+        whole.estimates["redundancy"].lower, abs=0.1
+    )
+
+
+def test_predictions_in_batches(solvers, rng):
+    p = rng.dirichlet([1, 1, 1], size=(2, 200))
+    few = {"replicates": 30, "interval_replicates": 5}
+    whole = quantify(Predictions(*p, bins=3), **few)
+    small = quantify(Predictions(*p, bins=3), memory_limit=1, **few)
+    assert_same(small, whole)
+    # An information is that of the outputs, not of their bins.
+    information = (p[0] * np.log2(p[0])).sum(1).mean()
+    label = p[0].mean(0)
+    information -= (label * np.log2(label)).sum()
+    lost = information - whole.estimates["information1"].plug_in
+    assert 0 < lost < information
+
+
+def test_few_predictions_are_not_resampled(solvers, rng):
+    p = rng.dirichlet([1, 1], size=(2, 9))
+    found = quantify(Predictions(*p))
+    assert {e.enough for e in found.estimates.values()} == {False}
+    assert {e.needed for e in found.estimates.values()} == {10}
+    assert math.isnan(found.synergy.lower)
+    units = np.repeat(["a", "b", "c"], 100)
+    p = rng.dirichlet([1, 1], size=(2, 300))
+    found = quantify(Predictions(*p, units=units))
+    assert found.effective == 3
+    assert not found.estimates["redundancy"].enough
+
+
+def test_rare_outputs_need_not_be_among_the_rows_of_the_clusters(
+    solvers, monkeypatch
+):
+    monkeypatch.setattr("bounds.discretize._MOST_ROWS", 20)
+    p = np.tile([[0.2, 0.8]], (400, 1))
+    p[:2] = [[0.9, 0.1], [0.5, 0.5]]
+    found = quantify(Predictions(p, p, bins=3), replicates=5)
+    assert found.estimates["information1"].plug_in >= 0
+
+
+def test_progress_is_shown_if_asked_for(solvers, rng, capsys):
+    x1, y = of_label(rng, 0.4, 3, 400)
+    table = samples.count([x1, x1, y], (3, 3, 3))
+    few = {"replicates": 20, "permutations": 10, "interval_replicates": 5}
+    quantify(Labelled(table), **few)
+    assert capsys.readouterr().err == ""
+    quantify(Labelled(table), progress=True, **few)
+    assert "table" in capsys.readouterr().err
+
+
+def test_convergence_in_batches(solvers, rng):
+    x1, y = of_label(rng, 0.4, 3, 300)
+    table = samples.count([x1, x1, y], (3, 3, 3))
+    whole = convergence(table, (0.3, 1.0), repeats=2)
+    parts = convergence(table, (0.3, 1.0), repeats=2, memory_limit=1)
+    assert whole["size"].tolist() == [90, 300]
+    for key in ("plug_in", "value"):
+        for name, x in whole[key].items():
+            assert x.shape == (2, 2)
+            np.testing.assert_allclose(parts[key][name], x)
+    # The whole is drawn whole, and its bias is taken off.
+    np.testing.assert_allclose(np.ptp(whole["plug_in"]["redundancy"][1]), 0)
+    assert (whole["value"]["redundancy"] < whole["plug_in"]["redundancy"]).all()
+
+
+def test_verdicts_count_what_is_possible():
+    x1 = np.repeat([0, 2], 30)
+    table = samples.count([x1, x1 // 2, x1 // 2], (4, 2, 2))
+    assert possible_cells(table) == 8
+    assert enough(table) == (True, 40)
+    assert enough() == (True, 0)
+    units = np.arange(60) // 2
+    copies = samples.count([x1, x1 // 2, x1 // 2], (4, 2, 2), units=units)
+    assert enough(copies).needed == math.ceil(
+        40 * samples.design_effect(copies)
+    )
+    assert not enough(copies).enough
+    exact = samples.count([np.tile([0, 1], 10)] * 2, (2, 2))
+    assert enough(exact) == (True, 20)
+
+
+def test_what_no_sample_shows_widens_the_interval(solvers):
+    # Two values that always come together: no replicate says otherwise.
+    x = np.tile([0, 1], 50)
+    table = samples.count([x, x, x], (2, 2, 2))
+    found = quantify(Labelled(table), replicates=20, permutations=0)
+    one = found.estimates["total"]
+    assert one.upper - one.lower > 0.05
+    assert math.isnan(one.null)
+    assert math.isnan(one.p_value)
+
+
+def test_disagreements_by_hand():
+    a, b = np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([[0.9, 0.1], [0.0, 1]])
+    found = module._disagreements(a, b)
+    w = module._WEIGHTS
+    np.testing.assert_allclose(
+        found[0], -np.log2(0.5 ** (1 - w) * (0.9**w + 0.1**w))
+    )
+    # Opposite certainties have no overlap, and cannot both be true.
+    np.testing.assert_array_equal(found[1], 0)
+
+
+def test_unseen_cells_of_several_tables_come_in_turn():
+    first = samples.count([[0, 1, 1], [0, 1, 1]], (2, 2))
+    full = samples.count([[0, 0, 1, 1], [0, 1, 0, 1]], (2, 2))
+    one, two = module._unseen_in_turn(first, full)
+    assert one.shape == two.shape == (3, 2, 2)
+    np.testing.assert_allclose(one.sum((1, 2)), 1)
+    np.testing.assert_allclose(one[0], estimators.with_unseen(
+        first.counts, 3)[0])  # fmt: skip
+    assert (one[1:, [0, 1], [1, 0]].sum(1) > 0).all()
+    np.testing.assert_allclose(two, 0.25)
 
 
 @pytest.mark.parametrize(
@@ -248,13 +592,119 @@ GOOD = ([0, 1, 0, 1], [0, 0, 1, 1])
             r"shapes \(4, 2\) and \(3, 2\)",
         ),
         (
+            lambda: Predictions(np.ones((1, 2)) / 2, np.ones((1, 2)) / 2),
+            "n and y at least 2, got shapes",
+        ),
+        (
+            lambda: Predictions(np.ones((3, 1)), np.ones((3, 1))),
+            "n and y at least 2, got shapes",
+        ),
+        (
             lambda: Predictions(
                 np.ones((2, 2)) / 2, np.array([[0.5, 0.5], [0.5, 0.9]])
             ),
-            r"second\[1\] is no distribution",
+            r"second\[1\] sums to 1.4, no distribution",
+        ),
+        (
+            lambda: Predictions([0.5, 0.5], [0.5, 0.5]),
+            "first must have one row of probabilities per sample",
+        ),
+        (
+            lambda: Predictions(np.ma.masked_array([[1.0, 0.0]], True), [[1]]),
+            r"first\[0, 0\] is masked",
+        ),
+        (
+            lambda: Predictions(HALVES, HALVES, bins=1),
+            "bins must be at least 2, got 1",
+        ),
+        (
+            lambda: Predictions(HALVES, HALVES, units=[0, 1, 2]),
+            "units has 3 entries, first has 4",
+        ),
+        (
+            lambda: Predictions(HALVES, HALVES, units=["a", "b", "c", None]),
+            r"units\[3\] is None",
+        ),
+        (
+            lambda: table(*GOOD).counts,
+            "evidence must be Labelled, Unimodal or Predictions, got ndarray",
+        ),
+        (
+            lambda: Labelled(np.ones((2, 2, 2))),
+            "table must be what bounds.samples.count returns, got ndarray",
+        ),
+        (lambda: Labelled(table(*GOOD)), "table must count 3 variables"),
+        (
+            lambda: Unimodal(table(*GOOD), None, table(*GOOD)),
+            "second must be what bounds.samples.count returns, got NoneType",
         ),
     ],
 )
 def test_bad_input_is_named(evidence, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         quantify(evidence(), **FEW)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"replicates": 0}, "replicates must be at least 2, got 0"),
+        ({"replicates": 1000.0}, "replicates must be an integer, got 1000.0"),
+        ({"permutations": -1}, "permutations must be at least 0, got -1"),
+        ({"permutations": None}, "permutations must be an integer, got None"),
+        ({"interval_replicates": 1}, "interval_replicates must be at least 2"),
+        ({"level": 95}, "level must be between 0 and 1, got 95"),
+        ({"level": math.nan}, "level must be between 0 and 1, got nan"),
+        ({"level": "high"}, "level must be a number, got 'high'"),
+        ({"seed": None}, "seed must be an integer, got None"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"seed": "a"}, "seed must be an integer, got 'a'"),
+        ({"effort": "slow"}, "effort must be one of bounds, fast, exact, got"),
+        ({"memory_limit": 0}, "memory_limit must be at least 1, got 0"),
+    ],
+)
+def test_bad_options_are_named(options, message):
+    evidence = Labelled(samples.count([*GOOD, GOOD[0]], (2, 2, 2)))
+    with pytest.raises(InputError, match=message):
+        quantify(evidence, **options)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: convergence(t.counts), "table must be what"),
+        (lambda t: convergence(samples.marginal(t, (0,))), "count 3 variables"),
+        (lambda t: convergence(t, ()), "fractions is empty"),
+        (lambda t: convergence(t, (0.5, 2)), "fraction must be at most 1"),
+        (lambda t: convergence(t, (0.5, -1)), "fraction must be positive"),
+        (lambda t: convergence(t, repeats=0), "repeats must be at least 1"),
+        (lambda t: convergence(t, seed=-1), "seed must be at least 0"),
+        (lambda t: enough(t, t.counts), r"tables\[1\] must be what"),
+        (lambda t: verdicts(t), "must be Labelled or Unimodal, got Samples"),
+        (lambda t: verdicts(Labelled(None)), "table must be what .*NoneType"),
+        (lambda t: consistent_marginals([1], [1], [1]), "p12 must have 2 axes"),
+        (
+            lambda t: consistent_marginals(*[np.ones((2, 2, 2))] * 2,
+                                           np.ones((2, 3, 2))),
+            "alphabets differ",
+        ),
+        (
+            lambda t: consistent_marginals(*[np.ones((2, 2, 2))] * 2,
+                                           np.ones((3, 2, 2))),
+            "alphabets differ",
+        ),
+        (
+            lambda t: consistent_marginals(*[np.ones((2, 2, 2))] * 2,
+                                           np.zeros((2, 2, 2))),
+            r"p2y\[0\] has no samples",
+        ),
+        (
+            lambda t: consistent_marginals(*[np.ones((2, 2, 2))] * 2,
+                                           -np.ones((2, 2, 2))),
+            r"p2y\[0, 0, 0\] is -1",
+        ),
+    ],
+)  # fmt: skip
+def test_other_bad_input_is_named(call, message):
+    with pytest.raises(InputError, match=message):
+        call(samples.count([*GOOD, GOOD[0]], (2, 2, 2)))

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bounds
+from bounds import synergy_upper
 from tests.bounds import synergy_helpers as helpers
 
 SHAPE = (3, 3, 2)
@@ -56,6 +57,56 @@ def test_bounds_alone_are_the_same_bounds(rng):
     assert (alone.achieved >= alone.lower - alone.gap).all()
 
 
+def test_linear_programs_are_solved_once(rng, monkeypatch):
+    solved = []
+    run = synergy_upper._run
+
+    def count(function, arrays):
+        solved.append(function.__name__)
+        return run(function, arrays)
+
+    monkeypatch.setattr(synergy_upper, "_run", count)
+    m = helpers.marginals(helpers.random_tables(rng, (2, 2, 2), 1)[0])
+    bounds.synergy_interval(*m, effort="exact")
+    assert solved.count("chord_bound") == 1
+    assert solved.count("envelope_bound") == 3
+
+
+@pytest.mark.parametrize("effort", ["bounds", "fast", "exact"])
+@pytest.mark.parametrize(
+    "shape", [(1, 3, 2), (3, 1, 2), (3, 3, 1), (1, 1, 2), (2, 1, 1), (1, 1, 1)]
+)
+def test_variables_of_one_symbol(shape, effort, rng):
+    """A constant label or modality leaves no synergy, and one joint."""
+    p = helpers.random_tables(rng, shape, 2)
+    m = helpers.marginals(p)
+    out = bounds.synergy_interval(*m, effort=effort)
+    assert (out.lower == 0).all()
+    assert ((out.upper >= 0) & (out.upper < 1e-7)).all()
+    assert (np.abs(out.achieved) < 1e-7).all()
+    for value in out.by_bound["lower"].values():
+        assert (value <= 0).all()
+    for value in out.by_bound["upper"].values():
+        assert (value >= 0).all()
+    information = bounds.information.mutual_information
+    for unique, joint in ((out.unique1, m[1]), (out.unique2, m[2])):
+        np.testing.assert_allclose(unique, information(joint), atol=1e-9)
+    np.testing.assert_allclose(out.redundancy, 0, atol=1e-9)
+    np.testing.assert_allclose(bounds.maxent(*m).joint, p, atol=1e-12)
+
+
+def test_constant_label_in_a_large_batch(rng):
+    p = helpers.random_tables(rng, (2, 2, 1), 9)
+    out = bounds.maxent(*helpers.marginals(p))
+    np.testing.assert_allclose(out.joint, p, atol=1e-12)
+
+
+def test_no_tables(rng):
+    p = helpers.random_tables(rng, SHAPE, 1)[:0]
+    out = bounds.synergy_interval(*helpers.marginals(p), effort="exact")
+    assert out.upper.shape == out.by_bound["lower"]["chernoff"].shape == (0,)
+
+
 def test_swapping_the_modalities(rng):
     p = helpers.random_tables(rng, SHAPE, 9)
     a = bounds.synergy_interval(*helpers.marginals(p))
@@ -85,5 +136,5 @@ def test_bad_input(rng):
     m = helpers.marginals(helpers.random_tables(rng, (2, 2, 2), 1)[0])
     with pytest.raises(ValueError, match="effort must be one of"):
         bounds.synergy_interval(*m, effort="slow")
-    with pytest.raises(ValueError, match=r"p12\[0, 1\] is not finite: nan"):
+    with pytest.raises(ValueError, match=r"p12\[0, 1\] is nan"):
         bounds.synergy_interval([[0.5, np.nan], [0.2, 0.3]], *m[1:])

@@ -13,7 +13,7 @@ from arm_jax.errors import InputError
 from arm_jax.workdir import write_json
 from configs import npz
 from experiments import cli, demo, interactions, train_report
-from experiments.train_report import interactions_table, results_table
+from experiments.train_report import results_table
 from experiments.training import train
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,7 +49,7 @@ def test_what_a_run_leaves(finished):
     assert 0 < total <= np.log2(3) + 1e-6
     report = (workdir / "report.md").read_text()
     assert results_table(results) in report
-    assert interactions_table(results) in report
+    assert interactions.table(results["interactions"]) in report
 
 
 def test_finished_run_is_read_back(finished, npz_file):
@@ -110,7 +110,7 @@ def test_report_is_made_again_from_the_results(
     assert (
         "The learning curves could not be made (RuntimeError: no ink)" in text
     )
-    assert interactions_table(results) in text
+    assert interactions.table(results["interactions"]) in text
 
 
 def test_interactions_that_fail_lose_nothing(

@@ -5,6 +5,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from arm_jax.errors import InputError, check_choice
 from arm_jax.models.fusions import ABSENT
@@ -59,13 +60,22 @@ class Fusion(nn.Module):
           tokens: Learned vectors likewise.
         """
         present: dict[str, Any] = {}
-        for m, name in enumerate(self.widths):
-            factor = mask[..., m, None]
+        for name, factor in self.factors(mask).items():
             present[name] = factor * features[name]
             if self.absent != "zero":
                 fill = means if self.absent == "mean" else tokens
-                present[name] += (factor == 0) * fill[name]
+                present[name] += is_zero(factor) * fill[name][None]
         return present
+
+    def factors(self, mask: jax.Array) -> dict[str, jax.Array]:
+        """Splits `mask` into `[1 or batch, 1]` by modality."""
+        mask = jnp.atleast_2d(mask)
+        return {name: mask[:, m, None] for m, name in enumerate(self.widths)}
+
+
+def is_zero(factor: jax.Array) -> jax.Array:
+    """Returns 1 where `factor` is 0, and else 0, in its dtype."""
+    return (factor == 0).astype(factor.dtype)
 
 
 def chain(layers: list[nn.Dense], x: jax.Array) -> jax.Array:

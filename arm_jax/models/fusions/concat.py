@@ -42,15 +42,15 @@ class Concat(_masking.Fusion):
         then multiplies once, and each subset is a sum.
         """
         total: Any = 0.0
-        for m, name in enumerate(self.widths):
+        for name, factor in self.factors(mask).items():
             layer = self.classifiers[name]
-            factor = mask[..., m, None]
             total += factor * layer(features[name])
             # Without its features a modality has no say through its bias,
             # unless something stands in for them.
             if self.absent != "zero":
                 fill = means if self.absent == "mean" else self.stand_ins
-                total += (factor == 0) * layer(fill[name])
+                absent = _masking.is_zero(factor)
+                total += absent * layer(fill[name])[None]
         for layer in self.head_layers:
             total = layer(nn.gelu(total))
         return total

@@ -50,7 +50,7 @@ class Film(_masking.Fusion):
         """Logits `[batch, classes]`."""
         present = self.stand_in(features, mask, means, self.stand_ins)
         total: Any = 0.0
-        for m, name in enumerate(self.widths):
+        for name, factor in self.factors(mask).items():
             modulation: Any = sum(
                 self.modulations[f"{name}_by_{other}"](x)
                 for other, x in present.items()
@@ -62,7 +62,9 @@ class Film(_masking.Fusion):
                 x = (1 + scale) * x + shift
             if self.absent == "zero":
                 # An absent modality adds nothing, its bias and shift included.
-                total += (mask[..., m, None] != 0) * self.classifiers[name](x)
+                total += (1 - _masking.is_zero(factor)) * self.classifiers[
+                    name
+                ](x)
             else:
                 total += self.classifiers[name](x)
         for layer in self.head_layers:

@@ -43,12 +43,12 @@ class Gated(_masking.Fusion):
         present = self.stand_in(features, mask, means, self.stand_ins)
         gates: Any = sum(self.gates[name](x) for name, x in present.items())
         total: Any = 0.0
-        for m, (name, x) in enumerate(present.items()):
+        for m, (name, factor) in enumerate(self.factors(mask).items()):
             gate = gates[..., m * self.width : (m + 1) * self.width]
-            term = nn.sigmoid(gate) * nn.tanh(self.hidden[name](x))
+            term = nn.sigmoid(gate) * nn.tanh(self.hidden[name](present[name]))
             if self.absent == "zero":
                 # An absent modality adds nothing, its bias included.
-                term = (mask[..., m, None] != 0) * term
+                term = (1 - _masking.is_zero(factor)) * term
             total += term
         return _masking.chain(self.head_layers, total)
 

@@ -53,7 +53,8 @@ class LowRank(_masking.Fusion):
         for name, x in present.items():
             product = product * self.factors[name](x)
         by_rank = product.reshape(*product.shape[:-1], self.rank, self.out)
-        total = jnp.sum(by_rank * self.ranks, axis=-2) + self.bias
+        total = jnp.sum(by_rank * self.ranks[None], axis=-2)
+        total += self.bias[None]
         for layer in self.head_layers:
             total = layer(nn.gelu(total))
         return total

@@ -27,9 +27,10 @@ class Shared(_masking.Fusion):
         """Logits `[batch, classes]`: mean over the modalities of `mask`."""
         del means
         total: Any = 0.0
-        for m, name in enumerate(self.widths):
-            total += mask[..., m, None] * self.classifier(features[name])
-        return total / jnp.maximum(mask.sum(-1, keepdims=True), 1)
+        for name, factor in self.factors(mask).items():
+            total += factor * self.classifier(features[name])
+        present = jnp.atleast_2d(mask).sum(-1, keepdims=True)
+        return total / jnp.maximum(present, 1)
 
 
 def fusion(

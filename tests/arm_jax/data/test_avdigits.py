@@ -233,6 +233,51 @@ def test_wrong_pairs_are_named(load, arrays, tmp_path, entry, message):
         load(path=str(path))
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda a: {"image": a["image"] / 255},
+            r"'image' is float64 .*, expected uint8 \(190, 28, 28\)",
+        ),
+        (lambda a: {"image": a["image"][0]}, "expected uint8"),
+        (
+            lambda a: {"audio_pcm": a["audio_pcm"] / 32768},
+            "'audio_pcm' is float64 .*, expected int16",
+        ),
+        (
+            lambda a: {"image_label": a["image_label"][:-1]},
+            r"'image_label' is .*\(189,\), expected integers \(190,\)",
+        ),
+        (
+            lambda a: {"audio_speaker": a["audio_speaker"].astype(str)},
+            "'audio_speaker' is .*, expected integers",
+        ),
+        (
+            lambda a: {"pairs_speaker_val": a["pairs_speaker_val"].T},
+            "'pairs_speaker_val' is .*, expected integers",
+        ),
+        (
+            lambda a: {"audio_pcm": a["audio_pcm"][:-1]},
+            r"recording 159, \d+ samples from \d+ on, is outside the \d+ of",
+        ),
+        (
+            lambda a: {"audio_len": 0 * a["audio_len"]},
+            "recording 0, 0 samples from 0 on",
+        ),
+    ],
+)
+def test_other_arrays_are_named(load, arrays, tmp_path, change, message):
+    np.savez(tmp_path / "other.npz", **arrays | change(arrays))
+    with pytest.raises(InputError, match=message):
+        load(path=str(tmp_path / "other.npz"))
+
+
+def test_held_out_of_less_than_none(load):
+    with pytest.raises(InputError, match="held_out -2 is no training speaker"):
+        load(held_out=-2)
+
+
 def test_unknown_options(load):
     with pytest.raises(InputError, match="unknown protocol 'speakers'"):
         load(protocol="speakers")
@@ -301,6 +346,21 @@ RECORDINGS = "fsdd/recordings"
         (
             lambda d: (d / "train-labels-idx1-ubyte").write_bytes(b"1"),
             "is not an idx file of 1 dimensions",
+        ),
+        (
+            lambda d: (d / "train-labels-idx1-ubyte").write_bytes(b""),
+            "is not an idx file of 1 dimensions",
+        ),
+        (
+            lambda d: (
+                (d / "train-labels-idx1-ubyte").unlink(),
+                (d / "train-labels-idx1-ubyte").mkdir(),
+            ),
+            "cannot read .*train-labels-idx1-ubyte: .*Is a directory",
+        ),
+        (
+            lambda d: (d / RECORDINGS / "7_zoe_1.wav").mkdir(),
+            "cannot read .*7_zoe_1.wav: .*Is a directory",
         ),
         (
             lambda d: sources.write_idx(

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from arm_jax.data import logmel
+from arm_jax.errors import InputError
 
 
 def tone(frequency, samples=4000, amplitude=8000):
@@ -66,3 +67,18 @@ def test_twice_as_loud_is_a_shift():
     loud = logmel.log_mel(tone(1000, amplitude=16000)).mean(0)
     at = quiet.argmax()
     np.testing.assert_allclose(loud[at] - quiet[at], np.log(4), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # Of another unit: it would be silence.
+        lambda x: x / 32768,
+        lambda x: x.astype(np.int32),
+        lambda x: x[:, None],
+        lambda x: x[:0],
+    ],
+)
+def test_other_samples_are_refused(change):
+    with pytest.raises(InputError, match="pcm must be int16 samples of one"):
+        logmel.log_mel(change(tone(440)))

@@ -104,6 +104,19 @@ def test_unknown_protocol(load):
         ),
         (lambda a: {"label": a["label"] + 1}, r"label\[1\] is 2, outside 0..1"),
         (
+            lambda a: {"label": a["label"].astype(float)},
+            "mosi: label must be integers",
+        ),
+        (
+            lambda a: {"video_id": a["video_id"].astype(np.int64) - 2**40},
+            r"video_id\[0\] is -1099511\d+, outside",
+        ),
+        (
+            lambda a: {"text": a["text"].astype(float) + 1e9},
+            "mosi: text: channel 0, .* loses its values in float32",
+        ),
+        (lambda a: {"text": a["text"] * np.nan}, r"mosi: text\[0, 0\] is nan"),
+        (
             lambda a: {"test_fold": a["test_fold"] + 1},
             r"test_fold\[\d+\] is 5, outside -1\.\.4",
         ),

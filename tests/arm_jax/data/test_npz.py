@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from arm_jax import data
+from arm_jax.data import npz, packed
 from arm_jax.errors import InputError
 
 
@@ -110,7 +111,7 @@ def with_entry(x, index, value):
         ),
         (
             lambda a: {"label": a["label"].astype(float)},
-            "'label' must be a vector of integers",
+            r"label must be integers, .* label\.astype\(int\) makes",
         ),
         (
             lambda a: {"label": np.where(a["label"] == 1, 3, a["label"])},
@@ -120,11 +121,18 @@ def with_entry(x, index, value):
             lambda a: {"split": with_entry(a["split"], 3, 9)},
             r"split\[3\] is 9; known: 0 \(train\)",
         ),
-        (lambda a: {"loud": a["loud"].astype(str)}, "'loud' must be numbers"),
-        (lambda a: {"loud": a["loud"][:, 0]}, "must have rows and features"),
+        (
+            lambda a: {"loud": a["loud"].astype(str)},
+            "my.npz: loud must be numbers, got strings .*; or choose arrays",
+        ),
+        (
+            lambda a: {"loud": a["loud"][:, 0]},
+            r"must have rows and features, .* make loud\[:, None\]; or choose",
+        ),
+        (lambda a: {"loud": a["loud"][:, :0]}, "'loud' has no features"),
         (
             lambda a: {"loud": a["loud"].astype(object)},
-            "cannot read .*my.npz",
+            "my.npz: 'loud' holds Python objects",
         ),
     ],
 )
@@ -153,13 +161,292 @@ def test_missing_file():
         data.load("npz", {"path": "nowhere.npz"})
 
 
-def test_file_that_is_no_archive(tmp_path):
-    (tmp_path / "x.npz").write_text("no zip")
-    with pytest.raises(InputError, match="cannot read"):
-        data.load("npz", {"path": str(tmp_path / "x.npz")})
-
-
 def test_too_few_groups_to_draw(load):
     groups = np.arange(240) % 3
     with pytest.raises(InputError, match=r"too few groups \(3\)"):
         load({"g": groups}, drop=["split"], group="g")
+
+
+def test_time_stamps_keep_their_digits(load, npz_arrays, rng):
+    # Adjacent float32 numbers are 128 apart there.
+    label = npz_arrays["label"]
+    clock = (1.7e9 + 20 * label + rng.normal(size=240))[:, None]
+    train = load({"clock": clock}).splits["train"]
+    assert len(np.unique(train.inputs["clock"])) == 140
+    exact = clock[:140] - 1.7e9
+    np.testing.assert_allclose(
+        train.inputs["clock"], (exact - exact.mean()) / exact.std(), atol=1e-6
+    )
+
+
+def test_without_standardising_lost_digits_are_refused(load, rng):
+    clock = 1.7e9 + rng.normal(size=(240, 1))
+    with pytest.raises(
+        InputError,
+        match=r"my\.npz: clock: channel 0, .* loses its values in float32",
+    ):
+        load({"clock": clock}, standardize=False)
+
+
+def test_arrays_that_are_not_asked_for_do_not_matter(load):
+    others = {
+        "filename": np.array(["a.jpg", None] * 120, object),
+        "note": np.array(["x"] * 240),
+        "meta": np.ones(3),
+        "when": np.full(240, "2026-01-01", "datetime64[D]"),
+    }
+    chosen = load(others, modalities=("loud", "quiet"))
+    assert chosen.digest == load().digest
+    for name in others:
+        with pytest.raises(
+            InputError, match=rf"{name}.*; or choose arrays by the option 'mod"
+        ):
+            load({name: others[name]})
+
+
+def test_too_little_memory_is_told_before_reading(load, monkeypatch):
+    def read(archive, key):
+        raise AssertionError(key)
+
+    monkeypatch.setattr(packed.Archive, "read", read)
+    monkeypatch.setattr(packed, "physical_memory", lambda: 1000)
+    with pytest.raises(InputError, match="more than 80% of this machine's"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("standardize", "needed"),
+    # Labels and splits; then one modality as it is, 240 times 5 or 4 of 8
+    # bytes, beside the results, of 4 bytes.
+    [
+        (True, 2 * 240 * 8 + 240 * (5 * 4) + 240 * (4 * 8 + 4 * 4)),
+        (False, 2 * 240 * 8 + 240 * (5 * 4) + 240 * (4 * 8 + 2 * 4 * 4)),
+    ],
+)
+def test_memory_is_counted(load, monkeypatch, standardize, needed):
+    for memory, fits in ((needed / 0.8 + 2, True), (needed / 0.8 - 2, False)):
+        monkeypatch.setattr(packed, "physical_memory", lambda m=memory: m)
+        if fits:
+            load(standardize=standardize)
+        else:
+            with pytest.raises(InputError, match="of this machine's memory"):
+                load(standardize=standardize)
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.uint64, np.int8, ">i4", np.uint16, np.int64]
+)
+def test_types_of_labels(load, npz_arrays, dtype):
+    dataset = load({"label": npz_arrays["label"].astype(dtype)})
+    assert dataset.digest == load().digest
+    assert dataset.splits["train"].label.dtype == np.int32
+
+
+def test_true_and_false_are_classes(load, npz_arrays):
+    dataset = load({"label": npz_arrays["label"] > 0})
+    assert dataset.class_names == ("0", "1")
+
+
+def test_labels_of_64_bits_do_not_wrap(load, npz_arrays):
+    label = npz_arrays["label"] + 2**32
+    with pytest.raises(InputError, match=r"label\[0\] is 4294967296, outside"):
+        load({"label": label}, num_classes=3)
+    with pytest.raises(InputError, match=r"0, 1, 2 and 4294967293 more"):
+        load({"label": label})
+    with pytest.raises(InputError, match="more than int64 holds"):
+        load({"label": label.astype(np.uint64) + 2**63})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda y: np.array(["no", "yes", "x"])[y],
+            r"np\.unique\(label, return_inverse=True\)\[1\] makes codes",
+        ),
+        (lambda y: np.eye(3)[y], r"label must be integers, .*label\.astype"),
+        (
+            lambda y: np.eye(3, dtype=int)[y],
+            r"of one-hot rows take label\.argmax\(axis=1\)",
+        ),
+        (lambda y: y[:, None], r"take label\[:, 0\]"),
+        (lambda y: y + 0.5, "with fractions"),
+        (lambda y: y.astype(object), "'label' holds Python objects"),
+        (lambda y: y[0], "'label' has no rows"),
+        (lambda y: y[:0], "'label' has no rows"),
+    ],
+)
+def test_other_labels_are_refused_with_the_cure(
+    load, npz_arrays, make, message
+):
+    with pytest.raises(InputError, match=message):
+        load({"label": make(npz_arrays["label"])})
+
+
+def test_labels_with_holes(load, npz_arrays):
+    label = np.array([101, 2050, 3999])[npz_arrays["label"]]
+    with pytest.raises(
+        InputError,
+        match=r"class 0, 1, 2 and 3994 more .*np\.unique\(label, return_inv",
+    ) as caught:
+        load({"label": label})
+    assert len(str(caught.value)) < 300
+
+
+def test_fewer_classes_than_the_file_has_rows_of(load):
+    with pytest.raises(
+        InputError, match="no training example of class 3, 4, 5"
+    ):
+        load(num_classes=10**18)
+
+
+def test_classes_of_other_parts(load, npz_arrays):
+    label = npz_arrays["label"].copy()
+    # None of class 2 for validation, one row for testing: allowed.
+    split = np.where((label == 2) & (npz_arrays["split"] == 1), 0, 0)
+    split[3:8] = 1
+    split[np.flatnonzero(label == 2)[:3]] = 0
+    split[200] = 2
+    dataset = load({"split": split})
+    assert len(dataset.splits["test"]) == 1
+    assert set(dataset.splits["validation"].label) == {0, 1}
+    # All of class 2 for testing: not.
+    with pytest.raises(InputError, match="rows of class 2 are in other splits"):
+        load({"split": np.where(label == 2, 2, split)})
+
+
+@pytest.mark.parametrize("code", range(3))
+def test_part_without_rows(load, npz_arrays, code):
+    split = npz_arrays["split"]
+    split = np.where(split == code, (code + 2) % 3, split)
+    if code == 1:  # drawn
+        assert len(load({"split": split}).splits["validation"])
+        return
+    with pytest.raises(InputError, match=rf"no row of 'split' is {code} \("):
+        load({"split": split})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s: s > 1,  # which would mean validation
+        lambda s: s.astype(float),
+        lambda s: np.array(["train", "validation", "test"])[s],
+        lambda s: s[:, None],
+    ],
+)
+def test_split_that_is_no_codes(load, npz_arrays, make):
+    with pytest.raises(
+        InputError, match=r"'split' must be a vector of the integers 0 \(train"
+    ):
+        load({"split": make(npz_arrays["split"])})
+
+
+def test_split_that_was_named_must_be_there(load):
+    with pytest.raises(InputError, match="has no array 'fold'"):
+        load(split="fold")
+    assert len(load(drop=["split"]).splits["test"]) == 48
+
+
+@pytest.mark.parametrize("shift", [2**40, -(2**40)])
+def test_groups_of_64_bits_stay_apart(load, shift):
+    person = np.arange(240) // 8 * 2**32 + shift
+    dataset = load({"person": person}, drop=["split"], group="person")
+    seen = [set(s.groups["person"]) for s in dataset.splits.values()]
+    assert set.union(*seen) == set(person)
+    assert sum(map(len, seen)) == 30
+
+
+def test_groups_of_names_are_refused_with_the_cure(load):
+    with pytest.raises(InputError, match=r"np\.unique\(who, return_inverse"):
+        load({"who": np.array(["a", "b"] * 120)}, group="who")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "loud,quiet",
+        " loud , quiet ",
+        ("loud,quiet",),  # as a flag passes it on
+        ("loud", "quiet"),
+        ["loud", "quiet"],
+        np.array(["loud", "quiet"]),
+    ],
+)
+def test_several_names_as_people_type_them(load, given):
+    assert load(modalities=given).digest == load().digest
+
+
+def test_one_name_may_have_a_comma(load, npz_arrays):
+    dataset = load({"a,b": npz_arrays["loud"]}, modalities="a,b")
+    assert list(dataset.shapes) == ["a,b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": ""}, r"--config\.data\.options\.path=FILE\.npz"),
+        ({"modalities": "loud,loud"}, "'loud' is named twice"),
+        ({"modalities": "loud,label"}, "'label' is no modality"),
+        ({"modalities": "loud,"}, "has no array ''"),
+        ({"modalities": 3}, "'modalities' must be names"),
+        ({"modalities": (1, 2)}, "'modalities' must be names"),
+        ({"label": ""}, "option 'label' names no array"),
+        ({"group": "label"}, "label, split and group must be different"),
+        ({"seed": -1}, "seed must be in 0..4294967295, got -1"),
+        ({"num_classes": -3}, "num_classes must be at least 0, got -3"),
+        ({"num_classes": 1}, "two classes or more, got 1|outside 0..0"),
+        (
+            {"standardize": "no"},
+            "'standardize' must be True or False, got 'no'",
+        ),
+        ({"seed": 1.5}, "'seed' must be an integer, got 1.5"),
+        ({"seed": True}, "'seed' must be an integer, got True"),
+        ({"path": 3}, "'path' must be text, got 3"),
+    ],
+)
+def test_wrong_options_are_named(load, options, message):
+    with pytest.raises(InputError, match=message):
+        load(**options)
+
+
+def test_the_module_checks_its_options_itself(npz_file):
+    with pytest.raises(InputError, match="no option 'modality'"):
+        npz.load(path=npz_file, modality="loud")
+    assert len(npz.load(path=npz_file, seed=np.int64(1)).splits) == 3
+
+
+def test_sample_without_a_modality(load, npz_arrays):
+    loud = npz_arrays["loud"].copy()
+    loud[::10] = np.nan
+    with pytest.raises(
+        InputError,
+        match=r"my\.npz: loud\[0, 0\] is nan, and 24 of 240 rows \(10\.0%\) .*"
+        "drop these rows, or fill them, .* not supported yet",
+    ):
+        load({"loud": loud})
+
+
+def test_class_of_few_rows_is_named(load, npz_arrays):
+    label = npz_arrays["label"].copy()
+    label[np.flatnonzero(label == 2)[3:]] = 0
+    with pytest.raises(InputError, match=r"too few rows of class 2 \(3\)"):
+        load({"label": label}, drop=["split"])
+
+
+def test_byte_order_and_memory_order_do_not_matter(load, npz_arrays):
+    changed = {
+        "loud": np.asfortranarray(npz_arrays["loud"].astype(">f8")),
+        "split": npz_arrays["split"].astype(">i2"),
+    }
+    assert load(changed).digest == load().digest
+    assert (
+        load(changed, standardize=False).digest
+        == load(standardize=False).digest
+    )
+
+
+def test_names_of_arrays_may_be_odd(load, npz_arrays):
+    odd = {"音声 1": npz_arrays["loud"], "a/b.c": npz_arrays["quiet"]}
+    dataset = load(odd, drop=["loud", "quiet"])
+    assert set(dataset.shapes) == set(odd)

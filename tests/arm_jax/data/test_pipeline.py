@@ -117,6 +117,13 @@ def test_batch_that_is_too_large():
         steps_per_epoch(make_split(23), 24)
 
 
+def test_batch_without_examples():
+    with pytest.raises(InputError, match="batch_size must be positive, got 0"):
+        steps_per_epoch(make_split(23), 0)
+    with pytest.raises(InputError, match="batch_size must be positive, got 0"):
+        list(eval_batches(make_split(23), 0))
+
+
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 16])
 def test_evaluation_pads_and_never_drops(n):
     batches = list(eval_batches(make_split(n), 8))

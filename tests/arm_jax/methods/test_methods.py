@@ -74,6 +74,21 @@ def test_runs_side_by_side_are_the_single_runs():
             np.testing.assert_allclose(b[seed], a, atol=1e-6)
 
 
+ADDITIVE = ("sample_valuation", "unimodal")
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_methods_that_need_an_additive_head(name):
+    method = methods.create(name, {})
+    methods.check_head(name, method, additive=True)
+    if name in ADDITIVE:
+        message = rf"method '{name}' needs logits that add up .*model\.head="
+        with pytest.raises(InputError, match=message):
+            methods.check_head(name, method, additive=False)
+    else:
+        methods.check_head(name, method, additive=False)
+
+
 def test_unknown_method():
     with pytest.raises(InputError, match="unknown method 'amr'; known: "):
         methods.create("amr", {})
@@ -82,6 +97,15 @@ def test_unknown_method():
 def test_unknown_option():
     with pytest.raises(InputError, match="no option 'balanced'; did you mean"):
         methods.create("arm", {"balanced": 1.0})
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_options_of_another_type(name):
+    for key, default in methods.default_options(name).items():
+        wrong = 3 if isinstance(default, str) else "big"
+        message = rf"^config method\.options\.{key} must be of type"
+        with pytest.raises(InputError, match=message):
+            methods.create(name, {key: wrong})
 
 
 def test_dotted_path_is_a_users_own_loss():

@@ -1,3 +1,4 @@
+import flax.errors
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,6 +66,9 @@ def test_dropout_only_in_training(inputs):
     np.testing.assert_array_equal(
         features(), features(train=False, key=jax.random.key(1))
     )
+    # No key is no reason to train as if there were no dropout.
+    with pytest.raises(flax.errors.InvalidRngError):
+        features(train=True)
     first, again, other = (
         features(train=True, key=jax.random.key(k)) for k in (1, 1, 2)
     )
