@@ -60,13 +60,11 @@ class Film(_masking.Fusion):
             if len(present) > 1:
                 scale, shift = jnp.split(modulation, 2, axis=-1)
                 x = (1 + scale) * x + shift
+            term = self.classifiers[name](x)
             if self.absent == "zero":
                 # An absent modality adds nothing, its bias and shift included.
-                total += (1 - _masking.is_zero(factor)) * self.classifiers[
-                    name
-                ](x)
-            else:
-                total += self.classifiers[name](x)
+                term = (1 - _masking.is_zero(factor)) * term
+            total += term
         for layer in self.head_layers:
             total = layer(nn.gelu(total))
         return total

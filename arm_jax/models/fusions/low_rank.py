@@ -28,7 +28,7 @@ class LowRank(_masking.Fusion):
     def setup(self) -> None:
         """Makes the factors; products of several start near 1."""
         self.out = (*self.head, self.num_classes)[0]
-        self.factors = {
+        self.factor_layers = {
             name: nn.Dense(self.rank * self.out, bias_init=nn.initializers.ones)
             for name in self.widths
         }
@@ -51,7 +51,7 @@ class LowRank(_masking.Fusion):
         present = self.stand_in(features, mask, means, self.stand_ins)
         product: Any = 1.0
         for name, x in present.items():
-            product = product * self.factors[name](x)
+            product = product * self.factor_layers[name](x)
         by_rank = product.reshape(*product.shape[:-1], self.rank, self.out)
         total = jnp.sum(by_rank * self.ranks[None], axis=-2)
         total += self.bias[None]

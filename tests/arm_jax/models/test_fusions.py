@@ -190,8 +190,8 @@ def test_low_rank_is_the_tensor_of_its_factors():
     factors = [
         np.concatenate(
             [
-                head[f"factors_{name}"]["kernel"],
-                head[f"factors_{name}"]["bias"][None],
+                head[f"factor_layers_{name}"]["kernel"],
+                head[f"factor_layers_{name}"]["bias"][None],
             ]
         ).reshape(8, 2, 4)
         for name in SHAPES
