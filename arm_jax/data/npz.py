@@ -26,9 +26,9 @@ from arm_jax.data.dataset import (
     check_learnable,
     check_range,
     checked,
-    standardized_parts,
 )
 from arm_jax.data.options import typed
+from arm_jax.data.scaling import standardized_parts
 from arm_jax.errors import InputError
 from bounds import inputs
 
