@@ -15,13 +15,12 @@ from absl import flags
 
 from arm_jax.errors import InputError
 from configs import watch
-from experiments import cli
+from experiments import cli, interactions
 from experiments.report import markdown_table
 from experiments.train import (
     EPOCHS,
     accuracy,
     accuracy_keys,
-    interactions_table,
     train,
 )
 
@@ -50,7 +49,7 @@ def comparison_table(
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    workdir = Path(cli.required(cli.WORKDIR))
+    workdir = Path(cli.required(cli.WORKDIR)).expanduser()
     if _SEEDS.value < 1:
         raise InputError(f"--seeds must be at least 1, got {_SEEDS.value}")
     results = {}
@@ -75,11 +74,13 @@ def main(argv: Sequence[str]) -> int:
             "Information about the exercise in the two sensors, in bits "
             "(plug-in estimates from clusters; their sum is biased upwards):",
             "",
-            interactions_table(first),
+            interactions.table(first["interactions"]),
         ]
     )
     print(f"\n{text}\n")
-    (workdir / "report.md").write_text(f"# joint and arm\n\n{text}\n")
+    (workdir / "report.md").write_text(
+        f"# joint and arm\n\n{text}\n", encoding="utf-8"
+    )
     print(f"this table: {workdir / 'report.md'}; each run has its own report")
     return 0
 
