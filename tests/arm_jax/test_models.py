@@ -7,6 +7,7 @@ import pytest
 from arm_jax.config import ModelConfig
 from arm_jax.errors import InputError
 from arm_jax.models import create_model
+from tests.arm_jax.helpers import linear
 
 SHAPES = {"a": (5,), "b": (4, 3), "c": (2,)}
 MASKS = [[1, 1, 1], [1, 0, 0], [0, 1, 1], [0, 0, 0]]
@@ -29,10 +30,6 @@ def inputs(rng):
         name: jnp.asarray(rng.normal(size=(9, *shape)), jnp.float32)
         for name, shape in SHAPES.items()
     }
-
-
-def dense(block, x):
-    return x @ block["kernel"] + block["bias"]
 
 
 def encoded(absent, inputs):
@@ -95,7 +92,7 @@ def test_head_is_additive_over_modalities(model, inputs):
 @pytest.mark.parametrize("absent", ["zero", "mean"])
 def test_a_mask_scales_what_modalities_add(inputs, absent):
     model, params, features, means = encoded(absent, inputs)
-    layer = lambda name, x: dense(params[f"classifiers_{name}"], x)
+    layer = lambda name, x: linear(params[f"classifiers_{name}"], x)
     expected = 1.5 * layer("a", features["a"]) + 0.5 * layer("c", features["c"])
     if absent == "mean":
         expected += layer("b", means["b"])
@@ -162,7 +159,7 @@ def test_shared_head_is_the_mean_of_one_layer(inputs):
     head = lambda mask: model.head(params, features, jnp.asarray(mask), {})
     alone = [head(row) for row in np.eye(3)]
     np.testing.assert_allclose(
-        alone[1], dense(params["classifier"], features["b"]), atol=1e-5
+        alone[1], linear(params["classifier"], features["b"]), atol=1e-5
     )
     np.testing.assert_allclose(head([1.0, 1, 1]), sum(alone) / 3, atol=1e-5)
     np.testing.assert_allclose(
@@ -193,9 +190,9 @@ def test_windows_by_hand(rng):
     found = model.encode(params, {"b": x}, train=False)["b"]
     first, last = (params["encoders_b"][f"Dense_{k}"] for k in (0, 1))
     windows = [x[:, s : s + 3].reshape(5, 6) for s in (0, 2)]
-    hidden = jnp.stack([jax.nn.gelu(dense(first, w)) for w in windows])
+    hidden = jnp.stack([jax.nn.gelu(linear(first, w)) for w in windows])
     pooled = jnp.concatenate([hidden.mean(0), hidden.max(0)], axis=-1)
-    wanted = jax.nn.gelu(dense(last, pooled))
+    wanted = jax.nn.gelu(linear(last, pooled))
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
@@ -216,10 +213,10 @@ def test_head_with_hidden_layers_by_hand(deep, inputs):
     params = deep.init(jax.random.key(0))
     features = deep.encode(params, inputs, train=False)
     mask = jnp.array([1.0, 0, 1])
-    x = dense(params["classifiers_a"], features["a"])
-    x += dense(params["classifiers_c"], features["c"])
+    x = linear(params["classifiers_a"], features["a"])
+    x += linear(params["classifiers_c"], features["c"])
     for number in range(2):
-        x = dense(params[f"head_layers_{number}"], jax.nn.gelu(x))
+        x = linear(params[f"head_layers_{number}"], jax.nn.gelu(x))
     found = deep.head(params, features, mask, {})
     np.testing.assert_allclose(found, x, rtol=1e-5, atol=1e-6)
 
