@@ -445,6 +445,7 @@ _ELEMENTWISE: dict[str, Operation] = {
     "sign": np.sign,
     "sqrt": np.sqrt,
     "square": np.square,
+    "stop_gradient": lambda x: x,
     "sub": np.subtract,
 }
 _RULES: dict[str, Callable[..., Operation]] = {

@@ -1,4 +1,4 @@
-"""Your own data: an .npz file with an array a modality and a label array.
+"""Your own data: an .npz file with one array per modality, and the labels.
 
     python -m experiments.train --config=configs/npz.py:arm \
         --config.data.options.path=my.npz --workdir=runs/mine

@@ -10,7 +10,6 @@ by its authors as packaged with IDTxl.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -20,6 +19,11 @@ from typing import Any
 import numpy as np
 
 import bounds
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
 
 # Shape, batch, tables that a peer solves.
 PID_CASES = {
@@ -36,6 +40,14 @@ HEADER = (
     "| BROJA_2PID s | ratio | dit cone s | ratio |\n"
     "|---|---|---|---|---|---|---|---|---|---|"
 )
+
+
+def _peak_gigabytes() -> float:
+    """The most memory that this process had; NaN where nobody counts it."""
+    if resource is None:
+        return float("nan")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (2**30 if sys.platform == "darwin" else 2**20)
 
 
 def _best(function: Callable[[], Any], repeats: int) -> float:
@@ -83,7 +95,7 @@ def _measure_pid(name: str, repeats: int) -> dict[str, Any]:
     p = rng.dirichlet(np.ones(np.prod(shape)), batch).reshape(batch, *shape)
     first = _best(lambda: bounds.pid(p), 1)
     seconds = _best(lambda: bounds.pid(p), repeats)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = _peak_gigabytes()
     row: dict[str, Any] = {
         "shape": name,
         "batch": batch,

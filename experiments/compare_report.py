@@ -1,5 +1,7 @@
 """Tables and figures of a comparison of methods."""
 
+import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from experiments import bridge
 from experiments.report import (
     COLORS,
     figure,
+    fixed,
     markdown_table,
     mean_and_sd,
     percent,
@@ -124,6 +127,16 @@ def _section(
             f"by variant](figures/{file})",
             "",
         ]
+    empty = [
+        label
+        for label, curve in curves.items()
+        if not len(curve.get("validation", "accuracy")[0])
+    ]
+    if empty:
+        # Their table is from the results, which need no lines of metrics.
+        names = ", ".join(empty)
+        lines += [f"Without figures: no validation lines of {names}.", ""]
+        return lines
     for name, caption in _figures(folder, group, curves, first):
         lines += [f"![{caption}](figures/{name})", ""]
     return lines
@@ -195,7 +208,7 @@ def variants_table(accuracies: Accuracies, variants: Sequence[str]) -> str:
     for label, found in accuracies.items():
         fused, best = _by_variant(found, variants)
         cells = [
-            f"{f.mean():.1f} ({b.mean():.1f})"
+            f"{fixed(f.mean(), 1)} ({fixed(b.mean(), 1)})"
             for f, b in zip(fused, best, strict=True)
         ]
         rows.append([label, *cells])
@@ -214,10 +227,15 @@ def _tested(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
 def _validated(
     curves: "Curves", found: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    return {
-        key: 100 * curves.get("validation", key)[1][-1]
-        for key in accuracy_keys(found).values()
-    }
+    """Of the last epoch; NaN if the lines of metrics have none."""
+    accuracies = {}
+    for key in accuracy_keys(found).values():
+        _, values = curves.get("validation", key)
+        last = (
+            values[-1] if len(values) else np.full(len(found["runs"]), np.nan)
+        )
+        accuracies[key] = 100 * last
+    return accuracies
 
 
 def _modalities(found: Mapping[str, np.ndarray]) -> list[str]:
@@ -239,7 +257,8 @@ def _by_variant(
 
 def shares(found: Mapping[str, Any], modality: str) -> np.ndarray:
     """Shapley value of a modality in the accuracy, in points, of each run."""
-    return np.asarray([100 * run["shapley"][modality] for run in found["runs"]])
+    values = [run["shapley"][modality] for run in found["runs"]]
+    return 100 * np.asarray(values, float)
 
 
 def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:
@@ -247,12 +266,14 @@ def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:
     if len(accuracy) != len(baseline):
         return "not paired"
     gains = accuracy - baseline
+    mean = gains.mean()
     if len(gains) < 2:
-        return f"{gains.mean():+.1f}"
+        return fixed(mean, 1, plus=True)
     half = stats.t.ppf(0.975, len(gains) - 1) * stats.sem(gains)
-    return f"{gains.mean():+.1f} [{gains.mean() - half:+.1f}, " + (
-        f"{gains.mean() + half:+.1f}]"
+    middle, low, high = (
+        fixed(x, 1, plus=True) for x in (mean, mean - half, mean + half)
     )
+    return f"{middle} [{low}, {high}]"
 
 
 class Curves:
@@ -292,7 +313,9 @@ class Curves:
                     steps[epoch] += line["step"] - last
                 last = line["step"]
             totals.append((total, steps))
-        shortest = min((len(t) for t, _ in totals), default=0)
+        if not totals:
+            return np.zeros(0, int), np.zeros((0, 0))
+        shortest = min(len(t) for t, _ in totals)
         total = np.array([t[:shortest] for t, _ in totals]).T
         steps = np.array([s[:shortest] for _, s in totals]).T
         whole = (steps > 0).all(axis=1)
@@ -358,7 +381,7 @@ def _figures(
 
 
 def _slug(group: str) -> str:
-    return group.replace(" ", "_").lower()
+    return re.sub(r"[^\w.-]+", "_", group).lower()
 
 
 def _legend(axis: Any) -> None:
@@ -436,9 +459,11 @@ def _dominant(curves: Mapping[str, Curves], modalities: Sequence[str]) -> str:
 def _gap(
     curve: Curves, modalities: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Over the epochs in which all modalities have a finite contribution."""
     found = [curve.get("validation", f"phi_cmi_{m}") for m in modalities]
-    values = np.stack([values for _, values in found])
-    return found[0][0], values.max(axis=0) - values.min(axis=0)
+    common = functools.reduce(np.intersect1d, [epochs for epochs, _ in found])
+    values = np.stack([x[np.isin(epochs, common)] for epochs, x in found])
+    return common, values.max(axis=0) - values.min(axis=0)
 
 
 def _balanced_loss(path: Path, curves: Mapping[str, Curves]) -> bool:

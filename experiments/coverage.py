@@ -20,9 +20,9 @@ import bounds
 from arm_jax import lock, record
 from arm_jax.config import from_mapping
 from arm_jax.data import packed
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, check_choice
 from arm_jax.workdir import JsonLines, open_workdir, write_json
-from bounds import estimators, samples
+from bounds import estimators, inputs, samples
 from bounds.quantify import BLOCKS, enough
 from experiments import cli
 from experiments.report import markdown_table
@@ -52,6 +52,23 @@ class Config:
     replicates: int
     seed: int
 
+    def __post_init__(self) -> None:
+        """Checks the values that no type can check."""
+        check_choice("config tables", self.tables, SOURCES)
+        for name, least in (
+            ("each", 1),
+            ("cells", 8),
+            # A deviation is of two or more.
+            ("repetitions", 2),
+            ("replicates", 2),
+        ):
+            inputs.integer(f"config {name}", getattr(self, name), least)
+        inputs.seed("config seed", self.seed)
+        if not self.sizes:
+            raise InputError("config sizes is empty")
+        for size in self.sizes:
+            inputs.integer("config sizes", size, 2)
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -66,16 +83,12 @@ def tables(config: Config) -> list[Table]:
     """Returns the tables of a study.
 
     Raises:
-      InputError: unknown source, or no such file.
+      InputError: No such file, or no table of so few cells.
     """
     if config.tables == "golden":
         found = _golden(packed.find("pid", config.path, _HINT))
-    elif config.tables == "drawn":
-        found = _drawn(config.seed)
     else:
-        raise InputError(
-            f"unknown tables '{config.tables}'; known: {', '.join(SOURCES)}"
-        )
+        found = _drawn(config.seed)
     seen: dict[Any, int] = defaultdict(int)
     out = []
     for table in found:
@@ -86,6 +99,11 @@ def tables(config: Config) -> list[Table]:
         seen[key] += 1
         if seen[key] <= config.each:
             out.append(table)
+    if not out:
+        raise InputError(
+            f"none of the tables has {config.cells} cells (config cells) or "
+            "fewer"
+        )
     return out
 
 
@@ -203,9 +221,11 @@ def _run(
         rng = np.random.default_rng((checked.seed, i, size))
         log.append(study(table, size, checked, rng))
     records = log.read()
+    # Before anything is made of them: they took the time.
     write_json(folder / "results.json", {"cells": records})
-    text = report(records, checked)
-    (folder / "report.md").write_text(text, encoding="utf-8")
+    (folder / "report.md").write_text(
+        report(records, checked), encoding="utf-8"
+    )
     return records
 
 
@@ -285,8 +305,8 @@ def misses_table(records: Sequence[Mapping[str, Any]]) -> str:
                         f"{r['size']:,}",
                         quantity,
                         f"{100 * cover:.1f}",
-                        f"{r['truth'][k]:.4f}",
-                        f"{r['bias']['jackknife'][k]:.4f}",
+                        f"{r['truth'][k]:z.4f}",
+                        f"{r['bias']['jackknife'][k]:z.4f}",
                         f"{r['deviation'][k]:.4f}",
                     ]
                 )
@@ -310,8 +330,10 @@ def bias_table(records: Sequence[Mapping[str, Any]]) -> str:
             [
                 "x".join(map(str, shape)),
                 f"{size:,}",
-                *(f"{mean[name]:.4f}" for name in ESTIMATORS),
-                f"{mean['jackknife'] / mean['plug_in']:.2f}",
+                *(f"{mean[name]:z.4f}" for name in ESTIMATORS),
+                f"{mean['jackknife'] / mean['plug_in']:z.2f}"
+                if mean["plug_in"]
+                else "no bias",
             ]
         )
     header = ["shape", "n", *ESTIMATORS, "jackknife / plug_in"]

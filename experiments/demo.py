@@ -49,7 +49,7 @@ def comparison_table(
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    workdir = Path(cli.required(cli.WORKDIR))
+    workdir = Path(cli.required(cli.WORKDIR)).expanduser()
     if _SEEDS.value < 1:
         raise InputError(f"--seeds must be at least 1, got {_SEEDS.value}")
     results = {}

@@ -240,7 +240,13 @@ def _pair_html(pair: Mapping[str, Any]) -> list[str]:
             sensitivity_figure(pair),
             "The same with other numbers of symbols, as far as samples reach "
             "and values differ.",
-        ),
+        )
+        if any(
+            e["enough"]
+            for p in pair["sensitivity"]
+            for e in p["estimates"].values()
+        )
+        else "<p>Other numbers of symbols: too few samples.</p>",
     ]
     return out
 

@@ -76,8 +76,9 @@ def percent(
     results: Mapping[str, Any], key: str, which: str = "last"
 ) -> np.ndarray:
     """A score of the test split in %, of each run of one training."""
-    runs = results["runs"]
-    return np.asarray([100 * run["test"][which][key] for run in runs])
+    scores = [run["test"][which][key] for run in results["runs"]]
+    # JSON keeps null in the place of what is not finite.
+    return 100 * np.asarray(scores, float)
 
 
 def mean_and_sd(values: Any, digits: int = 1) -> str:

@@ -19,6 +19,8 @@ import bounds
 from arm_jax import lock, record
 from arm_jax.errors import InputError
 from arm_jax.workdir import JsonLines, open_workdir
+from bounds import inputs
+from bounds.synergy import EFFORTS
 from experiments import cli
 from experiments.report import figure, markdown_table
 
@@ -202,8 +204,8 @@ def write_report(
         f"{seconds:.1f} s, {1e3 * seconds / count:.3g} ms a table, "
         "compilation included.",
         "",
-        "| A violation is a bound on the wrong side of the truth by more "
-        "than the truth's proven error. |".strip("| "),
+        "A violation is a bound on the wrong side of the truth by more than "
+        "the truth's proven error.",
         "",
         bounds_table(records, values),
         "",
@@ -320,24 +322,46 @@ def _draw_logic(
 
 
 def _blocks(config: Mapping[str, Any]) -> list[int]:
-    """Number of tables of each block."""
-    if config["kind"] == "logic":
-        unknown = set(config["gates"]) - _LOGIC.keys()
-        if unknown:
+    """Number of tables of each block.
+
+    Raises:
+      InputError: A key that is missing, or has no good value.
+    """
+    kinds = {
+        "logic": ("gates", "noise"),
+        "random": ("shape", "concentration", "tables", "block", "seed"),
+    }
+    kind = inputs.choice("config.kind", config.get("kind"), tuple(kinds))
+    for key in (*kinds[kind], "effort", "seconds"):
+        if key not in config:
+            raise InputError(f"config.{key} is missing")
+    inputs.choice("config.effort", config["effort"], EFFORTS)
+    inputs.real("config.seconds", config["seconds"], above=0)
+    if kind == "logic":
+        for gate_name in config["gates"]:
+            inputs.choice("config.gates", gate_name, tuple(_LOGIC))
+        noise = inputs.finite("config.noise", config["noise"])
+        if ((noise < 0) | (noise > 1)).any() or noise.ndim != 1:
             raise InputError(
-                f"config.gates: unknown gate {sorted(unknown)[0]!r}; known "
-                f"are {', '.join(_LOGIC)}"
+                f"config.noise must hold probabilities, got {config['noise']}"
             )
-        return [len(config["gates"]) * len(config["noise"])]
-    if config["kind"] != "random":
+        if not len(config["gates"]) or not len(noise):
+            raise InputError("config.gates and config.noise must not be empty")
+        return [len(config["gates"]) * len(noise)]
+    inputs.seed("config.seed", config["seed"])
+    inputs.real("config.concentration", config["concentration"], above=0)
+    if len(config["shape"]) != 3:
         raise InputError(
-            f"config.kind must be random or logic, got {config['kind']!r}"
+            f"config.shape must be three sizes, got {config['shape']}"
         )
-    for key in ("tables", "block", "concentration"):
-        if not config[key] > 0:
-            raise InputError(f"config.{key} must be positive")
-    whole, rest = divmod(config["tables"], config["block"])
-    return [config["block"]] * whole + [rest] * (rest > 0)
+    for size in config["shape"]:
+        inputs.integer("config.shape", size, 2)
+    total, block = (
+        inputs.integer(f"config.{key}", config[key], 1)
+        for key in ("tables", "block")
+    )
+    whole, rest = divmod(total, block)
+    return [block] * whole + [rest] * (rest > 0)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -34,13 +34,15 @@ from arm_jax.valuation import (
 )
 from arm_jax.workdir import read_json
 from experiments import cli
-from experiments.report import COLORS, figure, markdown_table
+from experiments.report import COLORS, figure, fixed, markdown_table
 
 _SPLIT = flags.DEFINE_enum("split", "test", SPLITS, "Which examples.")
 
 
 def valuate(workdir: Path, split: str) -> dict[str, np.ndarray]:
     """Values every sample of `split` under the last state of a finished run.
+
+    The values are written before the figure.
 
     Raises:
       InputError: no run there, one that is not finished, or one that was
@@ -94,14 +96,14 @@ def summary_table(values: dict[str, np.ndarray]) -> str:
 
 
 def _row(name: str, x: np.ndarray, expected: np.ndarray) -> list[str]:
-    quantiles = (f"{q:.2f}" for q in np.quantile(x, [0.05, 0.5, 0.95]))
+    quantiles = (fixed(q, 2) for q in np.quantile(x, [0.05, 0.5, 0.95]))
     below = f"{100 * (x < 0).mean():.0f} %"
     return [
         name,
-        f"{x.mean():.2f}",
+        fixed(x.mean(), 2),
         below,
         *quantiles,
-        f"{expected.mean():.2f}",
+        fixed(expected.mean(), 2),
     ]
 
 
@@ -130,17 +132,25 @@ def _of_run(
 
 
 def _draw(path: Path, values: dict[str, np.ndarray]) -> None:
+    """Draws the finite values; nothing if there are none."""
     names = values["modalities"]
+    phi = values["phi_cmi"].reshape(-1, len(names))
+    phi = phi[np.isfinite(phi).all(axis=1)]
+    if not len(phi):
+        return
+    colors = [COLORS[m % len(COLORS)] for m in range(len(names))]
     with figure(path, ncols=2, figsize=(9.5, 3.6)) as (_, axes):
-        low, high = np.quantile(values["phi_cmi"], [0.005, 0.995])
-        bins = np.linspace(low, high, 60)
+        # Values of the samples, so that bins of few samples are not empty.
+        low = np.quantile(phi, 0.005, method="lower")
+        high = np.quantile(phi, 0.995, method="higher")
+        bins = _bins(low, high, 59)
         for m, name in enumerate(names):
             axes[0].hist(
-                values["phi_cmi"][..., m].ravel(),
+                phi[:, m],
                 bins=bins,
                 histtype="step",
                 linewidth=1.5,
-                color=COLORS[m % len(COLORS)],
+                color=colors[m],
                 label=name,
             )
         axes[0].set(
@@ -150,13 +160,13 @@ def _draw(path: Path, values: dict[str, np.ndarray]) -> None:
             title="Contribution given the others",
         )
         axes[0].legend()
-        gap = values["phi_cmi"].max(-1) - values["phi_cmi"].min(-1)
-        weakest = values["phi_cmi"].argmin(-1)
+        gap = phi.max(axis=1) - phi.min(axis=1)
+        weakest = phi.argmin(axis=1)
         axes[1].hist(
             [gap[weakest == m] for m in range(len(names))],
-            bins=np.linspace(0, np.quantile(gap, 0.995), 41),
+            bins=_bins(0.0, np.quantile(gap, 0.995, method="higher"), 40),
             stacked=True,
-            color=COLORS[: len(names)],
+            color=colors,
             label=[f"{name} weakest" for name in names],
         )
         axes[1].set(
@@ -167,12 +177,25 @@ def _draw(path: Path, values: dict[str, np.ndarray]) -> None:
         axes[1].legend()
 
 
+def _bins(low: float, high: float, count: int) -> np.ndarray:
+    """Edges of `count` bins; around the one value of what is constant."""
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, count + 1)
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    workdir = Path(cli.required(cli.WORKDIR))
+    workdir = Path(cli.required(cli.WORKDIR)).expanduser()
     values = valuate(workdir, _SPLIT.value)
     print(summary_table(values))
+    finite = np.isfinite(values["phi_cmi"]).all(axis=-1)
+    if not finite.all():
+        print(
+            f"\n{(~finite).sum()} of {finite.size} samples have contributions "
+            "that are not finite; the figure is without them"
+        )
     print(f"\nvalues: {workdir / f'valuation_{_SPLIT.value}.npz'}")
     return 0
 

@@ -18,7 +18,7 @@ from arm_jax.errors import InputError
 _NOT_DATASETS = frozenset(
     {
         *("dataset", "options", "packed", "pipeline", "prepared"),
-        *("avdigits_sources", "logmel"),
+        *("scaling", "avdigits_sources", "logmel"),
     }
 )
 

@@ -26,9 +26,9 @@ from arm_jax.data.dataset import (
     check_learnable,
     check_range,
     checked,
-    standardized_parts,
 )
 from arm_jax.data.options import typed
+from arm_jax.data.scaling import standardized_parts
 from arm_jax.errors import InputError
 from bounds import inputs
 
@@ -249,9 +249,11 @@ def _memory(
 
 def _check_features(name: str, key: str, header: packed.Header) -> None:
     key, shape = packed.shown(key), header.shape
-    with packed.about(name):
-        # What the type of an array forbids, none of its entries can change.
-        inputs.numbers(key, np.empty(0, header.dtype))
+    if header.dtype.kind not in "biuf":
+        # Nothing that its entries could change; most types have a cure.
+        with packed.about(name):
+            inputs.numbers(key, np.empty(0, header.dtype))
+        raise InputError(f"{name}: {key} must be numbers, got {header.dtype}")
     if len(shape) < 2:
         raise InputError(
             f"{name}: '{key}' must have rows and features, got shape {shape}; "

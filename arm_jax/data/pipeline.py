@@ -15,7 +15,7 @@ def steps_per_epoch(split: Split, batch_size: int, copies: int = 0) -> int:
 
     Args:
       split: the training examples.
-      batch_size: of all processes together.
+      batch_size: examples per batch, of all processes together.
       copies: examples that the epoch shows once more.
 
     Raises:
@@ -58,8 +58,9 @@ def epoch_batches(
 
     Args:
       split: the examples.
-      batch_size: of all processes together.
-      seeds: of the runs, which see the same batches alone or side by side.
+      batch_size: examples per batch, of all processes together.
+      seeds: one seed per run; runs see the same batches alone or side by
+        side.
       epoch: number of the epoch.
       copy_row: positions of examples to be shown once more, `[runs, copies]`.
       copy_mask: the modalities these are shown with, `[runs, copies,

@@ -25,7 +25,7 @@ class FromSource(tfds.core.BuilderConfig):
     """A variant of a data set, prepared from one file or folder.
 
     Attributes:
-      variant: such as the protocol of the splits.
+      variant: name of the variant, such as the protocol of the splits.
       source: the file or folder.
     """
 
@@ -57,7 +57,7 @@ def prepare(
       builder_class: the builder.
       data_dir: where TFDS keeps prepared data sets; empty for its default
         (the variable TFDS_DATA_DIR, or ~/tensorflow_datasets).
-      config: of the builder, if it has one.
+      config: configuration of the builder, if it has one.
 
     Raises:
       InputError: a folder that cannot be written, or a full disk.

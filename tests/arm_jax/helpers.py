@@ -54,6 +54,12 @@ def tiny_batch(seed=0, size=8, modalities=("a", "b")):
     }
 
 
+def linear(block, x):
+    """A linear layer on rows, `[..., rows, width]`."""
+    y = x @ block["kernel"]
+    return y + jnp.broadcast_to(block["bias"], y.shape)
+
+
 def context(modalities=("a", "b")):
     return methods.Context(
         tuple(modalities), CLASSES, dict.fromkeys(modalities, 5)

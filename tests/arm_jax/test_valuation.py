@@ -149,7 +149,8 @@ def test_expected_contributions_are_expectations(rng):
         label = jnp.full(7, y)
         weight = p[0][:, y]
         joint += weight * joint_contribution(log_probs, log_prior, label)
-        conditional += weight * conditional_contributions(log_probs, label)
+        contributions = conditional_contributions(log_probs, label)
+        conditional += weight[None] * contributions
     np.testing.assert_allclose(
         expected_joint_contribution(log_probs, log_prior), joint, atol=1e-5
     )

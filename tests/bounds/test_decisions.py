@@ -223,6 +223,18 @@ def test_pairs_that_promise_the_same_are_ranked_by_cost():
     assert [g.affordable for g in found] == [True, True, False]
 
 
+def test_what_is_too_dear_costs_nothing():
+    dear = interactions(*[SMALL] * 4, accuracy=(0.7, 0.9))
+    cheap = interactions(*[SMALL] * 4)
+    few = cheap.estimates["synergy"]._replace(needed=10)
+    cheap.estimates["synergy"] = few
+    found = rank({"dear": dear, "cheap": cheap}, budget=10)
+    assert [(g.name, g.affordable) for g in found] == [
+        ("dear", False),
+        ("cheap", True),
+    ]
+
+
 def test_a_pair_without_a_gain_is_not_bought():
     found = interactions(*[SMALL] * 4, accuracy=(0.3, 0.4), alone=(0.4, 0.6))
     gain = rank({"a": found}, budget=10**6)[0]

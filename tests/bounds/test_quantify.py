@@ -6,7 +6,6 @@ import pytest
 
 from bounds import estimators, samples
 from bounds import quantify as module
-from bounds.decomposition import PID
 from bounds.errors import InputError
 from bounds.quantify import (
     Interactions,
@@ -20,6 +19,7 @@ from bounds.quantify import (
     quantify,
     verdicts,
 )
+from tests.bounds import quantify_helpers as helpers
 
 FEW = {"replicates": 40, "permutations": 40, "interval_replicates": 10}
 N = 4000
@@ -228,52 +228,14 @@ def of_label(rng, noise, k, n):
     return x, y
 
 
-def solved(p1y, p2y, **options):
-    """A decomposition without a solver: what the poorer modality has."""
-    first, second = estimators.plug_in(p1y), estimators.plug_in(p2y)
-    redundancy = np.minimum(first, second)
-    none = np.zeros(len(first))
-    return PID(redundancy, first - redundancy, second - redundancy, None, None,
-               none + 1e-7, none, none)  # fmt: skip
-
-
-def solved_jointly(p, **options):
-    found = solved(p.sum(-2), p.sum(-3))
-    total = estimators.plug_in(p.reshape(len(p), -1, p.shape[-1]))
-    synergy = total - found.redundancy - found.unique1 - found.unique2
-    return found._replace(synergy=synergy, total=total)
-
-
-def bounded(p12, p1y, p2y, **options):
-    found = solved(p1y, p2y)
-    least = estimators.plug_in(p12)
-    return Band(least, least + 0.5, *found[:3])
-
-
-class Band:
-    def __init__(self, *values):
-        names = ("lower", "upper", "redundancy", "unique1", "unique2")
-        self.__dict__.update(zip(names, values, strict=True))
-
-
-def never(*args, **kwargs):
-    raise AssertionError("this must not be called")
-
-
 @pytest.fixture
 def solvers(monkeypatch):
     """Replaces what is compiled; returns how to forbid more."""
-    for name, function in (
-        ("pid", solved_jointly),
-        ("pid_from_marginals", solved),
-        ("synergy_interval", bounded),
-        ("accuracy_interval", lambda *a, **k: module.Range(0.1, 0.9)),
-    ):
-        monkeypatch.setattr(module, name, function)
+    helpers.without_solvers(monkeypatch)
 
     def forbid(*names, of=module):
         for name in names:
-            monkeypatch.setattr(of, name, never)
+            monkeypatch.setattr(of, name, helpers.never)
 
     return forbid
 
@@ -374,7 +336,7 @@ def test_batches_change_no_number(solvers, monkeypatch, rng, permutations):
 
     def counted(p, **given):
         calls.append((len(p), given["memory_limit"]))
-        return solved_jointly(p)
+        return helpers.solved_jointly(p)
 
     monkeypatch.setattr(module, "pid", counted)
     # Five tables at a time; the three permutations fit beside them.

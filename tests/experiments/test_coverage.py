@@ -3,7 +3,7 @@ import pytest
 
 from arm_jax.errors import InputError
 from configs import coverage as config_file
-from experiments import cli
+from experiments import cli, coverage
 from experiments.coverage import run
 
 
@@ -24,13 +24,68 @@ def test_study_resumes_and_reports(tmp_path):
     for record in records:
         assert record["enough"] == [True] * 4
         assert np.mean(record["cover"]["jackknife"]) > 0.7
-    lines = (tmp_path / "run" / "cells.jsonl").read_text().splitlines()
+    lines = (
+        (tmp_path / "run" / "cells.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     (tmp_path / "run" / "cells.jsonl").write_text(lines[0] + "\n")
     assert run(small_config(), tmp_path / "run", progress=False) == records
-    report = (tmp_path / "run" / "report.md").read_text()
+    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     assert "| cells |" in report
 
 
-def test_unknown_tables(tmp_path):
-    with pytest.raises(InputError, match="unknown tables 'my'"):
-        run(small_config(tables="my"), tmp_path / "run", progress=False)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tables": "my"}, "tables must be one of drawn, golden, got 'my'"),
+        ({"sizes": ()}, "config sizes is empty"),
+        ({"sizes": (200, 0)}, "config sizes must be at least 2, got 0"),
+        ({"repetitions": 1}, "config repetitions must be at least 2, got 1"),
+        ({"replicates": 1}, "config replicates must be at least 2, got 1"),
+        ({"each": 0}, "config each must be at least 1, got 0"),
+        ({"cells": 7}, "config cells must be at least 8, got 7"),
+        ({"seed": -1}, "config seed must be at least 0, got -1"),
+        (
+            {"tables": "golden", "path": "nowhere.npz"},
+            r"no file .*nowhere\.npz",
+        ),
+    ],
+)
+def test_bad_configuration_is_named(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        run(small_config(**changes), tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+RECORD = {
+    "table": "gate:xor", "shape": [2, 2, 2], "size": 200,
+    "truth": [0.0, 0.0, -1e-9, 1.0], "deviation": [0.1] * 4,
+    "cover": {name: [0.5] * 4 for name in coverage.ESTIMATORS},
+    "bias": {name: [-1e-9] * 3 + [0.0] for name in coverage.ESTIMATORS},
+    "width": {name: [0.1] * 4 for name in coverage.ESTIMATORS},
+    "enough": [True] * 4, "per_cell": 25.0,
+}  # fmt: skip
+
+
+def finished(tmp_path):
+    """A workdir that lacks nothing but what is made of its numbers."""
+    config = small_config()
+    chosen = [coverage.Table("gate:xor", np.ones((2, 2, 2)) / 8, np.zeros(4))]
+    folder = coverage.open_workdir(tmp_path / "run", config)
+    coverage.JsonLines(folder / "cells.jsonl").append(RECORD)
+    return config, chosen, folder
+
+
+def test_results_come_before_the_report(monkeypatch, tmp_path):
+    config, chosen, folder = finished(tmp_path)
+    monkeypatch.setattr(coverage, "tables", lambda config: chosen)
+    with monkeypatch.context() as patch:
+        patch.delattr(coverage, "report")
+        with pytest.raises(NameError):
+            run(config, folder, progress=False)
+    assert (folder / "results.json").exists()
+    run(config, folder, progress=False)
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    assert "-0.0000" not in report
+    assert "no bias" in report

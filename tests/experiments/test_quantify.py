@@ -1,12 +1,16 @@
+import ast
 import json
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from arm_jax.errors import InputError
 from configs import quantify_npz
-from experiments import cli, quantify_report
+from experiments import cli, quantify, quantify_report
 from experiments.quantify import run
+from tests.bounds import quantify_helpers
 
 
 def small_config(npz_file, **changes):
@@ -36,17 +40,20 @@ def test_what_a_report_leaves(finished):
         "config.json", "report.html", "report.md", "results.json",
         "versions.json",
     ]  # fmt: skip
-    assert json.loads((workdir / "results.json").read_text()) == results
+    text = (workdir / "results.json").read_text(encoding="utf-8")
+    assert json.loads(text) == results
     pair = results["pairs"]["loud & quiet"]
     assert pair["interactions"]["size"] == 240
     first = pair["interactions"]["estimates"]["information1"]
     assert first["lower"] > 0.2
     assert results["models"]["loud"]["logistic"]["accuracy"] > 0.6
-    assert pair["recommendation"]["text"] in (workdir / "report.md").read_text()
+    assert pair["recommendation"]["text"] in (workdir / "report.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_page_needs_no_network(finished):
-    page = (finished[1] / "report.html").read_text()
+    page = (finished[1] / "report.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 4
     for outside in ("src=", "<link", "@import", "url(http", "<script"):
         assert outside not in page
@@ -56,11 +63,17 @@ def test_page_needs_no_network(finished):
         assert name.replace("&", "&amp;") in page
 
 
-def test_finished_report_is_read_back(finished, npz_file):
+def test_reports_are_made_again_from_the_results(
+    finished, npz_file, monkeypatch
+):
     results, workdir = finished
-    stamp = (workdir / "report.md").stat().st_mtime_ns
+    files = [workdir / name for name in ("report.md", "report.html")]
+    before = [file.read_bytes() for file in files]
+    files[0].unlink()
+    files[1].write_text("half")
+    monkeypatch.setattr(quantify, "compute", quantify_helpers.never)
     assert run(small_config(npz_file), workdir, progress=False) == results
-    assert (workdir / "report.md").stat().st_mtime_ns == stamp
+    assert [file.read_bytes() for file in files] == before
     with pytest.raises(InputError, match="margin"):
         run(small_config(npz_file, margin=0.1), workdir, progress=False)
 
@@ -105,7 +118,18 @@ def test_bad_data_are_named_and_leave_nothing(
         ({"knowledge": "all"}, "knowledge must be one of labelled, unimodal"),
         ({"modalities": ("loud", "smell")}, "no modality 'smell'"),
         ({"modalities": ("loud",)}, "two modalities or more"),
+        ({"modalities": ("loud", "loud")}, "two modalities or more"),
         ({"margin": 0.0}, "margin must be positive"),
+        ({"margin": math.nan}, "margin must be positive"),
+        (
+            {"symbols": {"sensitivity": (2, 1)}},
+            "sensitivity must hold numbers of at least 2, got 1",
+        ),
+        (
+            {"models": {"series": ("smell",)}},
+            "no modality 'smell'",
+        ),
+        ({"resampling": {"seed": -1}}, "resampling.seed must be at least 0"),
     ],
 )
 def test_bad_configuration_is_named(npz_file, tmp_path, changes, message):
@@ -115,14 +139,252 @@ def test_bad_configuration_is_named(npz_file, tmp_path, changes, message):
     assert not workdir.exists()
 
 
-def test_more_symbols_than_distinct_points_is_named(npz_arrays, tmp_path):
-    path = saved(tmp_path, npz_arrays, loud=(np.arange(240) % 2)[:, None] * 1.0)
-    config = small_config(path)
-    config["symbols"] |= {"number": 4, "kind": "kmeans"}
-    with pytest.raises(
-        InputError, match="modality 'loud': x has 2 distinct rows"
-    ):
+@pytest.fixture
+def solvers(monkeypatch):
+    quantify_helpers.without_solvers(monkeypatch)
+
+
+def few_values(npz_arrays, tmp_path):
+    """A binary column, five categories and a modality of numbers."""
+    rng = np.random.default_rng(3)
+    y = npz_arrays["label"]
+    binary = np.where(rng.random(240) < 0.8, y == 0, y != 0)
+    return saved(
+        tmp_path,
+        {"label": y, "split": npz_arrays["split"]},
+        sex=binary[:, None].astype(float),
+        city=np.eye(5)[(y + rng.integers(3, size=240)) % 5],
+        image=npz_arrays["loud"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "folds"), [("posteriors", 3), ("kmeans", 0), ("quantiles", 0)]
+)
+def test_modalities_of_few_values(solvers, npz_arrays, tmp_path, kind, folds):
+    config = small_config(few_values(npz_arrays, tmp_path), folds=folds)
+    config["rest"] = False
+    config["symbols"] |= {"kind": kind, "number": 0, "most": 16,
+                          "sensitivity": (2, 4, 8, 16)}  # fmt: skip
+    results = run(config, tmp_path / "run", progress=False)
+    assert results["failed"] == {}
+    for name, pair in results["pairs"].items():
+        points = [tuple(p["symbols"]) for p in pair["sensitivity"]]
+        assert len(set(points)) == len(points)
+        for side, sizes in zip(name.split(" & "), zip(*points, strict=True),
+                               strict=True):  # fmt: skip
+            assert max(sizes) <= {"sex": 2, "city": 5, "image": 16}[side]
+            assert min(sizes) >= 2
+    # The symbols of a binary column are its values: what they say of the label
+    # can be counted by hand.
+    pair = results["pairs"]["city & sex"]
+    with np.load(tmp_path / "bad.npz") as file:
+        rows = slice(None) if folds else slice(140, None)
+        table = np.zeros((2, 3))
+        np.add.at(
+            table,
+            (file["sex"][rows, 0].astype(int), file["label"][rows]),
+            1,
+        )
+    p = table / table.sum()
+    independent = p.sum(0) * p.sum(1, keepdims=True)
+    by_hand = (p * np.log2(np.where(p > 0, p, 1) / independent)).sum()
+    found = pair["interactions"]["estimates"]["information2"]["plug_in"]
+    assert found == pytest.approx(by_hand)
+    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "| city & sex" in report
+
+
+def test_repeated_values_give_as_many_quantiles_as_they_can():
+    x = np.repeat([0.0, 1.0, 2.0, 3.0], [10, 70, 10, 10])
+    edges = quantify._fit_quantiles(x, 8)
+    assert len(np.unique(edges(x))) == len(edges.edges) + 1
+    assert len(edges.edges) >= 1
+    assert len(quantify._fit_quantiles(np.ones(5), 4).edges) == 0
+
+
+def test_values_are_counted_if_they_are_few(rng):
+    few = rng.integers(3, size=(3000, 1)).astype(float)
+    code = quantify._values([few, few * 0], 3)
+    np.testing.assert_array_equal(code, few[:, 0])
+    assert quantify._values([few], 2) is None
+    # A value that comes late is one more.
+    few[-1] = 7
+    assert quantify._values([few], 3) is None
+    assert quantify._values([few], 4).max() == 3
+
+
+def test_a_pair_that_cannot_be_measured_is_a_sentence(
+    solvers, monkeypatch, npz_arrays, tmp_path
+):
+    path = saved(tmp_path, npz_arrays, more=npz_arrays["loud"][:, ::-1] ** 2)
+    honest = quantify._View.symbols
+
+    def symbols(view, number):
+        if view.name == "quiet":
+            raise InputError("modality 'quiet' has one symbol")
+        return honest(view, number)
+
+    monkeypatch.setattr(quantify._View, "symbols", symbols)
+    config = small_config(path, rest=False)
+    results = run(config, tmp_path / "run", progress=False)
+    assert list(results["pairs"]) == ["loud & more"]
+    assert results["failed"] == {
+        "loud & quiet": "modality 'quiet' has one symbol",
+        "more & quiet": "modality 'quiet' has one symbol",
+    }
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / "run" / name).read_text(encoding="utf-8")
+        assert "There is nothing on" in text
+        assert "one symbol" in text
+    config["modalities"] = ("loud", "quiet")
+    with pytest.raises(InputError, match="'quiet' has one symbol"):
+        run(config, tmp_path / "other", progress=False)
+
+
+def test_outputs_that_are_all_alike_are_named(npz_arrays, tmp_path):
+    config = quantify.from_mapping(
+        quantify.Config, small_config(saved(tmp_path, npz_arrays))
+    )
+    view = quantify._View(quantify.prepare(config), ("loud",), config)
+    view.posteriors[:] = [0.5, 0.25, 0.25]
+    with pytest.raises(InputError, match="'loud' has one symbol: the class"):
+        view.symbols(2)
+
+
+def test_results_outlive_a_report_that_fails(
+    solvers, monkeypatch, npz_file, tmp_path
+):
+    def fails(results):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(quantify_report, "html", fails)
+        with pytest.raises(ZeroDivisionError):
+            run(small_config(npz_file), tmp_path / "run", progress=False)
+    assert (tmp_path / "run" / "results.json").exists()
+    monkeypatch.setattr(quantify, "compute", quantify_helpers.never)
+    run(small_config(npz_file), tmp_path / "run", progress=False)
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_too_few_samples_make_a_report(solvers, npz_arrays, tmp_path):
+    small = {key: x[:20] for key, x in npz_arrays.items()}
+    small["split"] = np.repeat([0, 1, 2], [8, 6, 6])
+    config = small_config(saved(tmp_path, small), folds=2)
+    config["symbols"] |= {"number": 3, "most": 3}
+    results = run(config, tmp_path / "run", progress=False)
+    pair = results["pairs"]["loud & quiet"]
+    assert pair["convergence"] is None
+    assert pair["interactions"]["estimates"]["redundancy"]["value"] is None
+    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "too few samples (needs 45)" in report
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "parts of the samples: too few samples" in page
+
+
+def test_names_in_any_alphabet(solvers, npz_arrays, tmp_path):
+    path = saved(
+        tmp_path,
+        {k: npz_arrays[k] for k in ("label", "split")},
+        **{"音声": npz_arrays["loud"], "Größe": npz_arrays["quiet"]},
+    )
+    run(small_config(path), tmp_path / "run", progress=False)
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / "run" / name).read_text(encoding="utf-8")
+        assert "Größe" in text
+        assert "音声" in text
+
+
+@pytest.mark.parametrize("name", ["quantify", "coverage", "synergy"])
+def test_every_file_is_utf8_whatever_the_locale(name):
+    source = Path(quantify.__file__).with_name(f"{name}.py")
+    calls = [
+        node
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("open", "read_text", "write_text")
+    ]
+    assert calls
+    for call in calls:
+        assert "encoding" in [k.arg for k in call.keywords], call.lineno
+
+
+@pytest.mark.parametrize(
+    ("change", "folds", "message"),
+    [
+        (
+            lambda a: {"loud": np.r_[a["loud"][:140], 0 * a["loud"][140:]]},
+            0,
+            "modality 'loud' is constant in validation and test",
+        ),
+        (
+            lambda a: {"loud": np.r_[0 * a["loud"][:140], a["loud"][140:]]},
+            0,
+            "modality 'loud' is constant in the training split",
+        ),
+        (
+            lambda a: {"label": np.r_[a["label"][:140], [0] * 100]},
+            0,
+            "the samples that are counted have one label, or none",
+        ),
+        (
+            lambda a: {"label": np.r_[a["label"][:140], [0] * 99, 1]},
+            0,
+            "the samples that are counted have one sample of class 1: drop",
+        ),
+        (
+            lambda a: {"split": np.repeat([0, 1, 2], [238, 1, 1])},
+            0,
+            "the samples that are counted have one sample of class 1",
+        ),
+        (
+            lambda a: {"subject": np.repeat([0, 1], 120)},
+            3,
+            "2 units are fewer than 3 folds",
+        ),
+    ],
+)
+def test_data_are_checked_before_the_first_classifier(
+    monkeypatch, npz_arrays, tmp_path, change, folds, message
+):
+    monkeypatch.setattr(
+        "experiments.unimodal.posteriors", quantify_helpers.never
+    )
+    changes = change(npz_arrays)
+    path = saved(tmp_path, npz_arrays, **changes)
+    config = small_config(path, folds=folds)
+    if "subject" in changes:
+        config["data"]["group"] = config["units"] = "subject"
+    with pytest.raises(InputError, match=message):
         run(config, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_halves_without_a_class_are_named(monkeypatch, npz_arrays, tmp_path):
+    monkeypatch.setattr(
+        "experiments.unimodal.posteriors", quantify_helpers.never
+    )
+    # Each subject has one class: three of them cannot be halved.
+    path = saved(tmp_path, npz_arrays, subject=npz_arrays["label"])
+    config = small_config(path, knowledge="unimodal", units="subject", folds=0)
+    config["data"]["group"] = "subject"
+    with pytest.raises(InputError, match="the half of the first modality have"):
+        run(config, tmp_path / "run", progress=False)
+
+
+def test_a_class_that_is_not_counted_is_no_obstacle(
+    solvers, npz_arrays, tmp_path
+):
+    label = npz_arrays["label"].copy()
+    label[140:] = label[140:] % 2
+    path = saved(tmp_path, npz_arrays, label=label)
+    results = run(small_config(path, folds=0), tmp_path / "run",
+                  progress=False)  # fmt: skip
+    pair = results["pairs"]["loud & quiet"]
+    assert pair["interactions"]["label"][2] == 0
+    assert pair["interactions"]["estimates"]["information1"]["enough"]
 
 
 def test_missing_file_is_named(tmp_path):

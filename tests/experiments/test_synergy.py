@@ -17,12 +17,19 @@ def test_random_study_and_resume(tmp_path, capsys):
     small = config("synergy_random", tables=40, block=16)
     whole = synergy.synergy(small, tmp_path / "whole", progress=False)
     assert "| redundancy" in whole
+    assert "\n\nA violation is a bound on the wrong side" in whole
     assert (tmp_path / "whole" / "figures" / "lower_bounds.png").exists()
-    lines = (tmp_path / "whole" / "blocks.jsonl").read_text().splitlines()
+    lines = (
+        (tmp_path / "whole" / "blocks.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     assert len(lines) == 3
     cut = tmp_path / "cut"
     synergy.open_workdir(cut, small)
-    (cut / "blocks.jsonl").write_text(lines[0] + "\n" + lines[1][:50])
+    (cut / "blocks.jsonl").write_text(
+        lines[0] + "\n" + lines[1][:50], encoding="utf-8"
+    )
     resumed = synergy.synergy(small, cut, progress=False)
     # All but the times.
     assert resumed.split("Intervals")[1] == whole.split("Intervals")[1]
@@ -58,10 +65,38 @@ def test_released_formulas():
         assert (unshifted <= [r["exact_lower"] + 1e-6 for r in rows]).all()
 
 
-def test_bad_config(tmp_path):
-    with pytest.raises(InputError, match="unknown gate 'NAND'"):
-        synergy.synergy(config("synergy_logic", gates=("NAND",)), tmp_path)
-    with pytest.raises(InputError, match="kind must be random or logic"):
-        synergy.synergy(config("synergy_random", kind="x"), tmp_path)
-    with pytest.raises(InputError, match=r"config\.block must be positive"):
-        synergy.synergy(config("synergy_random", block=0), tmp_path)
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("logic", {"gates": ("NAND",)}, "config.gates must be one of AND, OR,"),
+        ("logic", {"gates": ()}, "must not be empty"),
+        (
+            "logic",
+            {"noise": (0.1, 2.0)},
+            "config.noise must hold probabilities",
+        ),
+        ("logic", {"noise": 0.1}, "config.noise must hold probabilities"),
+        ("random", {"kind": "x"}, "config.kind must be one of logic, random"),
+        ("random", {"block": 0}, "config.block must be at least 1, got 0"),
+        ("random", {"tables": 1e3}, "config.tables must be an integer"),
+        ("random", {"shape": (2, 2)}, "config.shape must be three sizes"),
+        ("random", {"shape": (2, 1, 2)}, "config.shape must be at least 2"),
+        ("random", {"concentration": 0.0}, "concentration must be positive"),
+        ("random", {"effort": "slow"}, "config.effort must be one of bounds,"),
+        ("random", {"seconds": 0}, "config.seconds must be positive"),
+        ("random", {"seed": -1}, "config.seed must be at least 0"),
+    ],
+)
+def test_bad_config(tmp_path, name, changes, message):
+    workdir = tmp_path / "run"
+    with pytest.raises(InputError, match=message):
+        synergy.synergy(config(f"synergy_{name}", **changes), workdir)
+    assert not workdir.exists()
+
+
+def test_missing_keys_are_named(tmp_path):
+    for missing in ("kind", "noise", "effort"):
+        given = config("synergy_logic")
+        del given[missing]
+        with pytest.raises(InputError, match=missing):
+            synergy.synergy(given, tmp_path / "run")

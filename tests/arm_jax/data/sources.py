@@ -1,11 +1,14 @@
 """Tiny sources in the formats of the real ones, and where those are."""
 
 import gzip
+import os
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from arm_jax.data import packed
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 SPEAKERS = ("george", "lucas", "theo", "zoe")
@@ -16,9 +19,10 @@ IMAGES_PER_CLASS = (8, 5, 6)
 
 def shared(name: str) -> str:
     """Returns the path of a real packed file, or skips the test."""
-    file = SHARED / f"{name}.npz"
+    folder = Path(os.environ.get(packed.FOLDER_VARIABLE) or SHARED)
+    file = folder / f"{name}.npz"
     if not file.is_file():
-        pytest.skip(f"needs the optional data sets: no ../shared/data/{name}")
+        pytest.skip(f"needs the optional data sets: no {name}.npz in {folder}")
     return str(file)
 
 

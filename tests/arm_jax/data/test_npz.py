@@ -130,6 +130,13 @@ def with_entry(x, index, value):
             r"must have rows and features, .* make loud\[:, None\]; or choose",
         ),
         (lambda a: {"loud": a["loud"][:, :0]}, "'loud' has no features"),
+        *(
+            (
+                lambda a, dtype=dtype: {"loud": np.zeros((240, 2), dtype)},
+                "my.npz: loud must be numbers",
+            )
+            for dtype in ("M8[s]", "m8[s]", "F", "V2", "S2", [("x", "f4")])
+        ),
         (
             lambda a: {"loud": a["loud"].astype(object)},
             "my.npz: 'loud' holds Python objects",

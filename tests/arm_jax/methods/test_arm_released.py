@@ -46,7 +46,7 @@ def test_forward_by_hand():
     )
     own, label = params["method"], batch["label"]
     layers = {**own, "neck": memory["neck"]}
-    linear = lambda name, v: v @ layers[name]["kernel"] + layers[name]["bias"]
+    linear = lambda name, v: helpers.linear(layers[name], v)
     log_p = lambda v: np.asarray(jax.nn.log_softmax(linear("classifier", v)))[
         np.arange(8), label
     ]
@@ -102,9 +102,7 @@ def test_single_modalities_are_trained_on_request_only():
     classifier = params["method"]["classifier"]
     expected = 0.0
     for f in helpers.encode(model, params, batch["inputs"]).values():
-        log_p = jax.nn.log_softmax(
-            f @ classifier["kernel"] + classifier["bias"]
-        )
+        log_p = jax.nn.log_softmax(helpers.linear(classifier, f))
         expected -= log_p[np.arange(8), batch["label"]].mean()
     np.testing.assert_allclose(extra - half, 2 * expected, rtol=1e-5)
 

@@ -13,8 +13,9 @@ class First(nn.Module):
     @nn.compact
     def __call__(self, features, mask, means):
         self.param("unused", nn.initializers.zeros, (1,))
+        mask = jnp.atleast_2d(mask)
         total = sum(
-            mask[..., m, None] * x[:, :1]
+            mask[:, m, None] * x[:, :1]
             for m, x in enumerate(features.values())
         )
         return self.scale * jnp.repeat(total, self.classes, axis=1)

@@ -1,0 +1,142 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from experiments import compare_report, report, valuate
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "plus", "text"),
+    [
+        (-1e-12, 3, False, "0.000"),
+        (-0.0004, 3, False, "0.000"),
+        (-0.0006, 3, False, "-0.001"),
+        (-0.0, 1, True, "+0.0"),
+        (0.25, 1, True, "+0.2"),
+        (-3.14, 1, True, "-3.1"),
+        (float("nan"), 2, False, "nan"),
+        (np.float32(1.5), 2, False, "1.50"),
+    ],
+)
+def test_numbers_have_no_negative_zero(value, digits, plus, text):
+    assert report.fixed(value, digits, plus=plus) == text
+
+
+def test_means_and_differences_have_none_either():
+    assert report.mean_and_sd([-0.01, -0.02]) == "0.0 +- 0.0"
+    assert report.mean_and_sd([-0.01]) == "0.0"
+    zero = np.array([-0.01, -0.02])
+    text = compare_report.difference(zero, np.zeros(2))
+    assert text == "+0.0 [-0.1, +0.0]"
+    assert compare_report.difference(zero[:1], np.zeros(1)) == "+0.0"
+
+
+def test_a_score_that_was_not_finite_is_nan():
+    runs = [{"test": {"last": {"accuracy": x}}} for x in (0.5, None)]
+    np.testing.assert_array_equal(
+        report.percent({"runs": runs}, "accuracy"), [50, np.nan]
+    )
+
+
+@pytest.mark.parametrize("name", ["a$b^$", "$", "$$", "音声", "\\frac", "x_{"])
+def test_figures_have_any_name(name, tmp_path):
+    file = tmp_path / "figures" / "a.png"
+    with report.figure(file, ncols=2) as (_, axes):
+        axes[0].plot([0, 1], label=name)
+        axes[0].set(title=name, xlabel=rf"$\phi$ of {name}")
+        axes[0].legend()
+        axes[1].barh([name, "b"], [1, 2])
+    assert file.stat().st_size > 0
+
+
+def values_of(phi):
+    """Arrays as `valuate` makes them, of one seed."""
+    phi = np.asarray(phi, np.float32)[None]
+    return {
+        "phi_mi": phi.sum(-1),
+        "phi_cmi": phi,
+        "expected_phi_mi": phi.sum(-1),
+        "expected_phi_cmi": phi,
+        "modalities": np.array([f"m{m}" for m in range(phi.shape[-1])]),
+    }
+
+
+@pytest.mark.parametrize(
+    "phi",
+    [
+        np.zeros((5, 2)),
+        np.ones((1, 2)),
+        np.full((7, 3), -0.25),
+        [[0.0, 1.0]] * 5,
+        [[np.nan, 0.5], [0.25, 0.5]],
+        [[np.inf, 0.5], [np.nan, 0.5]],
+        np.linspace(-1, 1, 50).reshape(5, 10),
+        np.linspace(-1, 1, 5).reshape(5, 1),
+        [[0.0, 1e-30], [0.0, 0.0]],
+    ],
+    ids=[
+        "zeros", "one row", "constant", "one gap", "nan", "none finite",
+        "ten modalities", "one modality", "tiny",
+    ],
+)  # fmt: skip
+def test_values_of_any_kind_have_a_table_and_a_figure(phi, tmp_path):
+    values = values_of(phi)
+    file = tmp_path / "figures" / "valuation_test.png"
+    valuate._draw(file, values)
+    assert file.exists() == np.isfinite(values["phi_cmi"]).all(-1).any()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of infinities and their mean
+        table = valuate.summary_table(values)
+    assert len(table.splitlines()) == 3 + len(values["modalities"])
+    assert "-0.00 " not in table
+
+
+def curves(tmp_path, *lines):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return compare_report.Curves([file])
+
+
+LINE = '{"split": "validation", "seed": 0, "step": %d, "accuracy": 0.5, %s}'
+
+
+def test_no_lines_of_metrics():
+    for curve in (compare_report.Curves([]),):
+        epochs, values = curve.get("validation", "accuracy")
+        assert not len(epochs)
+        assert not len(values)
+
+
+def test_gap_over_the_epochs_that_all_have(tmp_path):
+    curve = curves(
+        tmp_path,
+        LINE % (3, '"phi_cmi_a": 0.5, "phi_cmi_b": 0.25'),
+        LINE % (6, '"phi_cmi_a": null, "phi_cmi_b": 0.25'),
+        LINE % (9, '"phi_cmi_a": 0.5, "phi_cmi_b": 0.5'),
+    )
+    epochs, values = compare_report._gap(curve, ["a", "b"])
+    np.testing.assert_array_equal(epochs, [1, 3])
+    np.testing.assert_array_equal(values, [[0.25], [0]])
+
+
+@pytest.mark.parametrize("split", compare_report.SPLITS)
+def test_a_report_without_lines_of_metrics(split, tmp_path):
+    score = {"accuracy": 0.5, "accuracy_音": 0.5, "macro_f1": 0.5}
+    run = {"variant": "all", "shapley": {"音": -1e-9}}
+    run |= {"test": {"last": score, "selected": score}}
+    found = {
+        "dataset": "data", "modalities": ["音"], "runs": [run],
+        "examples": dict.fromkeys(compare_report.SPLITS, 1),
+    }  # fmt: skip
+    compare_report.write(
+        tmp_path,
+        split,
+        [("A/B: größe", ["joint"])],
+        {"joint": found},
+        {"joint": curves(tmp_path, "")},
+    )
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "Without figures: no validation lines of joint." in text
+    assert "音 alone" in text
+    assert "-0.0" not in text
