@@ -16,8 +16,9 @@ from bounds.status import Status
 # Cells x1 x2 y of a chunk: enough to hide the cost of a kernel's start, few
 # enough for the arrays of a step to stay in the cache.
 _CELLS = 8192
-# A few tables of so many cells are solved before one program is compiled.
-_FEW_CELLS = 2**15
+# A few tables of at most so many cells are solved before one program is
+# compiled; of larger ones a single compiled step saves much.
+_FEW_CELLS = 2**11
 # Arrays of the largest kind, a block row of Newton's matrix, that are alive
 # at once, measured with some room.
 _LIVE_ARRAYS = 12
