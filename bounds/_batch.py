@@ -20,6 +20,7 @@ from bounds.errors import InputError
 _SMALL = 256
 _SMALL_BATCH = 16
 # So few problems of so few numbers are solved before one program is compiled.
+# By size alone, so that the same call gives the same bits every time.
 FEW_PROBLEMS = 8
 _FEW_NUMBERS = 2**10
 

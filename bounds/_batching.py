@@ -16,8 +16,9 @@ from bounds.status import Status
 # Cells x1 x2 y of a chunk: enough to hide the cost of a kernel's start, few
 # enough for the arrays of a step to stay in the cache.
 _CELLS = 8192
-# A few tables of so many cells are solved before one program is compiled.
-_FEW_CELLS = 2**15
+# A few tables of at most so many cells are solved before one program is
+# compiled; of larger ones a single compiled step saves much.
+_FEW_CELLS = 2**11
 # Tables that are chunks of their own by that rule, but no larger ones, come in
 # chunks of so many: 19 ms instead of 42 for a table of 30x30x5.
 _FEWEST = 4

@@ -71,7 +71,8 @@ def pid(
     """Decomposes I(X1,X2;Y) of joint tables.
 
     Concrete input is checked, batched over all local devices in chunks and
-    returned as NumPy arrays. Under a transformation (`jax.jit`, `jax.grad`,
+    returned as NumPy arrays; a few small tables are solved on the host, without
+    a compilation. Under a transformation (`jax.jit`, `jax.grad`,
     `jax.vmap`) the same method runs inside the trace, in `dtype`, and returns
     JAX arrays of p's dtype; bad values then show in the status. Derivatives
     are those of the envelope theorem, along the support of p.
