@@ -15,8 +15,7 @@ class First(nn.Module):
         self.param("unused", nn.initializers.zeros, (1,))
         mask = jnp.atleast_2d(mask)
         total = sum(
-            mask[:, m, None] * x[:, :1]
-            for m, x in enumerate(features.values())
+            mask[:, m, None] * x[:, :1] for m, x in enumerate(features.values())
         )
         return self.scale * jnp.repeat(total, self.classes, axis=1)
 

@@ -24,7 +24,8 @@ def build(name, shape=None, seed=0, **options):
 
 
 def dense(block, x):
-    return x @ block["kernel"] + block["bias"]
+    y = np.asarray(x) @ np.asarray(block["kernel"])
+    return y + np.asarray(block.get("bias", 0.0))
 
 
 def test_every_encoder_has_an_example():

@@ -37,7 +37,8 @@ def build(name, head=(), absent="zero", seed=0, **options):
 
 
 def dense(block, x):
-    return x @ block["kernel"] + block.get("bias", 0)
+    y = np.asarray(x) @ np.asarray(block["kernel"])
+    return y + np.asarray(block.get("bias", 0.0))
 
 
 def test_names():
