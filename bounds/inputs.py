@@ -253,7 +253,7 @@ def float32(name: str, value: Any) -> np.ndarray:
     return small
 
 
-def difference(x: np.ndarray, origin: np.ndarray) -> np.ndarray:
+def difference(x: np.ndarray, origin: Any) -> np.ndarray:
     """Returns x - origin in float64, rounded once; infinite if too large.
 
     Integers of 64 bits may be far from 0 and close together: their difference

@@ -491,7 +491,10 @@ def _of_labelled(table: Samples, options: _Options) -> Interactions:
     verdict = _verdicts_of_labelled(table, *marginals)
     cells = table.counts.size
     full = _closed_forms(table.counts)
-    solver = {"tol": _TOLERANCE, "memory_limit": options.memory_limit}
+    solver: dict[str, Any] = {
+        "tol": _TOLERANCE,
+        "memory_limit": options.memory_limit,
+    }
     whole = partial(_statistics, partial(pid, **solver))
     statistics: _Statistics | None = None
     if verdict["synergy"].enough:
@@ -931,10 +934,11 @@ def _tee(
     """
     room = {"bootstrap": most, "null": most, "left_out": 0}
     for part in parts:
-        size = min(len(part.stack[0]), room.get(part.kind, math.inf))
+        size = len(part.stack[0])
         if part.kind in room:
+            size = min(size, room[part.kind])
             room[part.kind] -= size
-        some = pairwise(*(x[: int(size)] for x in part.stack))
+        some = pairwise(*(x[:size] for x in part.stack))
         kept.append(_Part(part.kind, some))
         yield part
 

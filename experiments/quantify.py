@@ -657,7 +657,7 @@ def _measured(
                          "permutations": 0}  # fmt: skip
     advice = decisions.recommend(found, pair.names, margin=config.margin)
     others = {}
-    sensitivity = []
+    sensitivity: list[dict[str, Any]] = []
     for n in sorted({*config.symbols.sensitivity, number}):
         if n > config.symbols.most and n != number:
             continue

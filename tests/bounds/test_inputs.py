@@ -479,10 +479,15 @@ def test_float32_names_the_channel_that_it_does_not_carry(column):
         inputs.float32("x", x)
 
 
-def test_float32_looks_at_every_row_of_a_long_channel():
-    x = np.zeros(3 * 2**20)
-    x[-1] = 1e39
-    with pytest.raises(InputError, match="channel 0, 0 to 1e"):
+def test_float32_looks_at_every_row_of_a_long_channel(monkeypatch, rng):
+    monkeypatch.setattr(inputs, "_COMPARED", 14)
+    x = rng.normal(size=(60, 2)) + 1000
+    inputs.float32("x", x)
+    x[-1] = [1e39, 0]
+    with pytest.raises(InputError, match="channel 0, 99.* to 1e"):
+        inputs.float32("x", x)
+    x[:] = 1e6 + 0.001 * rng.integers(2, size=(60, 2))
+    with pytest.raises(InputError, match="channel 0, 1000000 to 1000000"):
         inputs.float32("x", x)
 
 
