@@ -200,17 +200,29 @@ def test_convergence_ends_at_the_whole(copies, of_copies):
 
 
 def test_consistent_marginals_agree(rng):
-    tables = consistent_marginals(
-        rng.integers(0, 9, (5, 3, 4)),
-        rng.integers(0, 9, (5, 3, 2)),
-        rng.integers(0, 9, (5, 4, 2)),
-    )
-    p12, p1y, p2y = tables
+    counts = [rng.integers(1, 9, (5, *k)) for k in ((3, 4), (3, 2), (4, 2))]
+    p12, p1y, p2y = tables = consistent_marginals(*counts)
     for p in tables:
         np.testing.assert_allclose(p.sum((1, 2)), 1)
     np.testing.assert_allclose(p12.sum(2), p1y.sum(2), atol=1e-7)
     np.testing.assert_allclose(p12.sum(1), p2y.sum(2), atol=1e-7)
     np.testing.assert_allclose(p1y.sum(1), p2y.sum(1), atol=1e-7)
+    # On the mean of what the two tables of a variable say.
+    q12, q1y, q2y = (c / c.sum((1, 2), keepdims=True) for c in counts)
+    for found, one, other in (
+        (p12.sum(2), q12.sum(2), q1y.sum(2)),
+        (p12.sum(1), q12.sum(1), q2y.sum(2)),
+        (p1y.sum(1), q1y.sum(1), q2y.sum(1)),
+    ):
+        np.testing.assert_allclose(found, (one + other) / 2, atol=1e-7)
+
+
+def test_a_symbol_that_one_table_lacks_is_independent_there():
+    lacks = np.array([[[4, 4], [0, 0]]])
+    full = np.array([[[3, 1], [1, 3]]])
+    p12, p1y, _ = consistent_marginals(lacks, full, full)
+    np.testing.assert_allclose(p12[0], [[0.375, 0.375], [0.125, 0.125]])
+    np.testing.assert_allclose(p1y.sum(2)[0], [0.75, 0.25], atol=1e-7)
 
 
 def table(x, y, shape=(2, 2)):
