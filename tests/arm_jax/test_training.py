@@ -30,9 +30,7 @@ def features_of(params, inputs):
     """Of the tiny model, which has no hidden layers."""
     return {
         name: np.asarray(
-            jax.nn.gelu(
-                helpers.linear(params[f"encoders_{name}"]["Dense_0"], x)
-            )
+            jax.nn.gelu(helpers.linear(params["encoders"][name]["Dense_0"], x))
         )
         for name, x in inputs.items()
     }
@@ -43,7 +41,7 @@ def log_probs_of(params, features, mask):
     mask = np.broadcast_to(mask, (len(features["a"]), 2))
     logits = sum(
         mask[:, m, None]
-        * np.asarray(helpers.linear(params[f"classifiers_{name}"], x))
+        * np.asarray(helpers.linear(params["head"][f"classifiers_{name}"], x))
         for m, (name, x) in enumerate(features.items())
     )
     return np.asarray(jax.nn.log_softmax(logits))
@@ -64,8 +62,8 @@ def test_one_step_by_hand():
     new, metrics = jax.jit(step)(state, batch)
 
     def loss(params):
-        features = model.encode(params, batch["inputs"], train=False)
-        logits = model.head(params, features, batch["mask"], {})
+        features = helpers.encode(model, params, batch["inputs"])
+        logits = model.head(params, features, batch["mask"], helpers.NO_STATE)
         log_p = jax.nn.log_softmax(logits)
         return -log_p[jnp.arange(8), batch["label"]].mean()
 
@@ -82,7 +80,7 @@ def test_one_step_by_hand():
     features = features_of(params, batch["inputs"])
     for name, x in features.items():
         np.testing.assert_allclose(
-            new.variables.means[name], 0.01 * x.mean(0), atol=1e-6
+            new.variables.state["means"][name], 0.01 * x.mean(0), atol=1e-6
         )
     # Measured on the complete examples, the first five.
     rows, label = np.arange(5), batch["label"][:5]
@@ -143,9 +141,9 @@ def test_layers_train_in_training_alone(dropout):
     model = create_model(config, shapes, helpers.CLASSES)
     modes = []
 
-    def encode(params, inputs, *, train, key=None):
+    def encode(*arguments, train=False, key=None, **options):
         modes.append((train, key is not None))
-        return model.encode(params, inputs, train=train, key=key)
+        return model.encode(*arguments, train=train, key=key, **options)
 
     watched, method = model._replace(encode=encode), methods.create("joint", {})
     state = jax.eval_shape(
@@ -153,10 +151,10 @@ def test_layers_train_in_training_alone(dropout):
     )
     batch = helpers.tiny_batch()
     step = training.make_train_step(
-        watched, method, optax.identity(), LOG_PRIOR, dropout=dropout > 0
+        watched, method, optax.identity(), LOG_PRIOR
     )
     jax.eval_shape(step, state, batch)
-    assert set(modes) == {(True, dropout > 0)}
+    assert set(modes) == {(True, True)}
     modes.clear()
     for make in (training.make_predict_step, training.make_correct_step):
         jax.eval_shape(make(watched, method), state.variables, batch)
@@ -178,7 +176,6 @@ def test_dropout_masks_are_nowhere_the_same():
         method,
         optax.identity(),
         LOG_PRIOR,
-        dropout=True,
         axis_name=parallel.AXIS,
     )
     seeds = [
@@ -187,7 +184,8 @@ def test_dropout_masks_are_nowhere_the_same():
     ]
     # Equal encoders and inputs: features differ by their masks alone.
     params = seeds[0].variables.params
-    params = {**params, "encoders_b": params["encoders_a"]}
+    encoders = dict.fromkeys("ab", params["encoders"]["a"])
+    params = {**params, "encoders": encoders}
     seeds = [
         state.replace(variables=state.variables.replace(params=params))
         for state in seeds
