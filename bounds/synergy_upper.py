@@ -195,14 +195,9 @@ class Search(NamedTuple):
 
 def bounds_of(k: Known, found: Search) -> dict[str, np.ndarray]:
     """All bounds but `exact` of a checked batch."""
-    floors = {
-        **{
-            name: _run(floor, k.triple.arrays)
-            for name, floor in _FLOORS.items()
-        },
-        "chord": found.floors.chord,
-        "envelope": found.floors.largest,
-    }
+    floors = {name: _run(f, k.triple.arrays) for name, f in _FLOORS.items()}
+    floors["chord"] = found.floors.chord
+    floors["envelope"] = found.floors.largest
     return {name: _bits(k, floor) for name, floor in floors.items()}
 
 
