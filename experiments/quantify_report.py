@@ -473,7 +473,12 @@ def _svg(height: float) -> Iterator[tuple[io.StringIO, Any]]:
     """Yields a buffer and axes; the buffer holds the SVG afterwards."""
     out = io.StringIO()
     # Text stays text: a browser has the letters of more languages.
-    style = STYLE | {"svg.hashsalt": "report", "svg.fonttype": "none"}
+    style = STYLE | {
+        "svg.hashsalt": "report",
+        "svg.fonttype": "none",
+        # A name may have dollars.
+        "text.parse_math": False,
+    }
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         fig, axis = plt.subplots(layout="constrained", figsize=(_WIDTH, height))

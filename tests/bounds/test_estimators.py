@@ -155,19 +155,22 @@ def test_miller_madow_takes_the_effective_size():
 
 
 @pytest.mark.parametrize(
-    ("plug_in", "bias", "scale", "unseen"),
+    ("plug_in", "bias", "scale", "unseen", "least"),
     [
-        (0.5, 0.02, 0.04, 0.01),
+        (0.5, 0.02, 0.04, 0.01, 0.4),
+        # A replicate of 0 has a root far from the others'.
+        (0.02, 0.0, 0.0, 0.005, 0.0),
         # The ends are those of the root, without and with what is unseen.
-        (0.02, 0.001, 0.004, 0.0),
-        (0.02, 0.001, 0.004, 0.015),
-        (0.02, 0.001, 0.0, 0.015),
-        (0.02, 0.012, 0.012, 0.0),
+        (0.02, 0.001, 0.004, 0.0, 0.02),
+        (0.02, 0.001, 0.004, 0.015, 0.02),
+        (0.02, 0.001, 0.0, 0.015, 0.02),
+        (0.02, 0.012, 0.012, 0.0, 0.02),
     ],
 )
-def test_interval_by_its_definition(rng, plug_in, bias, scale, unseen):
+def test_interval_by_its_definition(rng, plug_in, bias, scale, unseen, least):
     level, z = 0.8, 1.2815515655446004
     boot = np.maximum(plug_in + 0.002 + scale * rng.normal(size=6), 0)
+    boot[0] = least
     wide = math.hypot(z * boot.std(ddof=1), unseen)
     root = z * np.sqrt(boot).std(ddof=1)
     value = plug_in - bias

@@ -200,17 +200,29 @@ def test_convergence_ends_at_the_whole(copies, of_copies):
 
 
 def test_consistent_marginals_agree(rng):
-    tables = consistent_marginals(
-        rng.integers(0, 9, (5, 3, 4)),
-        rng.integers(0, 9, (5, 3, 2)),
-        rng.integers(0, 9, (5, 4, 2)),
-    )
-    p12, p1y, p2y = tables
+    counts = [rng.integers(1, 9, (5, *k)) for k in ((3, 4), (3, 2), (4, 2))]
+    p12, p1y, p2y = tables = consistent_marginals(*counts)
     for p in tables:
         np.testing.assert_allclose(p.sum((1, 2)), 1)
     np.testing.assert_allclose(p12.sum(2), p1y.sum(2), atol=1e-7)
     np.testing.assert_allclose(p12.sum(1), p2y.sum(2), atol=1e-7)
     np.testing.assert_allclose(p1y.sum(1), p2y.sum(1), atol=1e-7)
+    # On the mean of what the two tables of a variable say.
+    q12, q1y, q2y = (c / c.sum((1, 2), keepdims=True) for c in counts)
+    for found, one, other in (
+        (p12.sum(2), q12.sum(2), q1y.sum(2)),
+        (p12.sum(1), q12.sum(1), q2y.sum(2)),
+        (p1y.sum(1), q1y.sum(1), q2y.sum(1)),
+    ):
+        np.testing.assert_allclose(found, (one + other) / 2, atol=1e-7)
+
+
+def test_a_symbol_that_one_table_lacks_is_independent_there():
+    lacks = np.array([[[4, 4], [0, 0]]])
+    full = np.array([[[3, 1], [1, 3]]])
+    p12, p1y, _ = consistent_marginals(lacks, full, full)
+    np.testing.assert_allclose(p12[0], [[0.375, 0.375], [0.125, 0.125]])
+    np.testing.assert_allclose(p1y.sum(2)[0], [0.75, 0.25], atol=1e-7)
 
 
 def table(x, y, shape=(2, 2)):
@@ -493,6 +505,174 @@ def test_what_no_sample_shows_widens_the_interval(solvers):
     assert one.upper - one.lower > 0.05
     assert math.isnan(one.null)
     assert math.isnan(one.p_value)
+
+
+def options(**changes):
+    given = {"replicates": 7, "permutations": 3, "interval_replicates": 2,
+             "level": 0.95, "effort": "bounds", "memory_limit": 2**30,
+             "rng": np.random.default_rng(0), "progress": False}  # fmt: skip
+    return module._Options(**given | changes)
+
+
+def test_resamples_of_labelled_pairs(rng):
+    x1, y = of_label(rng, 0.4, 3, 100)
+    table = samples.count([x1, x1, y], (3, 3, 3))
+    parts = {p.kind: p for p in module._parts_of_labelled(table, options())}
+    sizes = {kind: len(part.stack[0]) for kind, part in parts.items()}
+    unseen = estimators.with_unseen(table.counts, 100)
+    assert sizes == {"full": 1, "bootstrap": 7, "left_out": 20, "null": 3,
+                     "unseen": len(unseen)}  # fmt: skip
+    left = parts["left_out"]
+    np.testing.assert_allclose(left.kept, left.stack[0].sum((1, 2, 3)) / 100)
+
+
+def test_resamples_of_predictions_weight_units():
+    size = np.r_[np.full(30, 1.0), 70.0]
+    parts = {
+        p.kind: p for p in module._parts_of_predictions(size, 4, options())
+    }
+    left = parts["left_out"]
+    # Each block is left out once, and the large unit counts 70 samples.
+    (weights,) = left.stack
+    np.testing.assert_array_equal((1 - weights).sum(0), 1)
+    np.testing.assert_allclose(left.kept, 1 - (1 - weights) @ size / 100)
+    assert len(weights) == 20
+    assert parts["bootstrap"].stack[0].sum(1).tolist() == [31] * 3
+
+
+def test_the_bounds_are_of_the_first_resamples():
+    parts = [
+        module._Part("full", (np.full((1, 2), 0),)),
+        module._Part("bootstrap", (np.full((3, 2), 1),)),
+        module._Part("bootstrap", (np.full((3, 2), 2),)),
+        module._Part("left_out", (np.full((3, 2), 3),), np.ones(3)),
+        module._Part("null", (np.full((2, 2), 4),)),
+        module._Part("unseen", (np.full((5, 2), 5),)),
+    ]
+    kept = []
+    passed = list(module._tee(parts, kept, 4, lambda x: (x[:, 0],)))
+    assert passed == parts
+    values = np.concatenate([part.stack[0] for part in kept])
+    np.testing.assert_array_equal(
+        values, np.repeat([0, 1, 2, 4, 5], [1, 3, 1, 2, 5])
+    )
+
+
+class Resampled:
+    """Statistics that are known."""
+
+    kept = np.array([0.5, 0.8, 0.7])
+
+    def __init__(self, **values):
+        self.get = lambda kind, name: np.asarray(values[kind], float)
+
+
+def test_an_estimate_by_its_definition():
+    boot = [0.3, 0.5, 0.4, 0.45]
+    resampled = Resampled(
+        bootstrap=boot,
+        left_out=[0.42, 0.41, 0.43],
+        null=[0.01, 0.02, 0.4, 0.4 - 1e-7, 0.0],
+        unseen=[0.4, 0.35, 0.47],
+    )
+    found = module._estimate(
+        "total", module.Verdict(True, 7), 0.4, resampled, 0.8
+    )
+    bias = 0.5 * 0.42 + 0.8 * 0.41 + 0.7 * 0.43 - 2 * 0.4
+    assert found.value == pytest.approx(0.4 - bias)
+    ends = estimators.interval(0.4, bias, boot, unseen=0.07, level=0.8)
+    assert (found.lower, found.upper) == pytest.approx(tuple(map(float, ends)))
+    assert found.deviation == pytest.approx(np.std(boot, ddof=1))
+    assert found.null == pytest.approx(0.4 - 0.2 * 1e-7)
+    # Ties to within the solver's tolerance reach it; and itself is counted.
+    assert found.p_value == pytest.approx(3 / 6)
+    assert (found.plug_in, found.enough, found.needed) == (0.4, True, 7)
+
+
+def test_without_blocks_the_bias_is_the_bootstraps():
+    resampled = Resampled(bootstrap=[0.3, 0.6], null=[], unseen=[])
+    resampled.kept = np.zeros(0)
+    found = module._estimate(
+        "lower", module.Verdict(True, 7), 0.4, resampled, 0.95
+    )
+    assert found.value == pytest.approx(0.4 - 0.05)
+    assert math.isnan(found.null)
+
+
+def test_the_best_classifier_takes_the_likeliest_label():
+    counts = np.array([[3, 1, 0], [2, 4, 5]])
+    assert module._best_accuracy(counts[None]) == [8 / 15]
+    y = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+    x1, x2 = np.array([0] * 4 + [1] * 6), np.array([0, 1] * 5)
+    table = samples.count([x1, x2, y], (2, 2, 2))
+    found = module._closed_forms(table.counts)
+    assert found["accuracy1"] == found["accuracy"] == 1
+    assert found["accuracy2"] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("bins", [2, 8])
+def test_what_predictions_say_by_hand(solvers, rng, bins):
+    # The first knows much, the second little; 8 values each.
+    n = 400
+    sure, unsure = rng.uniform(0, 1, 8), rng.uniform(0.3, 0.8, 8)
+    p1, p2 = (
+        np.stack([1 - v, v], 1)[rng.integers(8, size=n)] for v in (sure, unsure)
+    )
+    evidence = Predictions(p1, p2, bins=bins)
+    found = quantify(evidence, replicates=5, seed=3)
+    label = (p1.mean(0) + p2.mean(0)) / 2
+    entropy = -(label * np.log2(label)).sum()
+    informations, uniques = [], []
+    for p in (p1, p2):
+        fitted = module.discretize.fit_posteriors(p, bins, seed=3)
+        table = np.stack(
+            [p[fitted(p) == s].sum(0) for s in range(bins)]
+        ) / n * (label / p.mean(0))  # fmt: skip
+        informations.append(float(estimators.plug_in(table)))
+        mean = p.mean(0)
+        all_of_it = -(mean * np.log2(mean)).sum() + (p * np.log2(p)).sum() / n
+        uniques.append(max(all_of_it - informations[-1], 0))
+    redundancy = min(informations)
+    assert (np.array(uniques) > 1e-4).all() == (bins == 2)
+    for i in range(2):
+        uniques[i] += informations[i] - redundancy
+    w = module._WEIGHTS[:, None, None]
+    chernoff = -np.log2((p1 ** (1 - w) * p2**w).sum(-1)).mean(-1)
+    w = w[:, 0, 0]
+    lower = max((chernoff - w * uniques[0] - (1 - w) * uniques[1]).max(), 0)
+    upper = max(entropy - max(informations), lower)
+    plug = {name: e.plug_in for name, e in found.estimates.items()}
+    assert plug["information1"] == pytest.approx(informations[0])
+    assert plug["information2"] == pytest.approx(informations[1])
+    assert found.synergy_lower.plug_in == pytest.approx(lower)
+    assert found.synergy_upper.plug_in == pytest.approx(upper)
+    np.testing.assert_allclose(found.label, label)
+    reached = [p.max(1).mean() for p in (p1, p2)]
+    for alone, best in zip((found.accuracy1, found.accuracy2), reached,
+                           strict=True):  # fmt: skip
+        assert alone.lower < best < alone.upper
+
+
+def test_both_modalities_are_no_worse_than_either(solvers, rng):
+    # The bounds on both are 0.1 to 0.9 here, whatever is known.
+    x1, y = of_label(rng, 0.05, 3, 600)
+    table = samples.count([x1, rng.integers(2, size=600), y], (3, 2, 3))
+    found = quantify(Labelled(table), replicates=20, permutations=0)
+    assert found.accuracy1.lower > 0.9
+    assert found.accuracy_bounds == (found.accuracy1.lower,) * 2
+
+
+def test_sizes_are_those_of_the_smallest_set(solvers, rng):
+    first, second, pairs = unimodal(rng)
+    units = np.arange(40) // 4
+    small = samples.count(
+        [np.arange(40) % 3, np.repeat([0, 1, 2], [12, 12, 16])], (3, 3),
+        units=units,
+    )  # fmt: skip
+    found = quantify(Unimodal(first, small, pairs))
+    assert found.size == 40
+    assert found.effective == pytest.approx(samples.effective_size(small))
+    assert found.effective < 40
 
 
 def test_disagreements_by_hand():

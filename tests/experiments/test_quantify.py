@@ -287,12 +287,12 @@ def test_names_in_any_alphabet(solvers, npz_arrays, tmp_path):
     path = saved(
         tmp_path,
         {k: npz_arrays[k] for k in ("label", "split")},
-        **{"音声": npz_arrays["loud"], "Größe": npz_arrays["quiet"]},
+        **{"音声": npz_arrays["loud"], "Größe $_{$": npz_arrays["quiet"]},
     )
     run(small_config(path), tmp_path / "run", progress=False)
     for name in ("report.md", "report.html"):
         text = (tmp_path / "run" / name).read_text(encoding="utf-8")
-        assert "Größe" in text
+        assert "Größe $_{$" in text
         assert "音声" in text
 
 
