@@ -95,7 +95,7 @@ def test_a_mask_scales_what_modalities_add(inputs, absent):
     layer = lambda name, x: linear(params[f"classifiers_{name}"], x)
     expected = 1.5 * layer("a", features["a"]) + 0.5 * layer("c", features["c"])
     if absent == "mean":
-        expected += layer("b", means["b"])
+        expected += layer("b", means["b"][None])
     found = model.head(params, features, jnp.array([1.5, 0, 0.5]), means)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

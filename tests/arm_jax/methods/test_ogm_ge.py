@@ -92,7 +92,8 @@ def test_noise_has_the_covariance_of_a_batch():
     noises = []
     for block, scale in zip(("encoders_a", "encoders_b"), k, strict=True):
         examples = flat(each[block])
-        noises.append(flat(found[block]) - scale * examples.mean(0))
+        mean = float(scale) * np.asarray(examples.mean(0))
+        noises.append(np.asarray(flat(found[block])) - mean)
         expected = np.cov(examples.T, bias=True) / len(examples)
         size = np.sqrt(np.diag(expected).max())
         error = 5 * size / np.sqrt(seeds)
