@@ -180,7 +180,7 @@ def check_options(
     known: Mapping[str, inspect.Parameter],
     options: Mapping[str, Any],
     path: str,
-) -> None:
+) -> dict[str, Any]:
     """Checks `options` against the parameters of the function they are for.
 
     A parameter says by its annotation what it takes, or by its default if it
@@ -192,6 +192,9 @@ def check_options(
       options: Option names to values.
       path: Config key of the options, for messages.
 
+    Returns:
+      The options, in the types of the parameters.
+
     Raises:
       InputError: An option that the function does not have, one that it needs
         and is not given, or a value of another type.
@@ -199,9 +202,10 @@ def check_options(
     takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
     several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     named = {k: p for k, p in known.items() if p.kind not in several}
+    converted = dict(options)
     for key, value in options.items():
         if key in named:
-            _convert(_hint(named[key]), value, f"{path}.{key}")
+            converted[key] = _convert(_hint(named[key]), value, f"{path}.{key}")
         elif not takes_any:
             raise InputError(
                 f"{function} has no option '{key}'{_suggest(key, named)}"
@@ -209,6 +213,7 @@ def check_options(
     for key, parameter in named.items():
         if key not in options and parameter.default is parameter.empty:
             raise InputError(f"{function} needs config {path}.{key}")
+    return converted
 
 
 def _hint(parameter: inspect.Parameter) -> Any:

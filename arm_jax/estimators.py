@@ -89,8 +89,8 @@ def histograms(
             # Where x is not a number its bin is none; but any must be one.
             number = (place[variable] * size).astype(jnp.int32)
             cell = cell * size + jnp.clip(number, 0, size - 1)
-        cells.append(start + cell)
-    counts = _counts(jnp.concatenate(cells), ends[-1])
+        cells.append(cell + int(start))
+    counts = _counts(jnp.concatenate(cells), int(ends[-1]))
     return [
         part.reshape(shape) / place.shape[1]
         for part, shape in zip(
@@ -232,7 +232,7 @@ def _counts(cells: jax.Array, length: int) -> jax.Array:
         # One long table: else each sample would come with the number of its
         # batch, and XLA would take twice as long to count.
         del batched
-        flat = cells + length * jnp.arange(size)[:, None]
+        flat = cells + length * jnp.arange(size, dtype=cells.dtype)[:, None]
         return _counts(flat.ravel(), size * length).reshape(size, length), True
 
     return counts(cells)

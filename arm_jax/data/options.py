@@ -50,8 +50,7 @@ def checked(
         name: _converted(parameters.get(name), value)
         for name, value in options.items()
     }
-    check_options(where, parameters, converted, "data.options")
-    return converted
+    return check_options(where, parameters, converted, "data.options")
 
 
 def _converted(parameter: inspect.Parameter | None, value: Any) -> Any:

@@ -507,6 +507,39 @@ def test_what_no_sample_shows_widens_the_interval(solvers):
     assert math.isnan(one.p_value)
 
 
+def options(**changes):
+    given = {"replicates": 7, "permutations": 3, "interval_replicates": 2,
+             "level": 0.95, "effort": "bounds", "memory_limit": 2**30,
+             "rng": np.random.default_rng(0), "progress": False}  # fmt: skip
+    return module._Options(**given | changes)
+
+
+def test_resamples_of_labelled_pairs(rng):
+    x1, y = of_label(rng, 0.4, 3, 100)
+    table = samples.count([x1, x1, y], (3, 3, 3))
+    parts = {p.kind: p for p in module._parts_of_labelled(table, options())}
+    sizes = {kind: len(part.stack[0]) for kind, part in parts.items()}
+    unseen = estimators.with_unseen(table.counts, 100)
+    assert sizes == {"full": 1, "bootstrap": 7, "left_out": 20, "null": 3,
+                     "unseen": len(unseen)}  # fmt: skip
+    left = parts["left_out"]
+    np.testing.assert_allclose(left.kept, left.stack[0].sum((1, 2, 3)) / 100)
+
+
+def test_resamples_of_predictions_weight_units():
+    size = np.r_[np.full(30, 1.0), 70.0]
+    parts = {
+        p.kind: p for p in module._parts_of_predictions(size, 4, options())
+    }
+    left = parts["left_out"]
+    # Each block is left out once, and the large unit counts 70 samples.
+    (weights,) = left.stack
+    np.testing.assert_array_equal((1 - weights).sum(0), 1)
+    np.testing.assert_allclose(left.kept, 1 - (1 - weights) @ size / 100)
+    assert len(weights) == 20
+    assert parts["bootstrap"].stack[0].sum(1).tolist() == [31] * 3
+
+
 def test_the_bounds_are_of_the_first_resamples():
     parts = [
         module._Part("full", (np.full((1, 2), 0),)),

@@ -37,8 +37,8 @@ def test_what_a_report_leaves(finished):
     results, workdir = finished
     names = sorted(p.name for p in workdir.iterdir())
     assert names == [
-        "config.json", "report.html", "report.md", "results.json",
-        "versions.json",
+        "config.json", "record.jsonl", "report.html", "report.md",
+        "results.json",
     ]  # fmt: skip
     text = (workdir / "results.json").read_text(encoding="utf-8")
     assert json.loads(text) == results

@@ -396,8 +396,8 @@ def test_one_name_may_have_a_comma(load, npz_arrays):
         ({"modalities": "loud,loud"}, "'loud' is named twice"),
         ({"modalities": "loud,label"}, "'label' is no modality"),
         ({"modalities": "loud,"}, "has no array ''"),
-        ({"modalities": 3}, "'modalities' must be names"),
-        ({"modalities": (1, 2)}, "'modalities' must be names"),
+        ({"modalities": 3}, "options.modalities must be a tuple"),
+        ({"modalities": (1, 2)}, r"modalities\[0\] must be of type str"),
         ({"label": ""}, "option 'label' names no array"),
         ({"group": "label"}, "label, split and group must be different"),
         ({"seed": -1}, "seed must be in 0..4294967295, got -1"),
@@ -405,11 +405,11 @@ def test_one_name_may_have_a_comma(load, npz_arrays):
         ({"num_classes": 1}, "two classes or more, got 1|outside 0..0"),
         (
             {"standardize": "no"},
-            "'standardize' must be True or False, got 'no'",
+            "standardize must be of type bool, got 'no'",
         ),
-        ({"seed": 1.5}, "'seed' must be an integer, got 1.5"),
-        ({"seed": True}, "'seed' must be an integer, got True"),
-        ({"path": 3}, "'path' must be text, got 3"),
+        ({"seed": 1.5}, "seed must be of type int, got 1.5"),
+        ({"seed": True}, "seed must be of type int, got True"),
+        ({"path": 3}, "path must be of type str, got 3"),
     ],
 )
 def test_wrong_options_are_named(load, options, message):
