@@ -210,7 +210,8 @@ def running(state: State, max_steps: jax.Array | int) -> jax.Array:
 
 def gap_nats(state: State) -> jax.Array:
     """The proven error of `upper`, round-off included."""
-    return jnp.maximum(state.upper - state.lower, 0) + state.rounding
+    # A method of the arrays: a function of JAX would round NumPy's to float32.
+    return (state.upper - state.lower).clip(0) + state.rounding
 
 
 def iterate(
