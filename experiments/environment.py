@@ -41,7 +41,10 @@ def _printing(stream: TextIO | None) -> TextIO:
 def check_platform() -> None:
     """Raises InputError, which names the variable, unless JAX has a device."""
     # Not before: what needs no device is said without waiting for JAX.
-    import jax
+    try:
+        import jax
+    except ValueError as error:  # its environment variables are read on import
+        raise InputError(str(error)) from error
 
     if jax.config.values.get("jax_num_cpu_devices") == 0:
         raise InputError("JAX_NUM_CPU_DEVICES must be at least 1, got 0")

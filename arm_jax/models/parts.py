@@ -59,7 +59,8 @@ def create(
         and key not in _GIVEN
     }
     bound = {k: v for k, v in shared.items() if k in known_options} | options
-    check_options(f"{kind} '{name}'", known_options, bound, config)
+    where = f"config {config}: {kind} '{name}'"
+    check_options(where, known_options, bound, config)
 
     def make(*what: Any, **given: Any) -> Any:
         taken = {k: v for k, v in given.items() if k in parameters}

@@ -63,16 +63,16 @@ def test_nested_blocks_and_defaults():
         ),
         ({"data": {"name": "x"}, "model": {"head": (-1,)}}, "head must hold"),
         (
-            {"data": {"name": "x"}, "model": {"windows": {"a": (8,)}}},
-            r"model\.windows\.a must be a tuple of 2, got \(8,\)",
+            {"data": {"name": "x"}, "model": {"encoders": {"a": (8,)}}},
+            r"model\.encoders\.a must be a block, got \(8,\)",
         ),
         (
-            {"data": {"name": "x"}, "model": {"windows": {"a": "wide"}}},
-            r"model\.windows\.a must be a tuple, got 'wide'",
+            {"data": {"name": "x"}, "model": {"encoders": "wide"}},
+            r"model\.encoders must be a block, got 'wide'",
         ),
         (
-            {"data": {"name": "x"}, "model": {"windows": {"a": (8.0, 4)}}},
-            r"model\.windows\.a\[0\] must be of type int, got 8\.0",
+            {"data": {"name": "x"}, "model": {"hidden": (8.0, 4)}},
+            r"model\.hidden\[0\] must be of type int, got 8\.0",
         ),
         ({"data": {"name": "x", "batch_size": "y" * 500}}, r"yyy\.\.\.$"),
     ],

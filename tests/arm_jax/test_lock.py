@@ -248,16 +248,20 @@ class TestNoLocks:
             pass
 
 
-def test_nothing_heavy_is_loaded():
-    code = (
-        "import sys; from experiments import cli; "
-        "print([m for m in ('jax', 'flax', 'scipy') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    assert done.stdout == "[]\n"
+def test_second_training_is_refused_before_jax_is_loaded(tmp_path):
+    with lock.hold(tmp_path):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "experiments.train",
+             f"--workdir={tmp_path}"],
+            cwd=ROOT,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert f"in use by process {os.getpid()} on" in done.stderr
+    modules = {
+        line.rpartition("|")[2].strip() for line in done.stderr.splitlines()
+    }
+    assert "experiments.cli" in modules
+    assert not modules & {"jax", "flax", "scipy", "matplotlib"}

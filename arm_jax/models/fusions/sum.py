@@ -11,6 +11,11 @@ from arm_jax.models.fusions import _masking
 class Sum(_masking.Fusion):
     """The sum of features, and layers on it."""
 
+    @property
+    def additive(self) -> bool:  # type: ignore[override]
+        """Without hidden layers, the logits are a sum over modalities."""
+        return not self.head
+
     def setup(self) -> None:
         """Makes the layers."""
         self.head_layers = self.layers(self.num_classes)

@@ -203,7 +203,8 @@ def test_low_rank_is_the_tensor_of_its_factors():
             np.concatenate([keep * np.asarray(f), np.ones((9, 1))], axis=1)
             for keep, f in zip(mask, features.values(), strict=True)
         ]
-        expected = np.einsum("ni,nj,nk,ijky->ny", *x, tensor) + head["bias"]
+        expected = np.einsum("ni,nj,nk,ijky->ny", *x, tensor)
+        expected += np.asarray(head["bias"])
         found = model.head(
             params, features, jnp.asarray(mask, jnp.float32), state
         )
