@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from arm_jax.errors import InputError, TrainingError
@@ -96,7 +97,7 @@ def test_a_platform_that_is_not_there(given, error, message, monkeypatch):
         raise error
 
     monkeypatch.setenv("JAX_PLATFORMS", given)
-    monkeypatch.setattr(environment.jax, "devices", devices)
+    monkeypatch.setattr(jax, "devices", devices)
     with pytest.raises(InputError, match=message):
         environment.check_platform()
 
