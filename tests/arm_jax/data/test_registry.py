@@ -68,7 +68,7 @@ def test_required_option_of_an_own_data_set(own):
         return place
 
     own(load)
-    with pytest.raises(InputError, match="needs the option 'place'"):
+    with pytest.raises(InputError, match="needs config data.options.place"):
         data.load("own.data", {})
 
 
