@@ -26,7 +26,7 @@ def test_option_of_a_wrong_type():
     ):
         (option,) = options
         with pytest.raises(
-            InputError, match=f"data set '{name}': option '{option}' must be"
+            InputError, match=f"config data.options.{option} must be"
         ):
             data.load(name, options)
 
