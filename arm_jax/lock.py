@@ -39,6 +39,8 @@ PATIENCE = 30.0
 # Where Windows, which lets nobody read what is locked, locks a byte.
 _FAR = 2**30
 _ATTEMPTS = 100
+# Of a name that its holder may be about to write.
+_READINGS = 10
 
 
 @contextlib.contextmanager
@@ -108,7 +110,8 @@ def _acquire(folder: Path) -> int:
             if locked is not False and not _is(file, descriptor):
                 # Its holder removed it between our two calls.
                 continue
-            holder = _holder(file)
+            # Under the lock nobody is about to write a name.
+            holder = _holder(file, attempts=1 if locked else _READINGS)
             if locked is False or (holder and _lives(file, holder)):
                 raise InputError(_in_use(folder, holder))
             if not _is(file, descriptor):
@@ -220,16 +223,17 @@ def _beat(file: Path, stopped: threading.Event) -> None:
             os.utime(file)
 
 
-def _holder(file: Path) -> dict[str, Any]:
+def _holder(file: Path, attempts: int = _READINGS) -> dict[str, Any]:
     """Returns the holder's name, empty if it wrote none yet."""
-    for _ in range(10):
+    for attempt in range(attempts):
+        if attempt:
+            time.sleep(0.02)
         try:
             holder = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             holder = {}
         if isinstance(holder, dict) and holder:
             return holder
-        time.sleep(0.02)
     return {}
 
 
