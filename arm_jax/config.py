@@ -17,7 +17,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, shortened
 
 T = TypeVar("T")
 
@@ -306,6 +306,6 @@ def _convert_scalar(hint: Any, value: Any, path: str) -> Any:
 
 
 def _unlike(path: str, what: str, value: Any) -> InputError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return InputError(f"config {path} must be {what}, got {shown}")
+    return InputError(
+        f"config {path} must be {what}, got {shortened(repr(value))}"
+    )

@@ -9,6 +9,11 @@ class TrainingError(RuntimeError):
     """Training cannot go on, for example because the loss is not finite."""
 
 
+def shortened(text: str) -> str:
+    """Returns at most 60 characters of `text`, as messages show a value."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def check_choice(what: str, value: str, known: Iterable[str]) -> None:
     """Raises InputError unless the option `what` is one of `known`."""
     if value not in known:

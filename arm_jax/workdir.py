@@ -20,11 +20,10 @@ from typing import Any, BinaryIO
 import jax
 import numpy as np
 
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, shortened
 
-# Keys that a message lists, and characters of their values.
+# Keys that a message lists.
 _MOST_DIFFERENCES = 8
-_MOST_CHARACTERS = 60
 # Bytes; lines are much shorter.
 _MOST_OF_A_LINE = 2**24
 
@@ -190,11 +189,5 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
                 old.get(key), new.get(key), f"{path}.{key}" if path else key
             )
     elif old != new:
-        yield f"{path}: {_short(old)} there, {_short(new)} now"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    if len(text) <= _MOST_CHARACTERS:
-        return text
-    return text[: _MOST_CHARACTERS - 3] + "..."
+        shown = [shortened(repr(value)) for value in (old, new)]
+        yield f"{path}: {shown[0]} there, {shown[1]} now"

@@ -20,7 +20,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, shortened
 
 # Blocks whose keys no config can list, nor those of the blocks in them: of a
 # data set, a method, a model.
@@ -239,8 +239,9 @@ def _sequence(old: Sequence[Any], text: str, key: str) -> tuple[Any, ...]:
 
 
 def _not(key: str, what: str, text: str, hint: str = "") -> InputError:
-    text = text if len(text) <= 60 else text[:57] + "..."
-    return InputError(f"config {key} must be {what}, got '{text}'{hint}")
+    return InputError(
+        f"config {key} must be {what}, got '{shortened(text)}'{hint}"
+    )
 
 
 def _literal(text: str) -> Any:

@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, shortened
 from bounds import inputs
 
 # Names the folder of the packed data sets.
@@ -274,7 +274,7 @@ def shown(name: str) -> str:
     """Returns a name as messages show it: printable, and not too long."""
     if not name.isprintable():
         name = ascii(name)[1:-1]
-    return name if len(name) <= 60 else name[:57] + "..."
+    return shortened(name)
 
 
 def listed(names: Sequence[str]) -> str:

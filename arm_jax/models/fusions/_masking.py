@@ -81,8 +81,12 @@ def is_zero(factor: jax.Array) -> jax.Array:
 def chain(layers: list[nn.Dense], x: jax.Array) -> jax.Array:
     """Returns what layers make of `x`, with GELU between them."""
     first, *others = layers
-    x = first(x)
-    for layer in others:
+    return behind(others, first(x))
+
+
+def behind(layers: list[nn.Dense], x: jax.Array) -> jax.Array:
+    """Returns what layers make of `x`, with GELU before each."""
+    for layer in layers:
         x = layer(nn.gelu(x))
     return x
 

@@ -51,9 +51,7 @@ class Concat(_masking.Fusion):
                 fill = means if self.absent == "mean" else self.stand_ins
                 absent = _masking.is_zero(factor)
                 total += absent * layer(fill[name])[None]
-        for layer in self.head_layers:
-            total = layer(nn.gelu(total))
-        return total
+        return _masking.behind(self.head_layers, total)
 
 
 def fusion(

@@ -65,9 +65,7 @@ class Film(_masking.Fusion):
                 # An absent modality adds nothing, its bias and shift included.
                 term = (1 - _masking.is_zero(factor)) * term
             total += term
-        for layer in self.head_layers:
-            total = layer(nn.gelu(total))
-        return total
+        return _masking.behind(self.head_layers, total)
 
 
 def fusion(

@@ -55,9 +55,7 @@ class LowRank(_masking.Fusion):
         by_rank = product.reshape(*product.shape[:-1], self.rank, self.out)
         total = jnp.sum(by_rank * self.ranks[None], axis=-2)
         total += self.bias[None]
-        for layer in self.head_layers:
-            total = layer(nn.gelu(total))
-        return total
+        return _masking.behind(self.head_layers, total)
 
 
 def fusion(
