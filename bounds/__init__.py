@@ -1,8 +1,9 @@
 """Information-theoretic quantities and bounds of two modalities and a label.
 
-Pure functions of discrete tables: no models, no data sets. Arrays put the
-alphabets last and in the order `p[..., x1, x2, y]`; leading axes are batch
-axes; all quantities are in bits unless a function says otherwise.
+Pure functions of discrete tables; `bounds.estimation` makes the tables from
+samples. Arrays put the alphabets last and in the order `p[..., x1, x2, y]`;
+leading axes are batch axes; all quantities are in bits unless a function says
+otherwise.
 """
 
 import importlib
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bounds import coupling as coupling
+    from bounds import estimation as estimation
     from bounds import information as information
     from bounds import marginals as marginals
     from bounds import synergy_lower as synergy_lower
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from bounds.decomposition import pid_from_marginals as pid_from_marginals
     from bounds.decomposition import stack_tables as stack_tables
     from bounds.errors import InputError as InputError
+    from bounds.estimation.evidence import Labelled as Labelled
+    from bounds.estimation.evidence import Predictions as Predictions
+    from bounds.estimation.evidence import Unimodal as Unimodal
+    from bounds.estimation.interactions import Interactions as Interactions
+    from bounds.estimation.quantify import quantify as quantify
     from bounds.maximum_entropy import MaxEnt as MaxEnt
     from bounds.maximum_entropy import maxent as maxent
     from bounds.status import Status as Status
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 _MODULES = frozenset(
     {
         "coupling",
+        "estimation",
         "information",
         "marginals",
         "synergy_lower",
@@ -41,14 +49,19 @@ _MODULES = frozenset(
 _HOMES = {
     "AccuracyInterval": "accuracy",
     "InputError": "errors",
+    "Interactions": "estimation.interactions",
+    "Labelled": "estimation.evidence",
     "MaxEnt": "maximum_entropy",
     "PID": "decomposition",
+    "Predictions": "estimation.evidence",
     "Status": "status",
     "SynergyInterval": "synergy",
+    "Unimodal": "estimation.evidence",
     "accuracy_interval": "accuracy",
     "maxent": "maximum_entropy",
     "pid": "decomposition",
     "pid_from_marginals": "decomposition",
+    "quantify": "estimation.quantify",
     "stack_tables": "decomposition",
     "synergy_interval": "synergy",
 }

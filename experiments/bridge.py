@@ -12,7 +12,7 @@ import numpy as np
 
 import bounds
 from arm_jax.evaluation import Predictions
-from bounds.samples import count
+from bounds.estimation.samples import count
 
 TERMS = ("redundancy", "unique1", "unique2", "synergy")
 

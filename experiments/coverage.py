@@ -22,8 +22,10 @@ from arm_jax.config import from_mapping
 from arm_jax.data import packed
 from arm_jax.errors import InputError, check_choice
 from arm_jax.workdir import JsonLines, open_workdir, write_json
-from bounds import estimators, inputs, samples
-from bounds.quantify import BLOCKS, enough
+from bounds import inputs
+from bounds.estimation import estimators, samples
+from bounds.estimation.estimators import BLOCKS
+from bounds.estimation.evidence import enough
 from experiments import cli
 from experiments.report import markdown_table
 

@@ -9,7 +9,7 @@ import numpy as np
 import bounds
 from arm_jax.data import Dataset
 from arm_jax.errors import InputError
-from bounds import discretize, samples
+from bounds.estimation import discretize, samples
 from experiments.report import fixed, markdown_table
 
 CLUSTERS = 20

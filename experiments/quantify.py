@@ -24,18 +24,18 @@ from arm_jax.config import from_mapping
 from arm_jax.data import Dataset, Split
 from arm_jax.errors import InputError, check_choice
 from arm_jax.workdir import open_workdir, read_json, to_json, write_json
-from bounds import decisions, discretize, inputs, samples
-from bounds.quantify import (
-    Interactions,
+from bounds import inputs
+from bounds.estimation import decisions, discretize, samples
+from bounds.estimation.convergence import convergence
+from bounds.estimation.evidence import (
     Labelled,
     Predictions,
-    Range,
     Unimodal,
-    convergence,
     enough,
-    quantify,
     verdicts,
 )
+from bounds.estimation.interactions import Interactions, Range
+from bounds.estimation.quantify import quantify
 from experiments import cli, quantify_report, unimodal
 from experiments.report import markdown_table
 

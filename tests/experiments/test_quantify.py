@@ -10,7 +10,7 @@ from arm_jax.errors import InputError
 from configs import quantify_npz
 from experiments import cli, quantify, quantify_report
 from experiments.quantify import run
-from tests.bounds import quantify_helpers
+from tests.bounds.estimation import quantify_helpers
 
 
 def small_config(npz_file, **changes):

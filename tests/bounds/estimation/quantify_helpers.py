@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bounds import estimators, quantify
 from bounds.decomposition import PID
+from bounds.estimation import _statistics, estimators, interactions
 
 
 def solved(p1y, p2y, **options):
@@ -43,7 +43,7 @@ class Band(NamedTuple):
 
 
 def accurate(information, label, **options):
-    return quantify.Range(0.1, 0.9)
+    return interactions.Range(0.1, 0.9)
 
 
 def never(*args, **options):
@@ -55,6 +55,6 @@ def without_solvers(monkeypatch):
         ("pid", solved_jointly),
         ("pid_from_marginals", solved),
         ("synergy_interval", bounded),
-        ("accuracy_interval", accurate),
     ):
-        monkeypatch.setattr(quantify, name, function)
+        monkeypatch.setattr(_statistics, name, function)
+    monkeypatch.setattr(interactions, "accuracy_interval", accurate)

@@ -15,6 +15,9 @@ import scipy.stats
 from bounds import inputs
 from bounds.errors import InputError
 
+# Blocks of the jackknife.
+BLOCKS = 20
+
 # Cells that `with_unseen` tries one by one, at most.
 _MOST_EMPTY = 64
 

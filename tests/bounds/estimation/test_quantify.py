@@ -4,22 +4,32 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from bounds import estimators, samples
-from bounds import quantify as module
 from bounds.errors import InputError
-from bounds.quantify import (
-    Interactions,
+from bounds.estimation import (
+    _labelled,
+    _predictions,
+    _resampling,
+    _statistics,
+    _unimodal,
+    discretize,
+    estimators,
+    evidence,
+    interactions,
+    samples,
+)
+from bounds.estimation.convergence import convergence
+from bounds.estimation.evidence import (
     Labelled,
     Predictions,
     Unimodal,
-    consistent_marginals,
-    convergence,
     enough,
     possible_cells,
-    quantify,
     verdicts,
 )
-from tests.bounds import quantify_helpers as helpers
+from bounds.estimation.interactions import Interactions
+from bounds.estimation.quantify import quantify
+from bounds.estimation.raking import consistent_marginals
+from tests.bounds.estimation import quantify_helpers as helpers
 
 FEW = {"replicates": 40, "permutations": 40, "interval_replicates": 10}
 N = 4000
@@ -245,7 +255,7 @@ def solvers(monkeypatch):
     """Replaces what is compiled; returns how to forbid more."""
     helpers.without_solvers(monkeypatch)
 
-    def forbid(*names, of=module):
+    def forbid(*names, of=_statistics):
         for name in names:
             monkeypatch.setattr(of, name, helpers.never)
 
@@ -256,7 +266,9 @@ SOLVERS = ("pid", "pid_from_marginals", "synergy_interval")
 
 
 def test_no_comes_before_anything_is_drawn(solvers, rng):
-    solvers(*SOLVERS, "accuracy_interval", "with_unseen")
+    solvers(*SOLVERS)
+    solvers("accuracy_interval", of=interactions)
+    solvers("with_unseen", of=_labelled)
     solvers("bootstrap", "leave_out", "permute_last", of=samples)
     k, n = 200, 2000
     arrays = [rng.integers(k, size=n), rng.integers(k, size=n),
@@ -274,7 +286,7 @@ def test_no_comes_before_anything_is_drawn(solvers, rng):
     for name, e in found.estimates.items():
         assert not e.enough
         assert math.isnan(e.value)
-        assert math.isnan(e.plug_in) == (name in module._DECOMPOSITION
+        assert math.isnan(e.plug_in) == (name in evidence.DECOMPOSITION
                                          or name == "synergy")  # fmt: skip
     first = samples.marginal(table, (1,)).counts
     plug_in = found.estimates["information1"].plug_in
@@ -326,7 +338,7 @@ def test_only_marginals_are_solved_without_enough_pairs(solvers, rng):
     assert not found.estimates["synergy"].enough
     assert not found.synergy_lower.enough
     plug = {name: e.plug_in for name, e in found.estimates.items()}
-    parts = sum(plug[k] for k in (*module._DECOMPOSITION, "synergy"))
+    parts = sum(plug[k] for k in (*evidence.DECOMPOSITION, "synergy"))
     assert parts == pytest.approx(plug["total"])
     assert plug["total"] == pytest.approx(
         float(estimators.plug_in(table.counts.reshape(144, 3)))
@@ -350,9 +362,9 @@ def test_batches_change_no_number(solvers, monkeypatch, rng, permutations):
         calls.append((len(p), given["memory_limit"]))
         return helpers.solved_jointly(p)
 
-    monkeypatch.setattr(module, "pid", counted)
+    monkeypatch.setattr(_statistics, "pid", counted)
     # Five tables at a time; the three permutations fit beside them.
-    limit = 5 * 8 * module._LIVE * 48
+    limit = 5 * 8 * _resampling.LIVE * 48
     parts = quantify(Labelled(table), memory_limit=limit, **options)
     assert {call[1] for call in calls} == {limit}
     assert {call[0] for call in calls[:-1]} == {5}
@@ -407,7 +419,7 @@ def test_unimodal_in_batches(solvers, rng):
     whole = quantify(evidence, **few)
     assert whole.synergy_lower.enough
     # The solver's batches are smaller than the draws.
-    limit = 8 * module._LIVE * 27 * 30
+    limit = 8 * _resampling.LIVE * 27 * 30
     assert_same(quantify(evidence, memory_limit=limit, **few), whole)
     small = quantify(evidence, memory_limit=1, **few)
     assert small.estimates["redundancy"].plug_in == pytest.approx(
@@ -448,7 +460,7 @@ def test_few_predictions_are_not_resampled(solvers, rng):
 def test_rare_outputs_need_not_be_among_the_rows_of_the_clusters(
     solvers, monkeypatch
 ):
-    monkeypatch.setattr("bounds.discretize._MOST_ROWS", 20)
+    monkeypatch.setattr("bounds.estimation.discretize._MOST_ROWS", 20)
     p = np.tile([[0.2, 0.8]], (400, 1))
     p[:2] = [[0.9, 0.1], [0.5, 0.5]]
     found = quantify(Predictions(p, p, bins=3), replicates=5)
@@ -511,13 +523,13 @@ def options(**changes):
     given = {"replicates": 7, "permutations": 3, "interval_replicates": 2,
              "level": 0.95, "effort": "bounds", "memory_limit": 2**30,
              "rng": np.random.default_rng(0), "progress": False}  # fmt: skip
-    return module._Options(**given | changes)
+    return _resampling.Options(**given | changes)
 
 
 def test_resamples_of_labelled_pairs(rng):
     x1, y = of_label(rng, 0.4, 3, 100)
     table = samples.count([x1, x1, y], (3, 3, 3))
-    parts = {p.kind: p for p in module._parts_of_labelled(table, options())}
+    parts = {p.kind: p for p in _labelled._parts(table, options())}
     sizes = {kind: len(part.stack[0]) for kind, part in parts.items()}
     unseen = estimators.with_unseen(table.counts, 100)
     assert sizes == {"full": 1, "bootstrap": 7, "left_out": 20, "null": 3,
@@ -528,9 +540,7 @@ def test_resamples_of_labelled_pairs(rng):
 
 def test_resamples_of_predictions_weight_units():
     size = np.r_[np.full(30, 1.0), 70.0]
-    parts = {
-        p.kind: p for p in module._parts_of_predictions(size, 4, options())
-    }
+    parts = {p.kind: p for p in _predictions._parts(size, 4, options())}
     left = parts["left_out"]
     # Each block is left out once, and the large unit counts 70 samples.
     (weights,) = left.stack
@@ -542,15 +552,15 @@ def test_resamples_of_predictions_weight_units():
 
 def test_the_bounds_are_of_the_first_resamples():
     parts = [
-        module._Part("full", (np.full((1, 2), 0),)),
-        module._Part("bootstrap", (np.full((3, 2), 1),)),
-        module._Part("bootstrap", (np.full((3, 2), 2),)),
-        module._Part("left_out", (np.full((3, 2), 3),), np.ones(3)),
-        module._Part("null", (np.full((2, 2), 4),)),
-        module._Part("unseen", (np.full((5, 2), 5),)),
+        _resampling.Part("full", (np.full((1, 2), 0),)),
+        _resampling.Part("bootstrap", (np.full((3, 2), 1),)),
+        _resampling.Part("bootstrap", (np.full((3, 2), 2),)),
+        _resampling.Part("left_out", (np.full((3, 2), 3),), np.ones(3)),
+        _resampling.Part("null", (np.full((2, 2), 4),)),
+        _resampling.Part("unseen", (np.full((5, 2), 5),)),
     ]
     kept = []
-    passed = list(module._tee(parts, kept, 4, lambda x: (x[:, 0],)))
+    passed = list(_resampling.tee(parts, kept, 4, lambda x: (x[:, 0],)))
     assert passed == parts
     values = np.concatenate([part.stack[0] for part in kept])
     np.testing.assert_array_equal(
@@ -575,8 +585,8 @@ def test_an_estimate_by_its_definition():
         null=[0.01, 0.02, 0.4, 0.4 - 1e-7, 0.0],
         unseen=[0.4, 0.35, 0.47],
     )
-    found = module._estimate(
-        "total", module.Verdict(True, 7), 0.4, resampled, 0.8
+    found = interactions.estimate(
+        "total", evidence.Verdict(True, 7), 0.4, resampled, 0.8
     )
     bias = 0.5 * 0.42 + 0.8 * 0.41 + 0.7 * 0.43 - 2 * 0.4
     assert found.value == pytest.approx(0.4 - bias)
@@ -592,8 +602,8 @@ def test_an_estimate_by_its_definition():
 def test_without_blocks_the_bias_is_the_bootstraps():
     resampled = Resampled(bootstrap=[0.3, 0.6], null=[], unseen=[])
     resampled.kept = np.zeros(0)
-    found = module._estimate(
-        "lower", module.Verdict(True, 7), 0.4, resampled, 0.95
+    found = interactions.estimate(
+        "lower", evidence.Verdict(True, 7), 0.4, resampled, 0.95
     )
     assert found.value == pytest.approx(0.4 - 0.05)
     assert math.isnan(found.null)
@@ -601,11 +611,11 @@ def test_without_blocks_the_bias_is_the_bootstraps():
 
 def test_the_best_classifier_takes_the_likeliest_label():
     counts = np.array([[3, 1, 0], [2, 4, 5]])
-    assert module._best_accuracy(counts[None]) == [8 / 15]
+    assert _statistics._best_accuracy(counts[None]) == [8 / 15]
     y = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
     x1, x2 = np.array([0] * 4 + [1] * 6), np.array([0, 1] * 5)
     table = samples.count([x1, x2, y], (2, 2, 2))
-    found = module._closed_forms(table.counts)
+    found = _statistics.closed_forms(table.counts)
     assert found["accuracy1"] == found["accuracy"] == 1
     assert found["accuracy2"] == pytest.approx(0.6)
 
@@ -624,7 +634,7 @@ def test_what_predictions_say_by_hand(solvers, rng, bins):
     entropy = -(label * np.log2(label)).sum()
     informations, uniques = [], []
     for p in (p1, p2):
-        fitted = module.discretize.fit_posteriors(p, bins, seed=3)
+        fitted = discretize.fit_posteriors(p, bins, seed=3)
         table = np.stack(
             [p[fitted(p) == s].sum(0) for s in range(bins)]
         ) / n * (label / p.mean(0))  # fmt: skip
@@ -636,7 +646,7 @@ def test_what_predictions_say_by_hand(solvers, rng, bins):
     assert (np.array(uniques) > 1e-4).all() == (bins == 2)
     for i in range(2):
         uniques[i] += informations[i] - redundancy
-    w = module._WEIGHTS[:, None, None]
+    w = _predictions._WEIGHTS[:, None, None]
     chernoff = -np.log2((p1 ** (1 - w) * p2**w).sum(-1)).mean(-1)
     w = w[:, 0, 0]
     lower = max((chernoff - w * uniques[0] - (1 - w) * uniques[1]).max(), 0)
@@ -677,8 +687,8 @@ def test_sizes_are_those_of_the_smallest_set(solvers, rng):
 
 def test_disagreements_by_hand():
     a, b = np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([[0.9, 0.1], [0.0, 1]])
-    found = module._disagreements(a, b)
-    w = module._WEIGHTS
+    found = _predictions._disagreements(a, b)
+    w = _predictions._WEIGHTS
     np.testing.assert_allclose(
         found[0], -np.log2(0.5 ** (1 - w) * (0.9**w + 0.1**w))
     )
@@ -689,7 +699,7 @@ def test_disagreements_by_hand():
 def test_unseen_cells_of_several_tables_come_in_turn():
     first = samples.count([[0, 1, 1], [0, 1, 1]], (2, 2))
     full = samples.count([[0, 0, 1, 1], [0, 1, 0, 1]], (2, 2))
-    one, two = module._unseen_in_turn(first, full)
+    one, two = _unimodal._unseen_in_turn(first, full)
     assert one.shape == two.shape == (3, 2, 2)
     np.testing.assert_allclose(one.sum((1, 2)), 1)
     np.testing.assert_allclose(one[0], estimators.with_unseen(
@@ -773,12 +783,12 @@ def test_unseen_cells_of_several_tables_come_in_turn():
         ),
         (
             lambda: Labelled(np.ones((2, 2, 2))),
-            "table must be what bounds.samples.count returns, got ndarray",
+            "table must be what samples.count returns, got ndarray",
         ),
         (lambda: Labelled(table(*GOOD)), "table must count 3 variables"),
         (
             lambda: Unimodal(table(*GOOD), None, table(*GOOD)),
-            "second must be what bounds.samples.count returns, got NoneType",
+            "second must be what samples.count returns, got NoneType",
         ),
     ],
 )

@@ -3,15 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from bounds.decisions import (
+from bounds.errors import InputError
+from bounds.estimation.decisions import (
     rank,
     recommend,
     unless_additive_does,
     unless_contradicted,
 )
-from bounds.errors import InputError
-from bounds.estimators import Estimate
-from bounds.quantify import Interactions, Range
+from bounds.estimation.estimators import Estimate
+from bounds.estimation.interactions import Interactions, Range
 
 SMALL, LARGE, OPEN = (0.0, 0.02), (0.2, 0.4), (0.01, 0.2)
 UNKNOWN = (math.nan, math.nan)

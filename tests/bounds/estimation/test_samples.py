@@ -2,9 +2,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from bounds import samples
 from bounds.errors import InputError
-from bounds.samples import Samples
+from bounds.estimation import samples
+from bounds.estimation.samples import Samples
 
 
 def symbols(rng, n=400):
@@ -322,7 +322,7 @@ RNG = np.random.default_rng(0)
         ),
         (
             lambda: samples.bootstrap(np.ones((2, 2)), 3, RNG),
-            "samples must be what bounds.samples.count returns, got ndarray",
+            "samples must be what samples.count returns, got ndarray",
         ),
         (
             lambda: samples.bootstrap(GOOD, -1, RNG),

@@ -5,8 +5,8 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bounds import discretize
 from bounds.errors import InputError
+from bounds.estimation import discretize
 
 
 def test_kmeans_finds_separate_groups_and_applies_elsewhere(rng):

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from bounds import inputs
 from bounds.errors import InputError
-from bounds.quantify import SAMPLES_PER_CELL, Interactions, Range
+from bounds.estimation.evidence import SAMPLES_PER_CELL
+from bounds.estimation.interactions import Interactions, Range
 
 # Information in bits below which a quantity does not matter.
 MARGIN = 0.05

@@ -140,7 +140,7 @@ def checked(name: str, samples: Any, rank: int | None = None) -> Samples:
     """
     if not isinstance(samples, Samples):
         raise InputError(
-            f"{name} must be what bounds.samples.count returns, got "
+            f"{name} must be what samples.count returns, got "
             f"{type(samples).__name__}"
         )
     counts = samples.counts

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import bounds
-from bounds import estimators
 from bounds.errors import InputError
+from bounds.estimation import estimators
 
 
 def test_plug_in_is_the_information_of_the_frequencies(rng):
