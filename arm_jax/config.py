@@ -23,14 +23,20 @@ T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
-class DataConfig:
-    """Which data set, and how it is batched."""
+class SourceConfig:
+    """Which data set."""
 
     name: str
-    # Global batch size, over all devices and processes.
-    batch_size: int = 64
     # Keyword arguments of the data set's `load`.
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig(SourceConfig):
+    """Which data set, and how it is batched."""
+
+    # Global batch size, over all devices and processes.
+    batch_size: int = 64
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the training configs share."""
+"""What the configs share: blocks with their defaults."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,6 +8,8 @@ from ml_collections import ConfigDict
 
 from arm_jax import methods
 from arm_jax.config import ModelConfig, OptimizerConfig, TrainConfig
+from arm_jax.errors import check_choice
+from bounds.estimation.options import StudyOptions
 
 
 def training(name: str) -> ConfigDict:
@@ -26,34 +28,19 @@ def training(name: str) -> ConfigDict:
     return ConfigDict(blocks)
 
 
-def quantifying(data: Mapping[str, Any]) -> ConfigDict:
-    """Returns what the reports of `experiments.quantify` share.
+def quantifying(name: str, options: Mapping[str, Any]) -> ConfigDict:
+    """Returns a report on a data set, with the defaults of `StudyOptions`.
 
-    The comments are in `experiments.quantify.Config`.
+    Args:
+      name: Name of the data set.
+      options: Its options.
     """
     return ConfigDict(
         {
-            "data": dict(data),
+            "data": {"name": name, "options": dict(options)},
             "modalities": (),
-            "folds": 0,
             "units": "",
-            "knowledge": "labelled",
-            "rest": True,
-            "margin": 0.05,
-            "budget": 1000,
-            "symbols": {
-                "kind": "posteriors",
-                "number": 0,
-                "most": 20,
-                "sensitivity": (2, 4, 8, 16),
-            },
-            "models": {"strength": 0.1, "components": 50, "series": ()},
-            "resampling": {
-                "replicates": 1000,
-                "permutations": 200,
-                "interval_replicates": 100,
-                "seed": 0,
-            },
+            **dataclasses.asdict(StudyOptions()),
         }
     )
 
@@ -84,12 +71,12 @@ def comparison(
     """Returns the config of a comparison of methods, and of ARM's parts.
 
     Args:
-      training: config of one run; its method does not matter.
-      seeds: of each run.
-      without: methods that are not defined for this data set.
-      variants: name to options of the data set, such as its folds, that every
+      training: Config of one run; its method does not matter.
+      seeds: Number of seeds per run.
+      without: Methods that are not defined for this data set.
+      variants: Name to options of the data set, such as its folds, that every
         method is trained and tested on; results are pooled.
-      arm: options of ARM that differ from its defaults.
+      arm: Options of ARM that differ from its defaults.
     """
     training = training.copy_and_resolve_references()
     training.train.seeds = seeds
@@ -105,7 +92,7 @@ def comparison(
         "arm_strict": {"form": "strict"},
         "arm_running_fusion": {"fusion": "running"},
     }
-    # What ARM does without here it cannot be stripped of, but given.
+    # ARM is not stripped of what it does without here, but given it.
     parts = {k: x for k, x in parts.items() if not x.items() <= own.items()}
     weights: dict[str, dict[str, Any]] = {
         f"arm_{name}_{word}": {name: factor * own[name]}
@@ -134,3 +121,13 @@ def comparison(
 def method(name: str, **options: Any) -> dict[str, Any]:
     """Returns the block of a method with its defaults and `options`."""
     return {"name": name, "options": methods.default_options(name) | options}
+
+
+def choice(argument: str, known: tuple[str, ...]) -> str:
+    """Returns the argument of a config, if it is one of those it may be.
+
+    Raises:
+      InputError: It is none of them.
+    """
+    check_choice("the argument after the config's colon", argument, known)
+    return argument

@@ -12,24 +12,13 @@ it pid.npz in the folder of the variable ARM_JAX_DATA.
 25 minutes on two cores with "golden"; interrupted, the same command goes on.
 """
 
+import dataclasses
+
 from ml_collections import ConfigDict
 
+from arm_jax.studies.coverage import CoverageConfig
 
-def get_config(tables: str = "drawn") -> ConfigDict:
+
+def coverage(tables: str = "drawn") -> ConfigDict:
     """Returns the config of one study."""
-    return ConfigDict(
-        {
-            "tables": tables or "drawn",
-            # Of "golden".
-            "path": "",
-            # Tables of one kind and shape at most.
-            "each": 8,
-            # Cells of a table at most.
-            "cells": 192,
-            "sizes": (200, 1000, 10_000),
-            "repetitions": 200,
-            # Of the bootstrap in each repetition.
-            "replicates": 100,
-            "seed": 0,
-        }
-    )
+    return ConfigDict(dataclasses.asdict(CoverageConfig(tables=tables)))

@@ -1,15 +1,28 @@
-"""Your own data: an .npz file with one array per modality, and the labels.
+r"""Your own data: an .npz file with one array per modality, and the labels.
 
     python -m experiments.train --config=configs/npz.py:arm \
         --config.data.options.path=my.npz --workdir=runs/mine
 
-The argument is the method: joint (default) or arm. What the file must hold is
-in arm_jax/data/npz.py; the README makes one in ten lines.
+The argument is the method: joint (default) or any other. What the file must
+hold is in arm_jax/data/npz.py; the README makes one in ten lines.
+
+    python -m experiments.compare --config=configs/npz.py \
+        --config.training.data.options.path=my.npz --workdir=runs/compare_mine
+
+All methods, five seeds each; `--only=joint,arm` does a part.
+
+    python -m experiments.quantify --config=configs/npz.py \
+        --config.data.options.path=my.npz --workdir=runs/quantify_mine
+
+What the modalities know about the label, cross-fitted in five folds; with
+`--config.folds=0` a part (`split` in the file, or a drawn one) is for fitting
+and the rest is counted. Samples that are not independent get a group:
+`--config.data.options.group=subject --config.units=subject`.
 """
 
 from ml_collections import ConfigDict
 
-from configs import common
+from . import common
 
 # Of the file; arm_jax/data/npz.py says what they mean.
 OPTIONS = {
@@ -28,10 +41,18 @@ def get_config(method: str = "joint") -> ConfigDict:
     """Returns the config of one run on a file."""
     config = common.training(method or "joint")
     config.data = ConfigDict(
-        {
-            "name": "npz",
-            "batch_size": 64,
-            "options": OPTIONS,
-        }
+        {"name": "npz", "batch_size": 64, "options": OPTIONS}
     )
+    return config
+
+
+def compare() -> ConfigDict:
+    """Returns the config of a comparison on a file, of any modalities."""
+    return common.comparison(get_config(), seeds=5, without=("arm_released",))
+
+
+def quantify() -> ConfigDict:
+    """Returns the config of a report on a file."""
+    config = common.quantifying("npz", OPTIONS)
+    config.folds = 5
     return config

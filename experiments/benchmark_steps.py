@@ -21,24 +21,24 @@ from absl import flags
 
 from arm_jax import data, loop, methods, parallel
 from arm_jax.config import Config, from_mapping
-from configs import common
-from experiments import cli
-from experiments.report import markdown_table
+from arm_jax.reports.pieces import markdown_table
+
+from . import cli
 
 _METHODS = flags.DEFINE_list(
-    "methods", None, "Methods to time; those of the comparisons if not given."
+    "methods", None, "Methods to time; all if not given."
 )
 _BATCHES, _ROUNDS = 20, 15
 
 
 def defined_methods(config: Mapping[str, Any]) -> list[str]:
-    """Returns the compared methods that allow the data's modalities."""
+    """Returns the methods that allow the data's modalities, `joint` first."""
     modalities = len(
         data.load(config["data"]["name"], config["data"]["options"]).shapes
     )
     return [
         name
-        for name in common.METHODS
+        for name in sorted(methods.names(), key=lambda name: name != "joint")
         if methods.create(name, {}).allows(modalities)
     ]
 
@@ -68,7 +68,7 @@ def _rounds(
     train = {**config["train"], "seeds": seeds}
     run = loop.prepare(
         from_mapping(
-            Config, {**config, "method": common.method(name), "train": train}
+            Config, {**config, "method": {"name": name}, "train": train}
         )
     )
     snapshot = run.initial()

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 import bounds
-from experiments import cli
-from experiments.report import markdown_table
+from arm_jax.reports.pieces import markdown_table
+
+from . import cli
 
 # Shape, tables, effort.
 CASES = (

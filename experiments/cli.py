@@ -12,13 +12,14 @@ from ml_collections import ConfigDict
 
 from arm_jax import lock
 from arm_jax.errors import InputError, TrainingError
-from experiments import environment, failures, overrides
+
+from . import environment, failures, overrides
 
 CONFIG = flags.DEFINE_string(
     "config",
     None,
-    "Config file, configs/NAME.py[:ARGUMENT]; --config.KEY.KEY=VALUE overrides "
-    "a value of it.",
+    "Config file, FILE.py[:ARGUMENT], or the name of one that comes with the "
+    "package; --config.KEY.KEY=VALUE overrides a value of it.",
 )
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; made if missing, resumed if not."
@@ -45,14 +46,18 @@ def required(flag: flags.FlagHolder) -> Any:
     return flag.value
 
 
-def config() -> dict[str, Any]:
+def config(command: str = "train") -> dict[str, Any]:
     """Returns the config that the command line names, as a plain dict.
+
+    Args:
+      command: Name of the command: the function of the config file.
 
     Raises:
       InputError: None was given, or it cannot be read, or one of its values
         cannot be overridden as asked.
     """
-    return to_dict(overrides.load(required(CONFIG), _overridden))
+    given = required(CONFIG)
+    return to_dict(overrides.load(given, _overridden, command))
 
 
 def to_dict(config: ConfigDict) -> dict[str, Any]:
@@ -85,8 +90,7 @@ def run(
         # Libraries report every checkpoint, and each error from every thread
         # before they raise it; people want the project's words.
         absl_logging.set_verbosity(absl_logging.FATAL)
-        for package in ("arm_jax", "experiments"):
-            logging.getLogger(package).setLevel(logging.INFO)
+        logging.getLogger("arm_jax").setLevel(logging.INFO)
         if len(argv) > 1:
             raise InputError(f"unknown argument '{argv[1]}'")
         if not takes_config and (CONFIG.value is not None or _overridden):

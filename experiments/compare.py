@@ -1,204 +1,33 @@
 """Compares methods on one data set, with several seeds each.
 
-    python -m experiments.compare --config=configs/compare_avdigits.py \
-        --workdir=runs/compare_avdigits
+    python -m experiments.compare --config=configs/avdigits.py \
+        --workdir=runs/compare_avdigits [--only=joint,arm]
 
-Every method is one run (all its seeds side by side) in a folder of its own;
-finished runs are skipped, an interrupted one is resumed, so the command can be
-stopped and repeated at any time. The workdir gets results.jsonl, table.md and
-figures/. The test split is looked at once, at the end of each run.
+Finished runs are skipped, an interrupted one is resumed, so that the command
+can be stopped and repeated at any time. The workdir holds results.jsonl,
+table.md, figures/ and the runs.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
-from arm_jax import data, lock, loop, methods, record
-from arm_jax.config import Config, from_mapping
-from arm_jax.errors import InputError, check_choice
-from arm_jax.workdir import JsonLines, open_workdir
-from experiments import cli, compare_report
-from experiments.training import train
+from arm_jax.studies.comparison import compare
+
+from . import cli
 
 _ONLY = flags.DEFINE_list(
     "only", None, "Labels of the runs to do now; all if not given."
 )
 
 
-def plan(
-    config: Mapping[str, Any],
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Returns the training config of each run, by label and variant.
-
-    Args:
-      config: `training`, a config for experiments.train without a method;
-        `runs`, label to the method's name and options; `variants`, name to
-        options of the data set that every method is run with; `groups`,
-        pairs of a table's name and the labels of its rows, the first one its
-        baseline; `split`, the one the report is on: "test", or "validation"
-        where options are chosen.
-
-    Raises:
-      InputError: a group names a run that there is not, or an unknown split.
-    """
-    check_choice("config split", config["split"], compare_report.SPLITS)
-    training = config["training"]
-    data = training["data"]
-    runs = {
-        label: {
-            variant: training
-            | {"method": method}
-            | {"data": data | {"options": data["options"] | options}}
-            for variant, options in config["variants"].items()
-        }
-        for label, method in config["runs"].items()
-    }
-    for group, labels in config["groups"]:
-        for label in labels:
-            if label not in runs:
-                raise InputError(
-                    f"group '{group}' names the run '{label}'; there are: "
-                    + ", ".join(runs)
-                )
-    return runs
-
-
-def compare(
-    config: Mapping[str, Any],
-    workdir: str | Path,
-    *,
-    only: Sequence[str] | None = None,
-    progress: bool = True,
-    allow: Collection[str] = (),
-) -> dict[str, dict[str, Any]] | None:
-    """Does the runs that are not done yet, and writes the report.
-
-    Args:
-      config: See `plan`.
-      workdir: Folder of the comparison, held by a lock meanwhile.
-      only: Labels of the runs to do now; the report is on those that are done.
-      progress: Whether to show progress bars.
-      allow: What may differ between runs that are there and now, see
-        `arm_jax.record.ALLOWED`.
-
-    Returns:
-      The results of each finished run by label, or None if interrupted.
-
-    Raises:
-      InputError: Wrong configuration or data, a workdir in use or of another
-        configuration, or runs, finished or not, that were made with something
-        else than is there now.
-    """
-    with lock.hold(workdir) as folder:
-        return _compare(config, folder, only, progress, allow)
-
-
-def _compare(
-    config: Mapping[str, Any],
-    folder: Path,
-    only: Sequence[str] | None,
-    progress: bool,
-    allow: Collection[str],
-) -> dict[str, dict[str, Any]] | None:
-    runs = plan(config)
-    for label in only or ():
-        if label not in runs:
-            raise InputError(
-                f"--only names '{label}'; there are: {', '.join(runs)}"
-            )
-    open_workdir(folder, config)
-    chosen = [
-        (label, variant)
-        for label in runs
-        for variant in runs[label]
-        if only is None or label in only
-    ]
-    digests = _check_runs(folder, runs, chosen, allow)
-    results: dict[str, dict[str, Any]] = {}
-    for number, (label, variant) in enumerate(chosen, start=1):
-        if progress:
-            where = f"run {number} of {len(chosen)}"
-            print(f"{where}: {label} ({variant})", flush=True)
-        found = train(
-            runs[label][variant],
-            run_folder(folder, label, variant),
-            progress=progress,
-            describe=False,
-            allow=allow,
-            data_digest=digests[variant],
-        )
-        if found is None:
-            return None
-        for run in found["runs"]:
-            run["variant"] = variant
-        pooled = results.setdefault(label, found | {"runs": []})
-        pooled["runs"] += found["runs"]
-    log = JsonLines(folder / "results.jsonl")
-    log.keep(
-        [
-            {"label": label, "method": found["method"]} | run
-            for label, found in results.items()
-            for run in found["runs"]
-        ]
-    )
-    curves = {
-        label: compare_report.Curves(
-            run_folder(folder, label, variant) / "metrics.jsonl"
-            for variant in runs[label]
-        )
-        for label in results
-    }
-    compare_report.write(
-        folder, config["split"], config["groups"], results, curves
-    )
-    return results
-
-
-def run_folder(workdir: Path, label: str, variant: str) -> Path:
-    """Returns the folder of one run of a comparison."""
-    return workdir / "runs" / label / variant
-
-
-def _check_runs(
-    folder: Path,
-    runs: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    chosen: Sequence[tuple[str, str]],
-    allow: Collection[str],
-) -> dict[str, str]:
-    """Checks all chosen runs before the first one, and not hours later.
-
-    Returns:
-      The digest of each variant's data.
-
-    Raises:
-      InputError: A method that cannot be trained as planned; or a run that is
-        there, finished or not, and was made with something else.
-    """
-    digests: dict[str, str] = {}
-    for label, variant in chosen:
-        config = from_mapping(Config, runs[label][variant])
-        if variant not in digests:
-            dataset = data.load(config.data.name, config.data.options)
-            digests[variant] = dataset.digest
-        method = methods.create(config.method.name, config.method.options)
-        # Variants differ in examples, not in modalities.
-        loop.model_for(config, method, dataset)
-        there = run_folder(folder, label, variant)
-        now = record.current(digests[variant])
-        record.check(there, now, allow)
-        record.warn(there, now)
-    return digests
-
-
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
     workdir = Path(cli.required(cli.WORKDIR))
-    results = compare(
-        cli.config(), workdir, only=_ONLY.value, allow=cli.ALLOW.value
-    )
+    config = cli.config("compare")
+    results = compare(config, workdir, only=_ONLY.value, allow=cli.ALLOW.value)
     if results is None:
         print("interrupted; the same command goes on")
         return 130

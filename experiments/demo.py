@@ -14,17 +14,18 @@ from typing import Any
 from absl import flags
 
 from arm_jax.errors import InputError
-from configs import watch
-from experiments import cli, interactions
-from experiments.report import markdown_table
-from experiments.train_report import (
+from arm_jax.reports.pieces import markdown_table
+from arm_jax.reports.training import (
     EPOCHS,
     accuracy,
     accuracy_keys,
+    interactions_table,
 )
-from experiments.training import train
+from arm_jax.studies.training import fit
 
-_SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds a method.")
+from . import cli, overrides
+
+_SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds per method.")
 
 METHODS = ("joint", "arm")
 
@@ -55,9 +56,9 @@ def main(argv: Sequence[str]) -> int:
     results = {}
     for method in METHODS:
         print(f"{method}: {_SEEDS.value} seeds side by side", flush=True)
-        config = watch.get_config(method)
+        config = overrides.load(f"watch:{method}")
         config.train.seeds = _SEEDS.value
-        found = train(cli.to_dict(config), workdir / method)
+        found = fit(cli.to_dict(config), workdir / method)
         if found is None:
             print("interrupted; the same command resumes")
             return 130
@@ -74,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
             "Information about the exercise in the two sensors, in bits "
             "(plug-in estimates from clusters; their sum is biased upwards):",
             "",
-            interactions.table(first["interactions"]),
+            interactions_table(first["interactions"]),
         ]
     )
     print(f"\n{text}\n")

@@ -1,6 +1,11 @@
 """Config files, and values of theirs that the command line overrides.
 
-    --config=configs/NAME.py[:ARGUMENT] --config.KEY.KEY=VALUE ...
+    --config=FILE.py[:ARGUMENT] --config.KEY.KEY=VALUE ...
+    --config=NAME[:ARGUMENT]            of a config that comes with the package
+
+A file has a function of the command's name, such as `compare`, which returns
+the config; what has no such function has `get_config`. The argument behind the
+colon is that function's.
 
 A value is read as the type of the one that it replaces. Tuples are written as
 lists, `64,64` or `(64,64)`, blocks as Python dicts, `{'audio': (8,4)}`. Blocks
@@ -9,10 +14,11 @@ whose keys depend on the data or the method may get new ones.
 
 import ast
 import difflib
+import importlib
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +33,10 @@ from arm_jax.errors import InputError, shortened
 _OPEN = frozenset({"options", "encoders", "fusion", "variants"})
 _TRUE, _FALSE = ("true", "t", "1", "yes"), ("false", "f", "0", "no")
 _MODULE = "config_file"
+# Those that come with the package: beside this one, in a checkout and in what
+# is installed.
+_CONFIGS = Path(__file__).parent.parent / "configs"
+_PACKAGE = f"{__package__.rpartition('.')[0]}.configs".lstrip(".")
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -66,36 +76,40 @@ def split(argv: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
     return others, overrides
 
 
-def load(given: str, overrides: Iterable[tuple[str, str]] = ()) -> ConfigDict:
+def load(
+    given: str,
+    overrides: Iterable[tuple[str, str]] = (),
+    command: str = "train",
+) -> ConfigDict:
     """Loads a config file and overrides its values.
 
     Args:
-      given: FILE.py or FILE.py:ARGUMENT, the argument of its `get_config`.
+      given: FILE.py or NAME, with :ARGUMENT behind it for its function.
       overrides: Pairs of a dotted key and the text of its value.
+      command: Name of the command that the config is for.
 
     Raises:
-      InputError: There is no such file or no `get_config` in it; an unknown
-        key; a value of another type. What the file itself raises is not
-        caught.
+      InputError: There is no such file, or no function for the command in it;
+        an unknown key; a value of another type. What the file itself raises is
+        not caught.
     """
-    match = re.fullmatch(r"(.+?\.py)(?::(.*))?", given, re.DOTALL)
+    match = re.fullmatch(r"(.+?\.py|[\w-]+)(?::(.*))?", given, re.DOTALL)
     path, argument = match.groups() if match else (given, None)
-    function = getattr(_module(Path(path)), "get_config", None)
-    if function is None:
-        raise InputError(f"config file {path} has no function get_config()")
+    function = _function(path, command)
+    name = function.__name__
     arguments = () if argument is None else (argument,)
     try:
         inspect.signature(function).bind(*arguments)
     except TypeError as error:
         what = f"'{argument}'" if arguments else "none"
         raise InputError(
-            f"config file {path}: get_config{inspect.signature(function)} does "
+            f"config file {path}: {name}{inspect.signature(function)} does "
             f"not fit the argument after its colon, {what}"
         ) from error
     config = function(*arguments)
     if not isinstance(config, ConfigDict):
         raise InputError(
-            f"config file {path}: get_config() must return a ConfigDict, got "
+            f"config file {path}: {name}() must return a ConfigDict, got "
             f"{type(config).__name__}"
         )
     tuples: set[str] = set()
@@ -111,6 +125,26 @@ def load(given: str, overrides: Iterable[tuple[str, str]] = ()) -> ConfigDict:
     return config
 
 
+def _function(given: str, command: str) -> Callable[..., Any]:
+    """Returns the function of a config file that the command needs."""
+    path = Path(given)
+    by_name = _CONFIGS / f"{given}.py"
+    if not path.suffix and not path.exists() and by_name.parent.is_dir():
+        path = by_name
+    module = _module(path)
+    if path.resolve().parent != _CONFIGS or command == "train":
+        names = dict.fromkeys((command, "get_config"))
+    else:
+        # In one of ours `get_config` is for training.
+        names = dict.fromkeys((command,))
+    for name in names:
+        if function := getattr(module, name, None):
+            return function
+    raise InputError(
+        f"config file {path} has no function {' or '.join(names)}()"
+    )
+
+
 def _module(path: Path) -> ModuleType:
     if not path.exists():
         raise InputError(f"no config file {path}{_siblings(path)}")
@@ -120,6 +154,8 @@ def _module(path: Path) -> ModuleType:
             f"--config={path} {what}; a config is a .py file with a function "
             "get_config(), such as those in configs/"
         )
+    if path.resolve().parent == _CONFIGS:
+        return importlib.import_module(f"{_PACKAGE}.{path.stem}")
     module = ModuleType(_MODULE)
     module.__file__ = str(path)
     sys.modules[_MODULE] = module  # where dataclasses look their types up

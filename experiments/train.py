@@ -11,7 +11,7 @@ results.json, report.md, figures/.
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import cli
+from . import cli
 
 
 def main(argv: Sequence[str]) -> int:
@@ -20,17 +20,18 @@ def main(argv: Sequence[str]) -> int:
     workdir = cli.required(cli.WORKDIR)
     config = cli.config()
     # Not before the workdir was found free: the libraries take seconds to load.
-    from experiments import interactions, train_report, training
+    from arm_jax.reports import training
+    from arm_jax.studies.training import fit
 
-    results = training.train(config, workdir, allow=cli.ALLOW.value)
+    results = fit(config, workdir, allow=cli.ALLOW.value)
     if results is None:
         print("interrupted; the same command resumes the run")
         return 130
     print(f"\nTest accuracy in %, {results['method']}:\n")
-    print(train_report.results_table(results))
+    print(training.results_table(results))
     if results.get("interactions"):
         print("\nInteractions of the modalities with the label, in bits:\n")
-        print(interactions.table(results["interactions"]))
+        print(training.interactions_table(results["interactions"]))
     print(f"\nreport: {Path(workdir) / 'report.md'}")
     return 0
 

@@ -131,8 +131,7 @@ def _check_options(path: str, num_classes: int, seed: int) -> None:
     if not path:
         raise InputError(
             "data set 'npz' needs the option 'path' "
-            "(--config.data.options.path=FILE.npz; of experiments.quantify, "
-            "--config.data.path=FILE.npz)"
+            "(--config.data.options.path=FILE.npz)"
         )
     if num_classes < 0:
         raise InputError(

@@ -6,16 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import arm_jax
 from arm_jax.errors import InputError
-from configs import quantify_npz
-from experiments import cli, quantify, quantify_report
-from experiments.quantify import run
+from arm_jax.reports import quantify as quantify_report
+from arm_jax.studies import quantify
+from arm_jax.studies.quantify import quantify as run
+from bounds.estimation import _sides
+from configs import npz
+from experiments import cli
 from tests.bounds.estimation import quantify_helpers
 
 
 def small_config(npz_file, **changes):
-    config = quantify_npz.get_config()
-    config.data.path = str(npz_file)
+    config = npz.quantify()
+    config.data.options.path = str(npz_file)
     config.folds = 3
     config.symbols.number = config.symbols.most = 2
     config.symbols.sensitivity = (2,)
@@ -71,7 +75,7 @@ def test_reports_are_made_again_from_the_results(
     before = [file.read_bytes() for file in files]
     files[0].unlink()
     files[1].write_text("half")
-    monkeypatch.setattr(quantify, "compute", quantify_helpers.never)
+    monkeypatch.setattr(quantify, "study", quantify_helpers.never)
     assert run(small_config(npz_file), workdir, progress=False) == results
     assert [file.read_bytes() for file in files] == before
     with pytest.raises(InputError, match="margin"):
@@ -197,35 +201,35 @@ def test_modalities_of_few_values(solvers, npz_arrays, tmp_path, kind, folds):
 
 def test_repeated_values_give_as_many_quantiles_as_they_can():
     x = np.repeat([0.0, 1.0, 2.0, 3.0], [10, 70, 10, 10])
-    edges = quantify._fit_quantiles(x, 8)
+    edges = _sides._fit_quantiles(x, 8)
     assert len(np.unique(edges(x))) == len(edges.edges) + 1
     assert len(edges.edges) >= 1
-    assert len(quantify._fit_quantiles(np.ones(5), 4).edges) == 0
+    assert len(_sides._fit_quantiles(np.ones(5), 4).edges) == 0
 
 
 def test_values_are_counted_if_they_are_few(rng):
     few = rng.integers(3, size=(3000, 1)).astype(float)
-    code = quantify._values([few, few * 0], 3)
+    code = _sides._values([few, few * 0], 3)
     np.testing.assert_array_equal(code, few[:, 0])
-    assert quantify._values([few], 2) is None
+    assert _sides._values([few], 2) is None
     # A value that comes late is one more.
     few[-1] = 7
-    assert quantify._values([few], 3) is None
-    assert quantify._values([few], 4).max() == 3
+    assert _sides._values([few], 3) is None
+    assert _sides._values([few], 4).max() == 3
 
 
 def test_a_pair_that_cannot_be_measured_is_a_sentence(
     solvers, monkeypatch, npz_arrays, tmp_path
 ):
     path = saved(tmp_path, npz_arrays, more=npz_arrays["loud"][:, ::-1] ** 2)
-    honest = quantify._View.symbols
+    honest = _sides.View.symbols
 
     def symbols(view, number):
         if view.name == "quiet":
             raise InputError("modality 'quiet' has one symbol")
         return honest(view, number)
 
-    monkeypatch.setattr(quantify._View, "symbols", symbols)
+    monkeypatch.setattr(_sides.View, "symbols", symbols)
     config = small_config(path, rest=False)
     results = run(config, tmp_path / "run", progress=False)
     assert list(results["pairs"]) == ["loud & more"]
@@ -244,9 +248,9 @@ def test_a_pair_that_cannot_be_measured_is_a_sentence(
 
 def test_outputs_that_are_all_alike_are_named(npz_arrays, tmp_path):
     config = quantify.from_mapping(
-        quantify.Config, small_config(saved(tmp_path, npz_arrays))
+        quantify.QuantifyConfig, small_config(saved(tmp_path, npz_arrays))
     )
-    view = quantify._View(quantify.prepare(config), ("loud",), config)
+    view = _sides.View(quantify.prepare(config)[1], ("loud",), config)
     view.posteriors[:] = [0.5, 0.25, 0.25]
     with pytest.raises(InputError, match="'loud' has one symbol: the class"):
         view.symbols(2)
@@ -263,7 +267,7 @@ def test_results_outlive_a_report_that_fails(
         with pytest.raises(ZeroDivisionError):
             run(small_config(npz_file), tmp_path / "run", progress=False)
     assert (tmp_path / "run" / "results.json").exists()
-    monkeypatch.setattr(quantify, "compute", quantify_helpers.never)
+    monkeypatch.setattr(quantify, "study", quantify_helpers.never)
     run(small_config(npz_file), tmp_path / "run", progress=False)
     assert (tmp_path / "run" / "report.html").exists()
 
@@ -296,9 +300,13 @@ def test_names_in_any_alphabet(solvers, npz_arrays, tmp_path):
         assert "音声" in text
 
 
-@pytest.mark.parametrize("name", ["quantify", "coverage", "synergy"])
+@pytest.mark.parametrize(
+    "name",
+    ["studies/quantify", "studies/coverage", "reports/synergy",
+     "reports/comparison", "reports/training"],
+)  # fmt: skip
 def test_every_file_is_utf8_whatever_the_locale(name):
-    source = Path(quantify.__file__).with_name(f"{name}.py")
+    source = Path(arm_jax.__file__).with_name(f"{name}.py")
     calls = [
         node
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
@@ -350,13 +358,13 @@ def test_data_are_checked_before_the_first_classifier(
     monkeypatch, npz_arrays, tmp_path, change, folds, message
 ):
     monkeypatch.setattr(
-        "experiments.unimodal.posteriors", quantify_helpers.never
+        "bounds.estimation.classifiers.posteriors", quantify_helpers.never
     )
     changes = change(npz_arrays)
     path = saved(tmp_path, npz_arrays, **changes)
     config = small_config(path, folds=folds)
     if "subject" in changes:
-        config["data"]["group"] = config["units"] = "subject"
+        config["data"]["options"]["group"] = config["units"] = "subject"
     with pytest.raises(InputError, match=message):
         run(config, tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
@@ -364,12 +372,12 @@ def test_data_are_checked_before_the_first_classifier(
 
 def test_halves_without_a_class_are_named(monkeypatch, npz_arrays, tmp_path):
     monkeypatch.setattr(
-        "experiments.unimodal.posteriors", quantify_helpers.never
+        "bounds.estimation.classifiers.posteriors", quantify_helpers.never
     )
     # Each subject has one class: three of them cannot be halved.
     path = saved(tmp_path, npz_arrays, subject=npz_arrays["label"])
     config = small_config(path, knowledge="unimodal", units="subject", folds=0)
-    config["data"]["group"] = "subject"
+    config["data"]["options"]["group"] = "subject"
     with pytest.raises(InputError, match="the half of the first modality have"):
         run(config, tmp_path / "run", progress=False)
 

@@ -1,10 +1,10 @@
-"""The report of `experiments.quantify`: Markdown, and one page of HTML."""
+"""The report on a data set's interactions: Markdown, and one page of HTML."""
 
 import html as escape
 import io
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
-from experiments.report import COLORS, STYLE, markdown_table
+from arm_jax.reports.pieces import COLORS, STYLE, markdown_table
+from bounds.estimation.study import spelled
 
 QUANTITIES = {
     "redundancy": "redundancy R",
@@ -36,12 +37,6 @@ def title(pair: Mapping[str, Any]) -> str:
     return f"{pair['first']} & {pair['second']}"
 
 
-def symbols(sizes: int | Sequence[int]) -> str:
-    """The number of symbols of the sides, once if it is the same."""
-    parts = [sizes] if isinstance(sizes, int) else sizes
-    return " & ".join(map(str, dict.fromkeys(parts)))
-
-
 def table(results: Mapping[str, Any]) -> Table:
     """One row a pair: R, U1, U2, S with intervals; S without labels."""
     rows = []
@@ -50,7 +45,7 @@ def table(results: Mapping[str, Any]) -> Table:
         rows.append(
             [
                 title(pair),
-                symbols(pair["symbols"]),
+                spelled(pair["symbols"]),
                 *(_cell(found["estimates"].get(q)) for q in QUANTITIES),
                 _band(found),
                 f"{found['size']} ({found['effective']:.0f})",
@@ -224,7 +219,7 @@ def _pair_html(pair: Mapping[str, Any]) -> list[str]:
     out += [
         _figure(
             decomposition_figure(pair),
-            f"{symbols(pair['symbols'])} symbols per modality. Lines are 95 % "
+            f"{spelled(pair['symbols'])} symbols per modality. Lines are 95 % "
             "intervals; ticks are what labels without any information give, 19 "
             "times of 20; the band is what S can be if no pair has a label.",
         ),
@@ -326,7 +321,7 @@ def sensitivity_figure(pair: Mapping[str, Any]) -> str:
     """Estimates against the number of symbols."""
     points = pair["sensitivity"]
     with _svg(height=3.0) as (out, axis):
-        ticks = [symbols(p["symbols"]) for p in points]
+        ticks = [spelled(p["symbols"]) for p in points]
         at = np.arange(len(points))
         for i, (key, name) in enumerate(QUANTITIES.items()):
             there = [

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 
 from arm_jax.errors import InputError
+from arm_jax.studies import coverage
+from arm_jax.studies.coverage import coverage as run
 from configs import coverage as config_file
-from experiments import cli, coverage
-from experiments.coverage import run
+from experiments import cli
 
 
 def small_config(**changes):
-    config = config_file.get_config()
+    config = config_file.coverage()
     config.each, config.cells = 1, 8
     config.sizes = (200,)
     config.repetitions, config.replicates = 20, 20

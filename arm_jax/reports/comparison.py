@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from arm_jax.workdir import JsonLines
-from experiments import bridge
-from experiments.report import (
+from arm_jax.analysis import bridge
+from arm_jax.reports.pieces import (
     COLORS,
     figure,
     fixed,
@@ -19,7 +18,8 @@ from experiments.report import (
     mean_and_sd,
     percent,
 )
-from experiments.train_report import accuracy_keys
+from arm_jax.reports.training import accuracy_keys
+from arm_jax.workdir import JsonLines
 
 Results = Mapping[str, Mapping[str, Any]]
 # Accuracies in % of each run, by label and key of the scores.

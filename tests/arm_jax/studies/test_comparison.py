@@ -9,17 +9,18 @@ import pytest
 from arm_jax import record
 from arm_jax.errors import InputError
 from arm_jax.methods import Method, joint
-from arm_jax.workdir import JsonLines
-from configs import common, npz
-from experiments import cli
-from experiments.compare import compare, plan, run_folder
-from experiments.compare_report import (
+from arm_jax.reports.comparison import (
     Curves,
     alone_table,
     difference,
     variants_table,
 )
-from experiments.valuate import summary_table, valuate
+from arm_jax.reports.valuation import summary_table
+from arm_jax.studies.comparison import compare, run_folder
+from arm_jax.studies.valuation import valuate
+from arm_jax.workdir import JsonLines
+from configs import common, npz
+from experiments import cli
 
 
 def small_config(npz_file):
@@ -147,11 +148,11 @@ def test_runs_on_other_data_are_refused(
         npz_file.write_bytes(before)
 
 
-def test_group_of_unknown_runs(npz_file):
+def test_group_of_unknown_runs(npz_file, tmp_path):
     config = small_config(npz_file)
     config["groups"] = [("Methods", ("joint", "magic"))]
     with pytest.raises(InputError, match="'Methods' names the run 'magic'"):
-        plan(config)
+        compare(config, tmp_path)
 
 
 def test_unknown_label(npz_file, tmp_path):
@@ -164,13 +165,13 @@ def test_unknown_label(npz_file, tmp_path):
     [
         ("arm", {"warmup": 2}, "warm-up of 2 epochs"),
         ("arm", {"balance": -1.0}, "balance must be at least 0"),
-        ("tests.experiments.three", {}, "defined for 3 modalities"),
+        ("tests.arm_jax.three", {}, "defined for 3 modalities"),
     ],
 )
 def test_nothing_is_trained_if_a_later_run_cannot_be(
     npz_file, tmp_path, monkeypatch, name, options, message
 ):
-    module = types.ModuleType("tests.experiments.three")
+    module = types.ModuleType("tests.arm_jax.three")
     module.method = lambda: Method(joint.loss, modality_counts=(3,))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     config = small_config(npz_file)
@@ -242,10 +243,10 @@ def test_a_report_on_validation_leaves_the_test_split_out(npz_file, tmp_path):
     assert (tmp_path / "figures/options_variants.png").stat().st_size > 0
 
 
-def test_unknown_split(npz_file):
+def test_unknown_split(npz_file, tmp_path):
     config = small_config(npz_file) | {"split": "train"}
     with pytest.raises(InputError, match="config split must be one of test"):
-        plan(config)
+        compare(config, tmp_path)
 
 
 def test_values_of_a_finished_run(finished):

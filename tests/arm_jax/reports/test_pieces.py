@@ -3,7 +3,9 @@ import warnings
 import numpy as np
 import pytest
 
-from experiments import compare_report, report, valuate
+from arm_jax.reports import comparison as compare_report
+from arm_jax.reports import pieces as report
+from arm_jax.reports import valuation as valuate
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def values_of(phi):
 def test_values_of_any_kind_have_a_table_and_a_figure(phi, tmp_path):
     values = values_of(phi)
     file = tmp_path / "figures" / "valuation_test.png"
-    valuate._draw(file, values)
+    valuate.draw(file, values)
     assert file.exists() == np.isfinite(values["phi_cmi"]).all(-1).any()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of infinities and their mean

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments import unimodal
+from bounds.estimation import classifiers as unimodal
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from arm_jax.analysis import interactions
 from arm_jax.data import Dataset, Split
-from experiments import interactions
+from arm_jax.reports.training import interactions_table
 
 
 def dataset(classes=2, **inputs):
@@ -72,7 +73,7 @@ def test_splits_of_few_rows(rng, rows):
     if rows == 1:
         reason = "1 test example is too few to count"
         assert found == {"image + text": {"reason": reason}}
-        text = interactions.table(found)
+        text = interactions_table(found)
         assert text == f"image + text is left out: {reason}."
     else:
         assert found["image + text"]["clusters1"] == 2
@@ -91,7 +92,7 @@ def test_few_distinct_rows_among_many(rng):
 def test_table_has_no_negative_zero():
     pid = {"redundancy": -1e-12, "unique1": -0.2, "unique2": 0, "synergy": 0}
     found = {"a + b": pid, "a + c": {"reason": "modality 'c' is odd"}}
-    text = interactions.table(found)
+    text = interactions_table(found)
     assert "-0.000" not in text
     assert "-0.200" in text
     assert text.endswith("\n\na + c is left out: modality 'c' is odd.")

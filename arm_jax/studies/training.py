@@ -8,15 +8,16 @@ from typing import Any
 
 from arm_jax import config as config_lib
 from arm_jax import data, lock, loop, record
+from arm_jax.analysis import bridge, interactions
 from arm_jax.data import Dataset
+from arm_jax.reports import training as training_report
+from arm_jax.reports.pieces import part
 from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
-from experiments import bridge, interactions, train_report
-from experiments.report import part
 
 _log = logging.getLogger(__name__)
 
 
-def train(
+def fit(
     config: Mapping[str, Any],
     workdir: str | Path,
     *,
@@ -146,5 +147,5 @@ def _reported(
             results = results | described
             write_json(folder / "results.json", results)
     if dataset is not None or not (folder / "report.md").exists():
-        train_report.write(folder, results, trouble)
+        training_report.write(folder, results, trouble)
     return results

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from arm_jax import lock, record
+from arm_jax.analysis import interactions
 from arm_jax.errors import InputError
+from arm_jax.reports import training as training_report
+from arm_jax.reports.training import interactions_table, results_table
+from arm_jax.studies.training import fit
 from arm_jax.workdir import write_json
 from configs import npz
-from experiments import cli, demo, interactions, train_report
-from experiments.train_report import results_table
-from experiments.training import train
+from experiments import cli, demo
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def small_config(npz_file):
@@ -31,7 +33,7 @@ def small_config(npz_file):
 @pytest.fixture(scope="module")
 def finished(npz_file, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("runs") / "small"
-    return train(small_config(npz_file), workdir, progress=False), workdir
+    return fit(small_config(npz_file), workdir, progress=False), workdir
 
 
 def test_what_a_run_leaves(finished):
@@ -49,20 +51,20 @@ def test_what_a_run_leaves(finished):
     assert 0 < total <= np.log2(3) + 1e-6
     report = (workdir / "report.md").read_text()
     assert results_table(results) in report
-    assert interactions.table(results["interactions"]) in report
+    assert interactions_table(results["interactions"]) in report
 
 
 def test_finished_run_is_read_back(finished, npz_file):
     results, workdir = finished
     stamp = (workdir / "report.md").stat().st_mtime_ns
-    assert train(small_config(npz_file), workdir, progress=False) == results
+    assert fit(small_config(npz_file), workdir, progress=False) == results
     assert (workdir / "report.md").stat().st_mtime_ns == stamp
 
 
 def test_reading_stamps_nothing(finished, npz_file):
     _, workdir = finished
     before = {f: f.read_bytes() for f in workdir.rglob("*") if f.is_file()}
-    train(small_config(npz_file), workdir, progress=False)
+    fit(small_config(npz_file), workdir, progress=False)
     after = {f: f.read_bytes() for f in workdir.rglob("*") if f.is_file()}
     assert after == before
     events = [r["event"] for r in record.read(workdir)]
@@ -72,7 +74,7 @@ def test_reading_stamps_nothing(finished, npz_file):
 def test_finished_run_says_so(finished, npz_file, caplog):
     _, workdir = finished
     with caplog.at_level("INFO"):
-        train(small_config(npz_file), workdir, progress=False)
+        fit(small_config(npz_file), workdir, progress=False)
     when = record.finished(workdir)
     assert f"finished on {when}; nothing was trained" in caplog.text
 
@@ -82,7 +84,7 @@ def test_finished_run_of_other_data_is_not_read(finished, npz_file, npz_arrays):
     try:
         np.savez(npz_file, **npz_arrays | {"loud": -npz_arrays["loud"]})
         with pytest.raises(InputError, match="made with other data .digest"):
-            train(small_config(npz_file), finished[1], progress=False)
+            fit(small_config(npz_file), finished[1], progress=False)
     finally:
         npz_file.write_bytes(before)
 
@@ -95,7 +97,7 @@ def test_report_is_made_again_from_the_results(
     report = (folder / "report.md").read_text()
     (folder / "report.md").unlink()
     shutil.rmtree(folder / "figures")
-    assert train(small_config(npz_file), folder, progress=False) == results
+    assert fit(small_config(npz_file), folder, progress=False) == results
     assert (folder / "report.md").read_text() == report
     assert (folder / "figures" / "interactions.png").exists()
 
@@ -103,14 +105,14 @@ def test_report_is_made_again_from_the_results(
     def fail(*_):
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(train_report, "_learning_curves", fail)
+    monkeypatch.setattr(training_report, "_learning_curves", fail)
     (folder / "report.md").unlink()
-    train(small_config(npz_file), folder, progress=False)
+    fit(small_config(npz_file), folder, progress=False)
     text = (folder / "report.md").read_text()
     assert (
         "The learning curves could not be made (RuntimeError: no ink)" in text
     )
-    assert interactions.table(results["interactions"]) in text
+    assert interactions_table(results["interactions"]) in text
 
 
 def test_interactions_that_fail_lose_nothing(
@@ -126,10 +128,10 @@ def test_interactions_that_fail_lose_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(interactions, "of_split", fail)
-        assert train(small_config(npz_file), folder, progress=False) == plain
+        assert fit(small_config(npz_file), folder, progress=False) == plain
     assert "RuntimeError: no clusters" in (folder / "report.md").read_text()
     # The next call makes them.
-    assert train(small_config(npz_file), folder, progress=False) == results
+    assert fit(small_config(npz_file), folder, progress=False) == results
 
 
 def test_workdir_in_use(npz_file, tmp_path):
@@ -137,7 +139,7 @@ def test_workdir_in_use(npz_file, tmp_path):
         lock.hold(tmp_path),
         pytest.raises(InputError, match=f"in use by process {os.getpid()}"),
     ):
-        train(small_config(npz_file), tmp_path, progress=False)
+        fit(small_config(npz_file), tmp_path, progress=False)
     assert not list(tmp_path.iterdir())
 
 
@@ -145,14 +147,14 @@ def test_another_configuration_in_the_same_workdir(finished, npz_file):
     other = small_config(npz_file)
     other["train"]["epochs"] = 3
     with pytest.raises(InputError, match=r"train\.epochs: 2 there, 3 now"):
-        train(other, finished[1], progress=False)
+        fit(other, finished[1], progress=False)
 
 
 def test_bad_input_leaves_no_workdir(npz_file, tmp_path):
     config = small_config(npz_file)
     config["data"]["batch_size"] = 21
     with pytest.raises(InputError):
-        train(config, tmp_path / "new", progress=False)
+        fit(config, tmp_path / "new", progress=False)
     assert not (tmp_path / "new").exists()
 
 

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from arm_jax.workdir import JsonLines
-from experiments import interactions
-from experiments.report import (
+from arm_jax.analysis.interactions import TERMS, computed
+from arm_jax.reports.pieces import (
     figure,
+    fixed,
     markdown_table,
     mean_and_sd,
     part,
     percent,
 )
+from arm_jax.workdir import JsonLines
 
 # Which variables a test accuracy belongs to.
 EPOCHS = ("last", "selected")
@@ -83,14 +84,31 @@ def write(
     (workdir / "report.md").write_text(text, encoding="utf-8")
 
 
+def interactions_table(interactions: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns the PID of each pair in bits; what is left out, below it."""
+    rows = [
+        [pair, *(fixed(pid[term], 3) for term in TERMS)]
+        for pair, pid in computed(interactions).items()
+    ]
+    blocks = [
+        f"{pair} is left out: {found['reason']}."
+        for pair, found in interactions.items()
+        if "reason" in found
+    ]
+    if rows:
+        header = ["modalities", "R", "U1", "U2", "S"]
+        blocks.insert(0, markdown_table(header, rows))
+    return "\n\n".join(blocks)
+
+
 def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     pairs = results.get("interactions", {})
     if not pairs:
         return []
     lines = ["", "## Interactions with the label", ""]
-    computed = interactions.computed(pairs)
-    if computed:
-        pid = next(iter(computed.values()))
+    with_numbers = computed(pairs)
+    if with_numbers:
+        pid = next(iter(with_numbers.values()))
         lines += [
             "Partial information decomposition (BROJA) in bits on the test "
             f"examples, each modality discretised to {pid['clusters']} "
@@ -99,9 +117,9 @@ def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
             f"{pid['samples']} samples, biased: their sum is too large.",
             "",
         ]
-    lines.append(interactions.table(pairs))
-    if computed:
-        _interactions_figure(workdir, computed)
+    lines.append(interactions_table(pairs))
+    if with_numbers:
+        _interactions_figure(workdir, with_numbers)
         lines += ["", "![Interactions](figures/interactions.png)"]
     return lines
 

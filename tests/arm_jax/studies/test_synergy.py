@@ -1,20 +1,19 @@
-import importlib
-
 import numpy as np
 import pytest
 
 from arm_jax.errors import InputError
-from experiments import cli, synergy
+from arm_jax.studies import synergy
+from experiments import cli, overrides
 from tests.bounds import synergy_helpers as helpers
 
 
 def config(name, **changes):
-    module = importlib.import_module(f"configs.{name}")
-    return cli.to_dict(module.get_config()) | changes
+    given = overrides.load(f"synergy:{name}", command="synergy")
+    return cli.to_dict(given) | changes
 
 
 def test_random_study_and_resume(tmp_path, capsys):
-    small = config("synergy_random", tables=40, block=16)
+    small = config("random", tables=40, block=16)
     whole = synergy.synergy(small, tmp_path / "whole", progress=False)
     assert "| redundancy" in whole
     assert "\n\nA violation is a bound on the wrong side" in whole
@@ -37,7 +36,7 @@ def test_random_study_and_resume(tmp_path, capsys):
 
 def test_logic_study(tmp_path, capsys):
     report = synergy.synergy(
-        config("synergy_logic", noise=(0.0, 0.1)), tmp_path, progress=False
+        config("logic", noise=(0.0, 0.1)), tmp_path, progress=False
     )
     assert "![gates](figures/gates.png)" in report
 
@@ -90,13 +89,10 @@ def test_released_formulas():
 def test_bad_config(tmp_path, name, changes, message):
     workdir = tmp_path / "run"
     with pytest.raises(InputError, match=message):
-        synergy.synergy(config(f"synergy_{name}", **changes), workdir)
+        synergy.synergy(config(name, **changes), workdir)
     assert not workdir.exists()
 
 
-def test_missing_keys_are_named(tmp_path):
-    for missing in ("kind", "noise", "effort"):
-        given = config("synergy_logic")
-        del given[missing]
-        with pytest.raises(InputError, match=missing):
-            synergy.synergy(given, tmp_path / "run")
+def test_unknown_keys_are_named(tmp_path):
+    with pytest.raises(InputError, match="unknown config key 'table'"):
+        synergy.synergy(config("random", table=3), tmp_path / "run")

@@ -10,7 +10,6 @@ import bounds
 from arm_jax.data import Dataset
 from arm_jax.errors import InputError
 from bounds.estimation import discretize, samples
-from experiments.report import fixed, markdown_table
 
 CLUSTERS = 20
 TERMS = ("redundancy", "unique1", "unique2", "synergy")
@@ -80,23 +79,6 @@ def computed(
         for pair, found in interactions.items()
         if "reason" not in found
     }
-
-
-def table(interactions: Mapping[str, Mapping[str, Any]]) -> str:
-    """Returns the PID of each pair in bits; what is left out, below it."""
-    rows = [
-        [pair, *(fixed(pid[term], 3) for term in TERMS)]
-        for pair, pid in computed(interactions).items()
-    ]
-    blocks = [
-        f"{pair} is left out: {found['reason']}."
-        for pair, found in interactions.items()
-        if "reason" in found
-    ]
-    if rows:
-        header = ["modalities", "R", "U1", "U2", "S"]
-        blocks.insert(0, markdown_table(header, rows))
-    return "\n\n".join(blocks)
 
 
 def _symbols(x: np.ndarray, clusters: int) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""What data and predictions say about their modalities."""

@@ -1,0 +1,1 @@
+"""Reports, made from results alone: Markdown, HTML and figures."""

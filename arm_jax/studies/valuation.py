@@ -1,0 +1,97 @@
+"""What each modality contributes to a trained model, sample by sample.
+
+`valuate` reads a finished run and writes, for the chosen split,
+valuation_SPLIT.npz and figures/valuation_SPLIT.png into its workdir:
+
+    id, label           [n]
+    phi_mi              [seeds, n]              bits, with the true label
+    phi_cmi             [seeds, n, modalities]  bits, with the true label
+    expected_phi_mi     [seeds, n]              bits, without labels
+    expected_phi_cmi    [seeds, n, modalities]  bits, without labels
+    modalities          names, in the order of the last axis
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arm_jax import config as config_lib
+from arm_jax import loop, record
+from arm_jax.data.dataset import SPLITS
+from arm_jax.errors import InputError, check_choice
+from arm_jax.evaluation import Predictions
+from arm_jax.reports import valuation as valuation_report
+from arm_jax.valuation import (
+    Subsets,
+    conditional_contributions,
+    expected_conditional_contributions,
+    expected_joint_contribution,
+    joint_contribution,
+)
+from arm_jax.workdir import read_json
+
+
+def valuate(workdir: str | Path, split: str = "test") -> dict[str, np.ndarray]:
+    """Values every sample of `split` under the last state of a finished run.
+
+    The values are written before the figure.
+
+    Raises:
+      InputError: no run there, one that is not finished, or one that was
+        trained on other data or with other random numbers.
+    """
+    workdir = Path(workdir).expanduser()
+    check_choice("split", split, SPLITS)
+    if not (workdir / "config.json").exists():
+        raise InputError(f"no run in {workdir}: it has no config.json")
+    config = config_lib.from_mapping(
+        config_lib.Config, read_json(workdir / "config.json")
+    )
+    run = loop.prepare(config)
+    now = record.current(run.dataset.digest)
+    record.check(workdir, now, record.ALLOWED)
+    record.warn(workdir, now)
+    variables = loop.last_variables(run, workdir)
+    predictions = run.predict(variables, split)
+    values = [_of_run(p, run.dataset.log_prior) for p in predictions]
+    arrays = {
+        name: np.stack([v[name] for v in values]).astype(np.float32)
+        for name in values[0]
+    }
+    first = predictions[0]
+    arrays |= {
+        "id": first.id,
+        "label": first.label,
+        "modalities": np.asarray(run.model.modalities),
+    }
+    file = workdir / f"valuation_{split}.npz"
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    valuation_report.draw(
+        workdir / "figures" / f"valuation_{split}.png", arrays
+    )
+    return arrays
+
+
+def _of_run(
+    predictions: Predictions, log_prior: np.ndarray
+) -> dict[str, np.ndarray]:
+    label: Any = predictions.label
+    log_probs = Subsets(
+        predictions.log_probs.full,
+        np.moveaxis(np.asarray(predictions.log_probs.alone), 1, 0),
+        np.moveaxis(np.asarray(predictions.log_probs.without), 1, 0),
+    )
+    bits = 1 / np.log(2)
+    conditional: Any = conditional_contributions(log_probs, label)
+    expected: Any = expected_conditional_contributions(log_probs)
+    return {
+        "phi_mi": np.asarray(joint_contribution(log_probs, log_prior, label))
+        * bits,
+        "phi_cmi": np.asarray(conditional).T * bits,
+        "expected_phi_mi": np.asarray(
+            expected_joint_contribution(log_probs, log_prior)
+        )
+        * bits,
+        "expected_phi_cmi": np.asarray(expected).T * bits,
+    }

@@ -1,0 +1,177 @@
+"""Samples of several modalities, checked, and how they are divided."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bounds.errors import InputError
+from bounds.estimation import classifiers
+from bounds.estimation.options import StudyOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Samples that are counted, and what classifiers may be fitted on."""
+
+    dataset: str
+    inputs: Mapping[str, np.ndarray]
+    label: np.ndarray
+    units: np.ndarray | None
+    classes: tuple[str, ...]
+    # Training rows and counted rows of each fit; the counted ones partition
+    # `counted`.
+    fits: Sequence[tuple[np.ndarray, np.ndarray]]
+    counted: np.ndarray
+    # Of the counted rows, those whose labels the first modality has, if the
+    # labels of pairs are not used; the second has the others'.
+    half: np.ndarray | None
+
+    @property
+    def counted_label(self) -> np.ndarray:
+        """Labels of the counted rows."""
+        return self.label[self.counted]
+
+    @property
+    def counted_units(self) -> np.ndarray | None:
+        """Units of the counted rows."""
+        return None if self.units is None else self.units[self.counted]
+
+
+def divide(
+    inputs: Mapping[str, np.ndarray],
+    label: np.ndarray,
+    options: StudyOptions,
+    *,
+    training: np.ndarray | None = None,
+    units: np.ndarray | None = None,
+    classes: Sequence[str] = (),
+    name: str = "the data",
+) -> Rows:
+    """Divides samples into those that are fitted on and those counted.
+
+    Args:
+      inputs: Features by modality, `[n, d]`; of two modalities or more.
+      label: Classes 0 to K-1, `[n]`.
+      options: With `folds`, every row is counted, by classifiers fitted on
+        the other folds.
+      training: Mask `[n]` of the rows that classifiers are fitted on, without
+        `folds`; the others are counted.
+      units: Vector `[n]`, equal for samples that are not independent; None if
+        all are.
+      classes: Names of the classes; their numbers if empty.
+      name: What the data are called in messages.
+
+    Raises:
+      InputError: What a classifier, a table or an estimate could not be made
+        of, in the modalities, the labels or their division.
+    """
+    numbers, counts = np.unique(label, return_counts=True)
+    if counts.min() < 2:
+        raise InputError(
+            f"{name}: class {numbers[counts.argmin()]} has one sample"
+        )
+    if options.folds:
+        _check_folds(name, numbers, counts, units, options.folds)
+        fits = classifiers.folds_of(
+            label, units, options.folds, options.resampling.seed
+        )
+        counted = np.arange(len(label))
+    else:
+        if training is None:
+            raise InputError(
+                f"{name}: without folds there must be rows for training"
+            )
+        counted = np.flatnonzero(~training)
+        fits = [(np.flatnonzero(training), counted)]
+    for number, (train, _) in enumerate(fits):
+        if len(np.unique(label[train])) < 2:
+            raise InputError(
+                f"{name}: all samples outside fold {number} have one label: "
+                "use fewer folds, or smaller units"
+            )
+    half = None
+    if options.knowledge == "unimodal":
+        half = _half(counted, units, options.resampling.seed)
+    _check_labels(name, label[counted], half)
+    everything = slice(None)
+    for modality, x in inputs.items():
+        for rows, where in (
+            (everything, ""),
+            (
+                everything if options.folds else fits[0][0],
+                " in the training split",
+            ),
+            (counted, " in validation and test"),
+        ):
+            if not (x[rows] != x[rows][:1]).any():
+                raise InputError(
+                    f"{name}: modality '{modality}' is constant{where}"
+                )
+    return Rows(
+        name,
+        inputs,
+        label,
+        units,
+        tuple(classes) or tuple(map(str, range(int(label.max()) + 1))),
+        fits,
+        counted,
+        half,
+    )
+
+
+def _check_folds(
+    name: str,
+    classes: np.ndarray,
+    counts: np.ndarray,
+    units: np.ndarray | None,
+    folds: int,
+) -> None:
+    if counts.min() < folds:
+        raise InputError(
+            f"{name}: class {classes[counts.argmin()]} has {counts.min()} "
+            f"samples, fewer than {folds} folds"
+        )
+    if units is not None and len(np.unique(units)) < folds:
+        raise InputError(
+            f"{name}: {len(np.unique(units))} units are fewer than {folds} "
+            "folds"
+        )
+
+
+def _check_labels(
+    name: str, label: np.ndarray, half: np.ndarray | None
+) -> None:
+    """Checks what is counted, or each half of it."""
+    parts = {"the samples that are counted": label}
+    if half is not None:
+        parts = {
+            "the half of the first modality": label[half],
+            "the half of the second modality": label[~half],
+        }
+    for where, part in parts.items():
+        there, counts = np.unique(part, return_counts=True)
+        if len(there) < 2:
+            raise InputError(
+                f"{name}: {where} have one label, or none: there is nothing "
+                "to tell"
+            )
+        absent = np.setdiff1d(label, there)
+        if len(absent):
+            raise InputError(f"{name}: {where} lacks class {absent[0]}")
+        if counts.min() < 2:
+            raise InputError(
+                f"{name}: {where} have one sample of class "
+                f"{there[counts.argmin()]}: drop it or join it with another "
+                "class"
+            )
+
+
+def _half(
+    counted: np.ndarray, units: np.ndarray | None, seed: int
+) -> np.ndarray:
+    """A half of the units, as a mask of the counted rows."""
+    unit = np.arange(len(counted)) if units is None else units[counted]
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(np.unique(unit))
+    return np.isin(unit, chosen[: len(chosen) // 2])

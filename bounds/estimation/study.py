@@ -1,0 +1,197 @@
+"""The interactions of every pair of modalities, from their features.
+
+Classifiers of each side are fitted apart from the samples that are counted;
+their outputs become symbols, the symbols tables, and the tables estimates,
+advice, and what says how far to trust them.
+"""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from bounds.errors import InputError
+from bounds.estimation import decisions, samples
+from bounds.estimation._sides import SEPARATOR, Pair, View
+from bounds.estimation.convergence import convergence
+from bounds.estimation.evidence import Labelled, verdicts
+from bounds.estimation.interactions import Interactions, Range
+from bounds.estimation.options import StudyOptions
+from bounds.estimation.quantify import quantify
+from bounds.estimation.rows import Rows
+
+
+def study(
+    rows: Rows, options: StudyOptions, *, progress: bool = True
+) -> dict[str, Any]:
+    """Finds the interactions of every pair of modalities with the label.
+
+    Args:
+      rows: The samples, see `bounds.estimation.rows.divide`.
+      options: How the interactions are found.
+      progress: Whether to show progress bars.
+
+    Returns:
+      All numbers of a report, by name: of each pair under "pairs"; of pairs
+      that have none the reason under "failed".
+
+    Raises:
+      InputError: No pair has numbers; the reason of the first.
+    """
+    start = time.monotonic()
+    sides = _sides(tuple(rows.inputs), rest=options.rest)
+    alone = {s for pair in sides for s in pair}
+    with tqdm(total=len(alone) + 3 * len(sides), disable=not progress) as bar:
+        views = {}
+        for side in sorted(alone, key=len):
+            bar.set_description(f"classifier of {SEPARATOR.join(side)}")
+            views[side] = View(rows, side, options)
+            bar.update()
+        pairs, failed = {}, {}
+        for first, second in sides:
+            key = f"{SEPARATOR.join(first)} & {SEPARATOR.join(second)}"
+            pair = Pair(views[first], views[second], rows, options)
+            try:
+                pairs[key] = _measured(pair, options, bar, key)
+            except InputError as error:
+                # Of this pair: the others are not given up for it.
+                failed[key] = str(error)
+    if not pairs:
+        raise InputError(next(iter(failed.values())))
+    plain = {k: v["interactions"] for k, v in pairs.items() if v["plain"]}
+    ranking = decisions.rank(plain, budget=options.budget)
+    for found in pairs.values():
+        found["interactions"] = _interactions(found["interactions"])
+        found["recommendation"] = found["recommendation"]._asdict()
+    return {
+        "dataset": rows.dataset,
+        "classes": list(rows.classes),
+        "modalities": list(rows.inputs),
+        "samples": len(rows.label),
+        "independent": None
+        if rows.units is None
+        else len(np.unique(rows.units)),
+        "folds": options.folds,
+        "knowledge": options.knowledge,
+        "discretizer": options.symbols.kind,
+        "resampling": dataclasses.asdict(options.resampling),
+        "margin": options.margin,
+        "budget": options.budget,
+        "models": {
+            SEPARATOR.join(side): view.scores for side, view in views.items()
+        },
+        "pairs": pairs,
+        "failed": failed,
+        "ranking": [gain._asdict() for gain in ranking],
+        "seconds": time.monotonic() - start,
+    }
+
+
+def _sides(
+    names: Sequence[str], *, rest: bool
+) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Every pair, and each modality against the others if they are several."""
+    sides: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+        ((a,), (b,)) for a, b in itertools.combinations(names, 2)
+    ]
+    if rest and len(names) > 2:
+        sides += [((a,), tuple(b for b in names if b != a)) for a in names]
+    return sides
+
+
+def _measured(
+    pair: Pair, options: StudyOptions, bar: tqdm, key: str
+) -> dict[str, Any]:
+    number = options.symbols.number or pair.most_symbols()
+    bar.set_description(f"{key}: {number} symbols each")
+    resampling = options.resampling
+    resampled: dict[str, Any] = {
+        "replicates": resampling.replicates,
+        "permutations": resampling.permutations,
+        "interval_replicates": resampling.interval_replicates,
+        "seed": resampling.seed,
+        "progress": not bar.disable,
+    }
+    whole = pair.table(number)
+    found = quantify(pair.evidence(number), **resampled)
+    bar.update()
+    predicted = quantify(pair.predictions(), **resampled)
+    scores = pair.scores()
+    bar.update()
+    cheaper = resampled | {"replicates": 200, "interval_replicates": 30,
+                         "permutations": 0}  # fmt: skip
+    advice = decisions.recommend(found, pair.names, margin=options.margin)
+    others = {}
+    sensitivity: list[dict[str, Any]] = []
+    for n in sorted({*options.symbols.sensitivity, number}):
+        if n > options.symbols.most and n != number:
+            continue
+        bar.set_description(f"{key}: sensitivity, {n} symbols")
+        one, table = found, pair.table(n)
+        sizes = _sizes(table)
+        if n != number:
+            # With no more values there are no more symbols.
+            if sizes == _sizes(whole) or any(
+                sizes == point["symbols"] for point in sensitivity
+            ):
+                continue
+            if not verdicts(Labelled(table))["redundancy"].enough:
+                continue
+            one = quantify(Labelled(table), **cheaper)
+            others[f"{spelled(sizes)} symbols"] = decisions.recommend(
+                one, pair.names, margin=options.margin
+            )
+        sensitivity.append({"symbols": sizes, **_interactions(one)})
+    bar.update()
+    advice = decisions.unless_contradicted(advice, others)
+    additive, interacting = (
+        Range(scores[kind]["lower"], scores[kind]["upper"])
+        for kind in ("logistic", "network")
+    )
+    settles = None
+    if verdicts(Labelled(whole))["redundancy"].enough:
+        settles = convergence(
+            whole, seed=resampling.seed, progress=not bar.disable
+        )
+    return {
+        "first": pair.first.name,
+        "second": pair.second.name,
+        "plain": SEPARATOR not in pair.first.name + pair.second.name,
+        "symbols": _sizes(whole),
+        "interactions": found,
+        "predictions": _interactions(predicted),
+        "sensitivity": sensitivity,
+        "convergence": settles,
+        "models": scores,
+        "recommendation": decisions.unless_additive_does(
+            advice, additive, interacting
+        ),
+    }
+
+
+def spelled(sizes: int | Sequence[int]) -> str:
+    """Returns the numbers of symbols of the sides, once if they are equal."""
+    parts = [sizes] if isinstance(sizes, int) else sizes
+    return " & ".join(map(str, dict.fromkeys(parts)))
+
+
+def _sizes(table: samples.Samples) -> list[int]:
+    """Numbers of symbols of the two sides."""
+    return list(table.counts.shape[:2])
+
+
+def _interactions(found: Interactions) -> dict[str, Any]:
+    out = found._asdict()
+    for key in ("synergy_lower", "synergy_upper"):
+        out[key] = out[key]._asdict()
+    for key in (
+        "synergy", "information",
+        "accuracy", "accuracy_bounds", "accuracy1", "accuracy2",
+    ):  # fmt: skip
+        out[key] = list(out[key])
+    out["estimates"] = {k: e._asdict() for k, e in found.estimates.items()}
+    return out

@@ -1,0 +1,39 @@
+"""The command `arm-jax NAME`, for `python -m experiments.NAME`."""
+
+import runpy
+import sys
+
+# What each command does; --help after its name says more.
+COMMANDS = {
+    "train": "train one model and report what it learned",
+    "compare": "compare methods on one data set, several seeds each",
+    "valuate": "value what each modality contributes, sample by sample",
+    "quantify": "quantify the interactions of a data set's modalities",
+    "synergy": "compare the bounds of the synergy with the truth",
+    "coverage": "measure how often error bars cover the truth",
+    "demo": "train joint and arm on real sensors and compare them",
+}
+
+
+def main() -> None:
+    """Runs the command that the first argument names."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name in ("", "-h", "--help", "help"):
+        width = max(map(len, COMMANDS))
+        print("usage: arm-jax COMMAND [--config=NAME] [--workdir=FOLDER]\n")
+        for command, what in COMMANDS.items():
+            print(f"  {command:{width}}  {what}")
+        return
+    if name not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        print(
+            f"error: unknown command '{name[:100]}'; known: {known}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    sys.argv = [f"arm-jax {name}", *sys.argv[2:]]
+    runpy.run_module(f"{__package__}.{name}", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
