@@ -58,7 +58,10 @@ def plan(config: ComparisonConfig) -> dict[str, dict[str, dict[str, Any]]]:
         label: {
             variant: {
                 **config.training,
-                "method": dataclasses.asdict(method),
+                "method": {
+                    "name": method.name,
+                    "options": dict(method.options),
+                },
                 "data": {**data, "options": {**data["options"], **options}},
             }
             for variant, options in config.variants.items()

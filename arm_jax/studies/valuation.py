@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from arm_jax import config as config_lib
-from arm_jax import loop, record
 from arm_jax.data.dataset import SPLITS
-from arm_jax.errors import InputError, check_choice
+from arm_jax.errors import check_choice
 from arm_jax.evaluation import Predictions
 from arm_jax.reports import valuation as valuation_report
+from arm_jax.studies.finished import load_run
 from arm_jax.valuation import (
     Subsets,
     conditional_contributions,
@@ -29,7 +28,6 @@ from arm_jax.valuation import (
     expected_joint_contribution,
     joint_contribution,
 )
-from arm_jax.workdir import read_json
 
 
 def valuate(workdir: str | Path, split: str = "test") -> dict[str, np.ndarray]:
@@ -38,21 +36,11 @@ def valuate(workdir: str | Path, split: str = "test") -> dict[str, np.ndarray]:
     The values are written before the figure.
 
     Raises:
-      InputError: no run there, one that is not finished, or one that was
-        trained on other data or with other random numbers.
+      InputError: See `load_run`; or an unknown split.
     """
-    workdir = Path(workdir).expanduser()
     check_choice("split", split, SPLITS)
-    if not (workdir / "config.json").exists():
-        raise InputError(f"no run in {workdir}: it has no config.json")
-    config = config_lib.from_mapping(
-        config_lib.Config, read_json(workdir / "config.json")
-    )
-    run = loop.prepare(config)
-    now = record.current(run.dataset.digest)
-    record.check(workdir, now, record.ALLOWED)
-    record.warn(workdir, now)
-    variables = loop.last_variables(run, workdir)
+    workdir = Path(workdir).expanduser()
+    run, variables = load_run(workdir)
     predictions = run.predict(variables, split)
     values = [_of_run(p, run.dataset.log_prior) for p in predictions]
     arrays = {

@@ -169,7 +169,7 @@ FILES = {
         ("plain.txt", "is no Python file; a config is a .py file"),
         ("config.json", "is no Python file"),
         ("", "is a folder; a config is a .py file"),
-        ("empty.py", r"empty\.py has no function get_config"),
+        ("empty.py", r"empty\.py has no function train or get_config"),
         ("number.py", "must return a ConfigDict, got int"),
         ("bare.py:arm", r"get_config\(\) does not fit .* colon, 'arm'"),
         ("refused.py", "^not so$"),
@@ -218,3 +218,37 @@ def test_a_file_is_read_anew(npz_file):
     overridden("--config.model.hidden=8", "--config.model.encoders.a.length=2")
     config = overridden()
     assert config["model"] == cli.to_dict(npz.get_config())["model"]
+
+
+def test_configs_of_the_package_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = overrides.load("npz:arm", [("train.epochs", "3")])
+    assert config.method.name == "arm"
+    assert config.train.epochs == 3
+    # The file of the same name is another one.
+    (tmp_path / "npz.py").write_text(
+        "from ml_collections import ConfigDict\n"
+        "def get_config():\n    return ConfigDict({'mine': 1})\n"
+    )
+    assert overrides.load("npz.py").to_dict() == {"mine": 1}
+    assert overrides.load("npz").method.name == "joint"
+    with pytest.raises(InputError, match=r"npy\.py; did you mean"):
+        overrides.load("npy")
+
+
+def test_the_function_is_the_commands(tmp_path):
+    assert "symbols" in overrides.load("npz", command="quantify")
+    assert "groups" in overrides.load("npz", command="compare")
+    # In a config of the package get_config is for training alone.
+    with pytest.raises(
+        InputError, match=r"npz\.py has no function synergy\(\)"
+    ):
+        overrides.load("npz", command="synergy")
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from ml_collections import ConfigDict\n"
+        "def get_config():\n    return ConfigDict({'any': 1})\n"
+        "def compare():\n    return ConfigDict({'compared': 1})\n"
+    )
+    assert "any" in overrides.load(str(file), command="quantify")
+    assert "compared" in overrides.load(str(file), command="compare")

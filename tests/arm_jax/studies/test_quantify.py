@@ -306,7 +306,7 @@ def test_names_in_any_alphabet(solvers, npz_arrays, tmp_path):
      "reports/comparison", "reports/training"],
 )  # fmt: skip
 def test_every_file_is_utf8_whatever_the_locale(name):
-    source = Path(arm_jax.__file__).with_name(f"{name}.py")
+    source = Path(arm_jax.__file__).parent / f"{name}.py"
     calls = [
         node
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
