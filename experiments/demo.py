@@ -22,6 +22,7 @@ from arm_jax.reports.training import (
     interactions_table,
 )
 from arm_jax.studies.training import fit
+from arm_jax.workdir import read_json
 
 from . import cli, overrides
 
@@ -36,7 +37,7 @@ def comparison_table(
     """Test accuracy in %, mean and deviation over seeds, methods side by side.
 
     Args:
-      results: method name to its results.
+      results: Method name to its results.
     """
     columns = accuracy_keys(next(iter(results.values())))
     rows = [
@@ -45,6 +46,34 @@ def comparison_table(
         for name, key in columns.items()
     ]
     return markdown_table(["epoch", "prediction", *results], rows)
+
+
+def text(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns what the demo prints.
+
+    Args:
+      results: Method name to its results.
+    """
+    first = results[METHODS[0]]
+    return "\n".join(
+        [
+            f"Test accuracy in % on {first['dataset']} "
+            f"({first['examples']['test']} windows of unseen subjects), mean "
+            f"+- sd over {len(first['runs'])} seeds:",
+            "",
+            comparison_table(results),
+            "",
+            "Information about the exercise in the two sensors, in bits "
+            "(plug-in estimates from clusters; their sum is biased upwards):",
+            "",
+            interactions_table(first["interactions"]),
+        ]
+    )
+
+
+def read(workdir: Path) -> dict[str, dict[str, Any]]:
+    """Returns the results of a finished demo, by method."""
+    return {m: read_json(workdir / m / "results.json") for m in METHODS}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -58,29 +87,15 @@ def main(argv: Sequence[str]) -> int:
         print(f"{method}: {_SEEDS.value} seeds side by side", flush=True)
         config = overrides.load(f"watch:{method}")
         config.train.seeds = _SEEDS.value
-        found = fit(cli.to_dict(config), workdir / method)
-        if found is None:
+        trained = fit(cli.to_dict(config), workdir / method)
+        if trained is None:
             print("interrupted; the same command resumes")
             return 130
-        results[method] = found
-    first = results[METHODS[0]]
-    text = "\n".join(
-        [
-            f"Test accuracy in % on {first['dataset']} "
-            f"({first['examples']['test']} windows of unseen subjects), mean "
-            f"+- sd over {_SEEDS.value} seeds:",
-            "",
-            comparison_table(results),
-            "",
-            "Information about the exercise in the two sensors, in bits "
-            "(plug-in estimates from clusters; their sum is biased upwards):",
-            "",
-            interactions_table(first["interactions"]),
-        ]
-    )
-    print(f"\n{text}\n")
+        results[method] = trained
+    table = text(results)
+    print(f"\n{table}\n")
     (workdir / "report.md").write_text(
-        f"# joint and arm\n\n{text}\n", encoding="utf-8"
+        f"# joint and arm\n\n{table}\n", encoding="utf-8"
     )
     print(f"this table: {workdir / 'report.md'}; each run has its own report")
     return 0

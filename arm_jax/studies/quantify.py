@@ -18,6 +18,7 @@ from arm_jax.config import SourceConfig, from_mapping
 from arm_jax.data import Dataset, Split
 from arm_jax.errors import InputError
 from arm_jax.reports import quantify as quantify_report
+from arm_jax.reports import quantify_html
 from arm_jax.workdir import open_workdir, read_json, to_json, write_json
 from bounds.estimation import classifiers
 from bounds.estimation.options import StudyOptions
@@ -75,7 +76,7 @@ def quantify(
             record.append(folder, "finish", made_with)
         for name, make in (
             ("report.md", quantify_report.markdown),
-            ("report.html", quantify_report.html),
+            ("report.html", quantify_html.html),
         ):
             (folder / name).write_text(make(results), encoding="utf-8")
         return results

@@ -9,6 +9,7 @@ import pytest
 import arm_jax
 from arm_jax.errors import InputError
 from arm_jax.reports import quantify as quantify_report
+from arm_jax.reports import quantify_html
 from arm_jax.studies import quantify
 from arm_jax.studies.quantify import quantify as run
 from bounds.estimation import _sides
@@ -263,7 +264,7 @@ def test_results_outlive_a_report_that_fails(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(quantify_report, "html", fails)
+        patch.setattr(quantify_html, "html", fails)
         with pytest.raises(ZeroDivisionError):
             run(small_config(npz_file), tmp_path / "run", progress=False)
     assert (tmp_path / "run" / "results.json").exists()

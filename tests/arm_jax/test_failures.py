@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from experiments import failures
+from arm_jax import failures
 
 
 def refused(number, file="/data/run/a.json"):

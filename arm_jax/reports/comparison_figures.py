@@ -1,0 +1,263 @@
+"""The figures of a comparison of methods, and the curves that they show."""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arm_jax.analysis import bridge
+from arm_jax.reports.pieces import COLORS, figure
+from arm_jax.workdir import JsonLines
+
+# Accuracies in % of each run, by label and key of the scores.
+Accuracies = Mapping[str, Mapping[str, np.ndarray]]
+
+
+def by_variant(
+    found: Mapping[str, np.ndarray], variants: Sequence[str]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Fused, and the modality that is best alone, of each variant's runs.
+
+    Args:
+      found: Accuracies of each run, by key of the scores.
+      variants: The variant of each run.
+    """
+    fused, best = [], []
+    for variant in dict.fromkeys(variants):
+        runs = np.asarray(variants) == variant
+        alone = [x[runs] for key, x in found.items() if key != "accuracy"]
+        fused.append(found["accuracy"][runs])
+        best.append(max(alone, key=np.mean))
+    return fused, best
+
+
+class Curves:
+    """The lines of metrics of all runs of a label, as curves over epochs.
+
+    Over epochs and not steps, because variants may differ in their number of
+    steps, and methods in how many an epoch has.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        # The last step of each epoch, and the lines, of each run.
+        self._runs: list[tuple[list[int], list[dict[str, Any]]]] = []
+        for path in paths:
+            records = JsonLines(path).read()
+            ends = sorted(
+                {r["step"] for r in records if r["split"] == "validation"}
+            )
+            for seed in dict.fromkeys(r["seed"] for r in records):
+                lines = [r for r in records if r["seed"] == seed]
+                self._runs.append((ends, lines))
+
+    def get(self, split: str, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Returns epochs `[t]` and values `[t, runs]`; empty if not logged.
+
+        The lines of an epoch are averaged, each over the steps it is about.
+        """
+        totals = []
+        for ends, lines in self._runs:
+            total, steps = np.zeros((2, len(ends)))
+            last = 0
+            for line in lines:
+                if line["split"] != split:
+                    continue
+                epoch = np.searchsorted(ends, line["step"])
+                if epoch < len(ends) and line.get(key) is not None:
+                    total[epoch] += (line["step"] - last) * line[key]
+                    steps[epoch] += line["step"] - last
+                last = line["step"]
+            totals.append((total, steps))
+        if not totals:
+            return np.zeros(0, int), np.zeros((0, 0))
+        shortest = min(len(t) for t, _ in totals)
+        total = np.array([t[:shortest] for t, _ in totals]).T
+        steps = np.array([s[:shortest] for _, s in totals]).T
+        whole = (steps > 0).all(axis=1)
+        return 1 + np.flatnonzero(whole), total[whole] / steps[whole]
+
+
+def draw(
+    folder: Path,
+    group: str,
+    curves: Mapping[str, Curves],
+    first: Mapping[str, Any],
+) -> list[tuple[str, str]]:
+    """Draws the figures of one group; returns their files and captions."""
+    modalities = first["modalities"]
+    prefix = slug(group)
+    path = folder / "figures"
+    made = []
+
+    def draw(name: str, caption: str, ylabel: str, of: Any) -> None:
+        file = f"{prefix}_{name}.png"
+        with figure(path / file, figsize=(6.8, 3.8)) as (_, axis):
+            _bands(axis, curves, of)
+            axis.set(xlabel="epoch", ylabel=ylabel)
+            _legend(axis)
+        made.append((file, caption))
+
+    dominant = _dominant(curves, modalities)
+    draw(
+        "dominant",
+        f"Validation accuracy of the dominant modality ({dominant}) alone",
+        f"{dominant} alone, validation accuracy",
+        lambda c: c.get("validation", f"accuracy_{dominant}"),
+    )
+    draw(
+        "gap",
+        "Contribution gap: largest less smallest mean phi_CMI on validation",
+        r"gap of mean $\phi^{CMI}$ (bits)",
+        lambda c: _gap(c, modalities),
+    )
+    draw(
+        "joint_contribution",
+        "Mean joint contribution phi_MI of the training samples",
+        r"mean $\phi^{MI}$, training (bits)",
+        lambda c: c.get("train", "phi_mi"),
+    )
+    if _balanced_loss(path / f"{prefix}_balanced_loss.png", curves):
+        made.append(
+            (
+                f"{prefix}_balanced_loss.png",
+                "The balanced loss, one line a seed",
+            )
+        )
+    if len(modalities) == 2:
+        _bridge(path / f"{prefix}_bridge.png", curves, modalities)
+        made.append(
+            (
+                f"{prefix}_bridge.png",
+                "Where training moves redundancy, unique information and "
+                "synergy of the predictions, on validation",
+            )
+        )
+    return made
+
+
+def slug(group: str) -> str:
+    """Returns the beginning of the names of a group's files."""
+    return re.sub(r"[^\w.-]+", "_", group).lower()
+
+
+def _legend(axis: Any) -> None:
+    """To the right of the axes: there may be ten methods."""
+    axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def draw_variants(
+    path: Path, accuracies: Accuracies, variants: Sequence[str]
+) -> None:
+    """Means and deviations over seeds, methods side by side."""
+    names = list(dict.fromkeys(variants))
+    with figure(path, ncols=2, figsize=(10.5, 3.8)) as (_, axes):
+        for number, (label, found) in enumerate(accuracies.items()):
+            fused, best = by_variant(found, variants)
+            over = [f - b for f, b in zip(fused, best, strict=True)]
+            at = np.arange(len(names)) + 0.8 * (
+                (number + 0.5) / len(accuracies) - 0.5
+            )
+            color = COLORS[number % len(COLORS)]
+            mark = ("o", "s", "^")[number // len(COLORS) % 3]
+            for axis, values in zip(axes, (fused, over), strict=True):
+                axis.errorbar(
+                    at,
+                    [x.mean() for x in values],
+                    [x.std(ddof=min(1, len(x) - 1)) for x in values],
+                    fmt=mark,
+                    markersize=4,
+                    color=color,
+                    label=label,
+                )
+        for axis in axes:
+            axis.set_xticks(range(len(names)), names)
+        axes[0].set_ylabel("fused accuracy (%)")
+        axes[1].set_ylabel("less the best modality alone (points)")
+        axes[1].axhline(0, color="0.6", linewidth=0.8)
+        _legend(axes[1])
+
+
+def _bands(axis: Any, curves: Mapping[str, Curves], of: Any) -> None:
+    """The band of each label for which `of` its curves has any epochs."""
+    for number, (label, curve) in enumerate(curves.items()):
+        epochs, values = of(curve)
+        if len(epochs):
+            _band(axis, epochs, values, label, number)
+
+
+def _band(
+    axis: Any, epochs: np.ndarray, values: np.ndarray, label: str, number: int
+) -> None:
+    """A line at the mean over seeds in a band of their range."""
+    color = COLORS[number % len(COLORS)]
+    # Colours repeat after eight; the dashes then differ.
+    style = ("-", "--", ":")[number // len(COLORS) % 3]
+    axis.plot(epochs, values.mean(axis=1), style, label=label, color=color)
+    axis.fill_between(
+        epochs,
+        values.min(axis=1),
+        values.max(axis=1),
+        color=color,
+        alpha=0.1,
+        linewidth=0,
+    )
+
+
+def _dominant(curves: Mapping[str, Curves], modalities: Sequence[str]) -> str:
+    """The modality that is best alone at the end of the first run."""
+    curve = next(iter(curves.values()))
+    return max(
+        modalities,
+        key=lambda m: curve.get("validation", f"accuracy_{m}")[1][-1].mean(),
+    )
+
+
+def _gap(
+    curve: Curves, modalities: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Over the epochs in which all modalities have a finite contribution."""
+    found = [curve.get("validation", f"phi_cmi_{m}") for m in modalities]
+    common = functools.reduce(np.intersect1d, [epochs for epochs, _ in found])
+    values = np.stack([x[np.isin(epochs, common)] for epochs, x in found])
+    return common, values.max(axis=0) - values.min(axis=0)
+
+
+def _balanced_loss(path: Path, curves: Mapping[str, Curves]) -> bool:
+    found = {
+        label: curve.get("train", "contribution_gap")
+        for label, curve in curves.items()
+    }
+    found = {label: x for label, x in found.items() if len(x[0])}
+    if not found:
+        return False
+    with figure(path, figsize=(6.8, 3.8)) as (_, axis):
+        for number, (label, (epochs, values)) in enumerate(found.items()):
+            lines = axis.plot(
+                epochs, values, color=COLORS[number % len(COLORS)], alpha=0.7
+            )
+            lines[0].set_label(label)
+        axis.set(xlabel="epoch", ylabel="balanced loss, training (nats)")
+        _legend(axis)
+    return True
+
+
+def _bridge(
+    path: Path, curves: Mapping[str, Curves], modalities: Sequence[str]
+) -> None:
+    first, second = modalities
+    titles = {
+        "redundancy": "redundancy",
+        "unique1": f"unique to {first}",
+        "unique2": f"unique to {second}",
+        "synergy": "synergy",
+    }
+    with figure(path, ncols=4, figsize=(13, 3.4), sharex=True) as (_, axes):
+        for axis, term in zip(axes, bridge.TERMS, strict=True):
+            name = bridge.key(term, first, second)
+            _bands(axis, curves, lambda c, n=name: c.get("validation", n))
+            axis.set(xlabel="epoch", title=titles[term])
+        axes[0].set_ylabel("information about the label (bits)")
+        _legend(axes[-1])

@@ -1,0 +1,141 @@
+"""Makes the tables of README and docs from the results in docs/results.
+
+    python -m experiments.tables [--collect=runs]
+
+A table stands between `<!-- table: KIND NAME ... -->` and `<!-- end -->`, and
+is made of docs/results/NAME.json. With `--collect`, those are first taken from the
+workdirs of that name in a folder.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from arm_jax.errors import InputError
+from arm_jax.reports import comparison, quantify
+from arm_jax.reports.pieces import markdown_table
+from arm_jax.workdir import read_json
+
+from . import cli, demo
+
+_COLLECT = flags.DEFINE_string(
+    "collect", None, "Folder of workdirs whose results are taken."
+)
+_ROOT = Path(__file__).parent.parent
+_RESULTS = _ROOT / "docs" / "results"
+PAGES = (_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md")))
+_BLOCK = re.compile(r"(<!-- table: ([^>]*) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def rendered(page: str) -> str:
+    """Returns the text of a page with its tables made anew.
+
+    Raises:
+      InputError: An unknown kind of table, or a name without results.
+    """
+
+    def block(match: re.Match[str]) -> str:
+        kind, *names = match[2].split()
+        if kind not in _KINDS:
+            known = ", ".join(_KINDS)
+            raise InputError(f"unknown kind of table '{kind}'; known: {known}")
+        return f"{match[1]}\n{_KINDS[kind](*names)}\n\n{match[3]}"
+
+    return _BLOCK.sub(block, page)
+
+
+def _results(name: str) -> dict[str, Any]:
+    file = _RESULTS / f"{name}.json"
+    if not file.exists():
+        raise InputError(f"no results {file}")
+    return read_json(file)
+
+
+def _of_pairs(names: Sequence[str], table: Any, drop: Sequence[str]) -> str:
+    """The rows of several data sets' pairs under one header."""
+    rows: list[list[Any]] = []
+    for name in names:
+        results = _results(f"quantify_{name}")
+        header, own = table(results)
+        keep = [i for i, column in enumerate(header) if column not in drop]
+        what = name.replace("_", ", ")
+        rows += [[what, *(row[i] for i in keep)] for row in own]
+    return markdown_table(["data set", *(header[i] for i in keep)], rows)
+
+
+def _interactions(*names: str) -> str:
+    return _of_pairs(names, quantify.table, ())
+
+
+def _brief(*names: str) -> str:
+    return _of_pairs(names, quantify.table, ("symbols", "samples (effective)"))
+
+
+def _accuracies(*names: str) -> str:
+    return _of_pairs(names, quantify.accuracy_table, ())
+
+
+def _comparison(name: str) -> str:
+    summary = _results(f"compare_{name}")
+    lines = [comparison.introduction(summary)]
+    for group, labels in summary["groups"]:
+        lines += ["", f"### {group}", "", *comparison.tables(summary, labels)]
+    return "\n".join(lines).strip()
+
+
+def _demo() -> str:
+    return f"```\n{demo.text(_results('demo'))}\n```"
+
+
+_KINDS: dict[str, Callable[..., str]] = {
+    "interactions": _interactions,
+    "brief": _brief,
+    "accuracies": _accuracies,
+    "comparison": _comparison,
+    "demo": _demo,
+}
+
+
+def collect(folder: Path) -> list[str]:
+    """Takes over what tables are made of; returns the names."""
+    taken = []
+    for workdir in sorted(folder.iterdir()):
+        if (workdir / "summary.json").exists():
+            results = read_json(workdir / "summary.json")
+        elif workdir.name.startswith("quantify_"):
+            results = read_json(workdir / "results.json")
+            # For figures alone.
+            for pair in results["pairs"].values():
+                pair["sensitivity"], pair["convergence"] = [], None
+        elif workdir.name == "demo":
+            results = demo.read(workdir)
+        else:
+            continue
+        text = json.dumps(results, separators=(",", ":"))
+        file = _RESULTS / f"{workdir.name}.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text + "\n", encoding="utf-8")
+        taken.append(workdir.name)
+    return taken
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command."""
+    del argv
+    if _COLLECT.value is not None:
+        print("results:", *collect(Path(_COLLECT.value)))
+    for page in PAGES:
+        before = page.read_text(encoding="utf-8")
+        after = rendered(before)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+            print("changed:", page)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main, takes_config=False)

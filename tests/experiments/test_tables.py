@@ -1,0 +1,42 @@
+import pytest
+
+from arm_jax.errors import InputError
+from experiments import tables
+
+
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
+def test_tables_are_those_of_the_results(page):
+    text = page.read_text(encoding="utf-8")
+    assert tables.rendered(text) == text
+
+
+def test_pages_have_tables():
+    pages = {p.name: p.read_text(encoding="utf-8") for p in tables.PAGES}
+    for name in ("README.md", "quantify.md", "comparison.md"):
+        assert "<!-- table: " in pages[name]
+
+
+def block(what):
+    return f"before\n<!-- table: {what} -->\nold\n<!-- end -->\nafter\n"
+
+
+def test_a_table_is_made_anew_in_its_place():
+    text = tables.rendered(block("brief watch"))
+    assert text.startswith(
+        "before\n<!-- table: brief watch -->\n\n| data set |"
+    )
+    assert text.endswith("|\n\n<!-- end -->\nafter\n")
+    assert "accel & gyro" in text
+    assert tables.rendered(text) == text
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("brief nothing", r"no results .*quantify_nothing\.json"),
+        ("long watch", "unknown kind of table 'long'; known: interactions"),
+    ],
+)
+def test_tables_that_cannot_be_made(what, message):
+    with pytest.raises(InputError, match=message):
+        tables.rendered(block(what))
