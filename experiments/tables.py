@@ -3,8 +3,8 @@
     python -m experiments.tables [--collect=runs]
 
 A table stands between `<!-- table: KIND NAME ... -->` and `<!-- end -->`, and
-is made of docs/results/NAME.json. With `--collect`, those are first taken from the
-workdirs of that name in a folder.
+is made of docs/results/NAME.json. With `--collect`, those are first taken
+from the workdirs of that name in a folder.
 """
 
 import json
@@ -80,7 +80,7 @@ def _accuracies(*names: str) -> str:
 
 
 def _comparison(name: str) -> str:
-    summary = _results(f"compare_{name}")
+    summary = _results(name)
     lines = [comparison.introduction(summary)]
     for group, labels in summary["groups"]:
         lines += ["", f"### {group}", "", *comparison.tables(summary, labels)]
