@@ -17,7 +17,7 @@ from absl import flags
 
 from arm_jax.errors import InputError
 from arm_jax.reports import comparison, quantify
-from arm_jax.reports.pieces import markdown_table
+from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.workdir import read_json
 
 from . import cli, demo
@@ -28,6 +28,12 @@ _COLLECT = flags.DEFINE_string(
 _ROOT = Path(__file__).parent.parent
 _RESULTS = _ROOT / "docs" / "results"
 PAGES = (_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md")))
+# Columns of the overview that are not named by their data set.
+_OVERVIEW = {
+    "select_avdigits": "avdigits, held-out speakers",
+    "compare_avdigits": "avdigits, new speaker",
+    "compare_avdigits_official": "avdigits, official",
+}
 _BLOCK = re.compile(r"(<!-- table: ([^>]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -81,10 +87,29 @@ def _accuracies(*names: str) -> str:
 
 def _comparison(name: str) -> str:
     summary = _results(name)
-    lines = [comparison.introduction(summary)]
+    lines = [f"{comparison.basis(summary)}."]
     for group, labels in summary["groups"]:
         lines += ["", f"### {group}", "", *comparison.tables(summary, labels)]
     return "\n".join(lines).strip()
+
+
+def _overview(*names: str) -> str:
+    """Fused accuracy of the methods, one column per comparison."""
+    summaries = [_results(name) for name in names]
+    header = [
+        _OVERVIEW.get(name, s["dataset"])
+        for name, s in zip(names, summaries, strict=True)
+    ]
+    rows = []
+    for label in dict(summaries[0]["groups"])["Methods"]:
+        cells = [
+            mean_and_sd(s["accuracies"][label]["accuracy"])
+            if label in s["accuracies"]
+            else "none"
+            for s in summaries
+        ]
+        rows.append([label, *cells])
+    return markdown_table(["method", *header], rows)
 
 
 def _demo() -> str:
@@ -96,6 +121,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "brief": _brief,
     "accuracies": _accuracies,
     "comparison": _comparison,
+    "overview": _overview,
     "demo": _demo,
 }
 

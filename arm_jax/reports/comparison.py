@@ -109,18 +109,22 @@ def summarize(
     return summary
 
 
-def introduction(summary: Mapping[str, Any]) -> str:
-    """What the tables are on, and what their columns are."""
-    split = summary["split"]
+def basis(summary: Mapping[str, Any]) -> str:
+    """What the tables are on."""
     examples = f"{summary['examples']} examples"
     count = len(set(summary["variants"]))
     if count > 1:
         examples += f" in the first of {count} variants"
-    about = (
-        f"{split.capitalize()} split ({examples}), mean +- sd over "
-        f"{len(summary['variants'])} runs, accuracies in %"
+    return (
+        f"{summary['split'].capitalize()} split ({examples}), mean +- sd over "
+        f"{len(summary['variants'])} runs"
     )
-    if split == "test":
+
+
+def introduction(summary: Mapping[str, Any]) -> str:
+    """What the tables are on, and what their columns are."""
+    about = f"{basis(summary)}, accuracies in %"
+    if summary["split"] == "test":
         about += (
             ". `last` is the last epoch, `selected` the best one on "
             "validation; all else is at the last epoch. Shapley: share of each "
