@@ -162,6 +162,8 @@ def main() -> None:
     command.add_argument("--json", action="store_true", help="one row, raw")
     command.set_defaults(run=pid)
     arguments = parser.parse_args()
+    if arguments.repeats < 1:
+        parser.error(f"--repeats must be at least 1, got {arguments.repeats}")
     arguments.run(arguments)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import pytest
 
+import experiments
 from arm_jax.errors import InputError, TrainingError
 from experiments import cli, environment
 
@@ -156,3 +157,23 @@ def test_nobody_reads_the_output():
 def test_flags_that_there_are_not(argument, message):
     with pytest.raises(InputError, match=message):
         cli._parse_flags(["command", argument])
+
+
+def test_an_interrupt_while_libraries_load_is_one_line(capsys):
+    experiments._explain(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert capsys.readouterr().err == (
+        "error: interrupted; the same command resumes\n"
+    )
+    experiments._explain(ValueError, ValueError("mine"), None)
+    assert "ValueError: mine" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_interrupted_imports():
+    code = "import experiments, os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode in (-2, 130)
+    assert done.stderr == "error: interrupted; the same command resumes\n"
