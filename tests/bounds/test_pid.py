@@ -123,6 +123,9 @@ def test_the_gap_has_the_dtype_of_the_values(rng):
 )
 def test_golden(dtype, groups):
     for tables, reference in golden(groups):
+        # Those of many labels take half a minute.
+        some = slice(None, None, 3 if tables[0].shape[2] > 4 else 1)
+        tables, reference = tables[some], reference[some]
         p = bounds.stack_tables(tables)
         out = bounds.pid(p, dtype=dtype)
         error = np.abs(parts(out) - reference).max(-1)

@@ -32,6 +32,12 @@ def small_config(npz_file, **changes):
     return cli.to_dict(config)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_compiled():
+    with quantify_helpers.without_compiling():
+        yield
+
+
 @pytest.fixture(scope="module")
 def finished(npz_file, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("runs") / "small"

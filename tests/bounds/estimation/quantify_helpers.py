@@ -4,10 +4,13 @@ The redundancy is what the poorer modality knows, which is exact where one
 modality is a copy of the other, and adds up everywhere.
 """
 
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
+from bounds import _batch
 from bounds.decomposition import PID
 from bounds.estimation import _statistics, estimators, interactions
 
@@ -58,3 +61,11 @@ def without_solvers(monkeypatch):
     ):
         monkeypatch.setattr(_statistics, name, function)
     monkeypatch.setattr(interactions, "accuracy_interval", accurate)
+
+
+@contextlib.contextmanager
+def without_compiling():
+    """Interprets batches that would be compiled: slower only where repeated."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_batch, "FEW_PROBLEMS", 200)
+        yield
