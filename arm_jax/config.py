@@ -37,6 +37,11 @@ class DataConfig(SourceConfig):
 
     # Global batch size, over all devices and processes.
     batch_size: int = 64
+    # Of data that are decoded when they are asked for: batches that are made at
+    # a time, 0 for the number of processors; and processes that make them, 0
+    # for none but this one.
+    threads: int = 0
+    processes: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +123,8 @@ class Config:
         """Checks the values that no type can check."""
         for path, value, smallest in (
             ("data.batch_size", self.data.batch_size, 1),
+            ("data.threads", self.data.threads, 0),
+            ("data.processes", self.data.processes, 0),
             ("model.features", self.model.features, 1),
             ("train.epochs", self.train.epochs, 1),
             ("train.log_every", self.train.log_every, 1),

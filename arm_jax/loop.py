@@ -20,6 +20,7 @@ from arm_jax import data, evaluation, methods, parallel, shapley, training
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.config import Config
 from arm_jax.data import Dataset, pipeline
+from arm_jax.data.dataset import with_workers
 from arm_jax.errors import InputError, TrainingError
 from arm_jax.evaluation import Predictions
 from arm_jax.methods import Copies, Method, Survey
@@ -200,7 +201,11 @@ def prepare(config: Config) -> Run:
       InputError: something in the configuration or the data is wrong.
     """
     method = methods.create(config.method.name, config.method.options)
-    dataset = data.load(config.data.name, config.data.options)
+    dataset = with_workers(
+        data.load(config.data.name, config.data.options),
+        config.data.threads,
+        config.data.processes,
+    )
     model = model_for(config, method, dataset)
     for name, size in (
         ("data.batch_size", config.data.batch_size // jax.process_count()),
@@ -252,7 +257,7 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
         model, or its warm-up is no shorter than the training; or see
         `create_model`.
     """
-    name, modalities = config.method.name, len(dataset.shapes)
+    name, modalities = config.method.name, len(dataset.modalities)
     if not method.allows(modalities):
         allowed = " or ".join(map(str, method.modality_counts))
         raise InputError(
@@ -265,7 +270,7 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
             f"shorter than the training of {config.train.epochs}"
         )
     model = create_model(
-        config.model, dataset.shapes, len(dataset.class_names), method.fusion
+        config.model, dataset.specs, len(dataset.class_names), method.fusion
     )
     methods.check_head(name, method, model.additive)
     return model

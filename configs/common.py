@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from arm_jax import methods
-from arm_jax.config import ModelConfig, OptimizerConfig, TrainConfig
+from arm_jax.config import DataConfig, ModelConfig, OptimizerConfig, TrainConfig
 from arm_jax.errors import check_choice
 from bounds.estimation.options import StudyOptions
 
@@ -26,6 +26,18 @@ def training(name: str) -> ConfigDict:
         "train": dataclasses.asdict(TrainConfig()),
     }
     return ConfigDict(blocks)
+
+
+def data(name: str, options: Mapping[str, Any], batch_size: int) -> ConfigDict:
+    """Returns the block of a data set.
+
+    Args:
+      name: Name of the data set.
+      options: Its options.
+      batch_size: Examples per batch.
+    """
+    block = DataConfig(name=name, batch_size=batch_size)
+    return ConfigDict(dataclasses.asdict(block) | {"options": dict(options)})
 
 
 def quantifying(name: str, options: Mapping[str, Any]) -> ConfigDict:

@@ -33,10 +33,8 @@ OPTIONS = {"path": "", "data_dir": ""}
 def get_config(method: str = "joint") -> ConfigDict:
     """Returns the config of one run."""
     config = common.training(method or "joint")
-    config.data = ConfigDict(
-        # Chosen on validation against 64 (docs/comparison.md).
-        {"name": "mfeat", "batch_size": 32, "options": OPTIONS}
-    )
+    # Chosen on validation against batches of 64 (docs/comparison.md).
+    config.data = common.data("mfeat", OPTIONS, batch_size=32)
     config.model.dropout = 0.3
     return config
 

@@ -56,9 +56,7 @@ def get_config(method: str = "joint") -> ConfigDict:
     config = common.training(method or "joint")
     if config.method.name == "arm":
         config.method.options.update(ARM)
-    config.data = ConfigDict(
-        {"name": "mosi", "batch_size": 64, "options": OPTIONS}
-    )
+    config.data = common.data("mosi", OPTIONS, batch_size=64)
     config.model.hidden = (32,)
     config.model.features = 32
     config.model.dropout = 0.5

@@ -40,9 +40,7 @@ OPTIONS = {
 def get_config(method: str = "joint") -> ConfigDict:
     """Returns the config of one run on a file."""
     config = common.training(method or "joint")
-    config.data = ConfigDict(
-        {"name": "npz", "batch_size": 64, "options": OPTIONS}
-    )
+    config.data = common.data("npz", OPTIONS, batch_size=64)
     return config
 
 

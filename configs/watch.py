@@ -34,10 +34,8 @@ def get_config(method: str = "joint") -> ConfigDict:
     windows = {"name": "windows", "length": 20, "stride": 10}
     config.model.encoders = {"accel": windows, "gyro": windows}
     config.model.dropout = 0.3
-    config.data = ConfigDict(
-        # Chosen on validation against 64 (docs/comparison.md).
-        {"name": "watch", "batch_size": 32, "options": OPTIONS}
-    )
+    # Chosen on validation against batches of 64 (docs/comparison.md).
+    config.data = common.data("watch", OPTIONS, batch_size=32)
     return config
 
 

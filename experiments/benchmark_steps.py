@@ -34,7 +34,7 @@ _BATCHES, _ROUNDS = 20, 15
 def defined_methods(config: Mapping[str, Any]) -> list[str]:
     """Returns the methods that allow the data's modalities, `joint` first."""
     modalities = len(
-        data.load(config["data"]["name"], config["data"]["options"]).shapes
+        data.load(config["data"]["name"], config["data"]["options"]).modalities
     )
     return [
         name

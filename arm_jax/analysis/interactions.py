@@ -37,15 +37,15 @@ def of_split(
     """
     split = dataset.splits[split_name]
     clusters = max(2, min(clusters, len(split) // 10))
-    pairs = list(itertools.combinations(dataset.shapes, 2))
+    pairs = list(itertools.combinations(dataset.modalities, 2))
     if len(split) < 2:
         reason = f"{len(split)} {split_name} example is too few to count"
         return {f"{a} + {b}": {"reason": reason} for a, b in pairs}
     symbols: dict[str, np.ndarray] = {}
     reasons: dict[str, str] = {}
-    for name in dataset.shapes:
+    for name in dataset.modalities:
         try:
-            symbols[name] = _symbols(split.inputs[name], clusters)
+            symbols[name] = _symbols(split.arrays(name), clusters)
         except InputError as error:
             reasons[name] = f"modality '{name}': {error}"
     # One shape for all pairs, of which one program is compiled.

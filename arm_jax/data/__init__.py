@@ -13,12 +13,13 @@ from arm_jax.data import options as _options
 from arm_jax.data.dataset import Dataset as Dataset
 from arm_jax.data.dataset import Split as Split
 from arm_jax.data.dataset import checked
+from arm_jax.data.source import Source as Source
 from arm_jax.errors import InputError
 
 _NOT_DATASETS = frozenset(
     {
         *("dataset", "options", "packed", "pipeline", "prepared"),
-        *("scaling", "avdigits_sources", "logmel"),
+        *("scaling", "avdigits_sources", "logmel", "source"),
     }
 )
 

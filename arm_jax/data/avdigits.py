@@ -296,6 +296,7 @@ def _hold_out(splits: Mapping[str, Split], speaker: int) -> dict[str, Split]:
 
 
 def _centred(split: Split, axes: tuple[int, ...]) -> Split:
-    audio = split.inputs["audio"]
+    arrays = {name: split.arrays(name) for name in split.modalities}
+    audio = arrays["audio"]
     audio = audio - audio.mean(axis=axes, keepdims=True)
-    return dataclasses.replace(split, inputs={**split.inputs, "audio": audio})
+    return dataclasses.replace(split, inputs=arrays | {"audio": audio})

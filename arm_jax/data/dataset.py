@@ -1,13 +1,16 @@
-"""A data set in memory: splits of named modalities, labels and ids."""
+"""A data set: splits of named modalities, labels and ids."""
 
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import jax
 import numpy as np
 
 from arm_jax.data.scaling import blocks, standardized_parts
+from arm_jax.data.source import Source, described, named_leaves
 from arm_jax.errors import InputError
 from bounds import inputs
 
@@ -19,14 +22,16 @@ class Split:
     """Examples of one split.
 
     Attributes:
-      inputs: modality name to float32 array `[n, ...]`.
+      inputs: In memory, modality name to array `[n, ...]`, or pytree of arrays
+        (token ids and their mask are one modality): float32, integers or bool.
+        Or a `Source`, which reads them when they are asked for.
       label: int32 array `[n]`, classes 0 to K-1.
       id: int32 array `[n]`, stable over runs and machines.
       groups: further integer arrays `[n]`, such as the subject; only whether
         two of them are equal counts.
     """
 
-    inputs: Mapping[str, np.ndarray]
+    inputs: Mapping[str, Any] | Source
     label: np.ndarray
     id: np.ndarray
     groups: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
@@ -34,19 +39,58 @@ class Split:
     def __len__(self) -> int:
         return len(self.label)
 
+    @functools.cached_property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, sorted."""
+        return tuple(sorted(_specs(self)))
+
     def where(self, chosen: np.ndarray) -> "Split":
         """Returns the examples that `chosen`, bool `[n]`, marks."""
         return Split(
-            inputs={name: x[chosen] for name, x in self.inputs.items()},
+            inputs=self.inputs.where(chosen)
+            if isinstance(self.inputs, Source)
+            else jax.tree.map(lambda x: x[chosen], dict(self.inputs)),
             label=self.label[chosen],
             id=self.id[chosen],
             groups={name: x[chosen] for name, x in self.groups.items()},
         )
 
-    def take(self, indices: np.ndarray) -> dict:
-        """Returns the examples at `indices` as one batch."""
+    def arrays(self, modality: str) -> np.ndarray:
+        """Returns the inputs of a modality, `[n, ...]`.
+
+        Raises:
+          InputError: It is no single array in memory.
+        """
+        if isinstance(self.inputs, Source):
+            raise InputError(
+                f"modality '{modality}' is not in memory; this needs its "
+                "arrays: give features of it, for example as an .npz file"
+            )
+        x = self.inputs[modality]
+        if not isinstance(x, np.ndarray):
+            raise InputError(
+                f"modality '{modality}' is no array but has {described(x)}; "
+                "this needs features of it, for example as an .npz file"
+            )
+        return x
+
+    def take(
+        self,
+        indices: np.ndarray,
+        draw: Callable[..., np.random.Generator] | None = None,
+    ) -> dict:
+        """Returns the examples at `indices` as one batch.
+
+        Args:
+          indices: Positions in the split, of any shape.
+          draw: See `Source.take`; inputs in memory are not augmented.
+        """
+        if isinstance(self.inputs, Source):
+            inputs = self.inputs.take(indices, draw)
+        else:
+            inputs = jax.tree.map(lambda x: x[indices], dict(self.inputs))
         return {
-            "inputs": {name: x[indices] for name, x in self.inputs.items()},
+            "inputs": inputs,
             "label": self.label[indices],
             "id": self.id[indices],
         }
@@ -60,11 +104,24 @@ class Dataset:
     class_names: tuple[str, ...]
     splits: Mapping[str, Split]
 
+    @functools.cached_property
+    def specs(self) -> dict[str, Any]:
+        """Shapes and types of one example of each modality, sorted by name.
+
+        A `jax.ShapeDtypeStruct`, or a pytree of them.
+        """
+        example = _specs(self.splits["train"])
+        return {name: example[name] for name in sorted(example)}
+
     @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of one example of each modality, sorted by name."""
-        inputs = self.splits["train"].inputs
-        return {name: inputs[name].shape[1:] for name in sorted(inputs)}
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, sorted."""
+        return tuple(self.specs)
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        """Shape of one example of each modality, or a pytree of shapes."""
+        return jax.tree.map(lambda x: x.shape, self.specs)
 
     @property
     def log_prior(self) -> np.ndarray:
@@ -81,8 +138,15 @@ class Dataset:
         """
         sha = hashlib.sha256(repr([str(k) for k in self.class_names]).encode())
         for split_name, split in sorted(self.splits.items()):
+            if isinstance(split.inputs, Source):
+                sha.update(repr((split_name, split.inputs.digest)).encode())
+                rows = split.inputs.rows
+                own = {} if rows is None else {("rows", ""): rows}
+            else:
+                leaves = named_leaves(dict(split.inputs))
+                own = {("input", name): x for name, x in leaves}
             arrays = {
-                **{("input", name): x for name, x in split.inputs.items()},
+                **own,
                 **{("group", name): x for name, x in split.groups.items()},
                 ("label", ""): split.label,
                 ("id", ""): split.id,
@@ -96,6 +160,30 @@ class Dataset:
                 sha.update(repr(title).encode())
                 sha.update(x.reshape(-1).view(np.uint8).data)
         return sha.hexdigest()[:12]
+
+
+def with_workers(dataset: Dataset, threads: int, processes: int) -> Dataset:
+    """Returns a data set whose sources make batches by so many workers.
+
+    Args:
+      dataset: The data set; what is in memory needs no workers.
+      threads: See `Source`.
+      processes: See `Source`.
+    """
+    return dataclasses.replace(
+        dataset,
+        splits={
+            name: dataclasses.replace(
+                split,
+                inputs=dataclasses.replace(
+                    split.inputs, threads=threads, processes=processes
+                ),
+            )
+            if isinstance(split.inputs, Source)
+            else split
+            for name, split in dataset.splits.items()
+        },
+    )
 
 
 def checked(dataset: Dataset) -> Dataset:
@@ -126,20 +214,30 @@ def checked(dataset: Dataset) -> Dataset:
     )
     for split_name, split in dataset.splits.items():
         where = f"{dataset.name}, split '{split_name}'"
-        for modality, x in split.inputs.items():
-            check_complete(f"{where}: {modality}", x)
+        if not isinstance(split.inputs, Source):
+            for name, x in named_leaves(dict(split.inputs)):
+                check_complete(f"{where}: {name}", x)
     return dataset
 
 
 def _check_arrays(where: str, split: Split, train: Split) -> None:
     """Checks that the arrays of a split belong together and to `train`."""
-    shapes = {name: x.shape[1:] for name, x in split.inputs.items()}
-    expected = {name: x.shape[1:] for name, x in train.inputs.items()}
+    if not len(split):
+        raise InputError(f"{where}: no examples")
+    specs = named_leaves(_specs(split))
+    shapes = {name: x.shape for name, x in specs}
+    expected = {name: x.shape for name, x in named_leaves(_specs(train))}
     if shapes != expected or not shapes:
         raise InputError(
             f"{where}: samples have the shapes {shapes}, those of the training "
             f"split {expected}"
         )
+    for name, x in specs:
+        if x.dtype != np.float32 and x.dtype.kind not in "iub":
+            raise InputError(
+                f"{where}: {name} must be float32, integers or bool, got "
+                f"{x.dtype}"
+            )
     vectors = {"label": split.label, "id": split.id, **split.groups}
     for name, x in vectors.items():
         if x.ndim != 1 or x.dtype.kind not in "iu":
@@ -147,16 +245,31 @@ def _check_arrays(where: str, split: Split, train: Split) -> None:
                 f"{where}: {name} must be a vector of integers, got "
                 f"{x.dtype} {x.shape}"
             )
-    for name, x in {**split.inputs, **vectors}.items():
-        if len(x) != len(split):
+    if isinstance(split.inputs, Source):
+        lengths = {"inputs": len(split.inputs)}
+    else:
+        leaves = named_leaves(dict(split.inputs))
+        lengths = {name: len(x) for name, x in leaves}
+    lengths |= {name: len(x) for name, x in vectors.items()}
+    for name, length in lengths.items():
+        if length != len(split):
             raise InputError(
-                f"{where}: {name} has {len(x)} rows, label {len(split)}"
+                f"{where}: {name} has {length} rows, label {len(split)}"
             )
-    for name, x in split.inputs.items():
-        if x.dtype != np.float32:
-            raise InputError(f"{where}: {name} must be float32, got {x.dtype}")
-    if not len(split):
-        raise InputError(f"{where}: no examples")
+
+
+def _specs(split: Split) -> dict[str, Any]:
+    """Shapes and types of one example; of a source, those of its first."""
+    if isinstance(split.inputs, Source):
+        example = split.inputs.example(0) if len(split.inputs) else {}
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(np.shape(x), np.asarray(x).dtype),
+            example,
+        )
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
+        dict(split.inputs),
+    )
 
 
 def check_range(name: str, label: np.ndarray, classes: int) -> None:
@@ -250,8 +363,8 @@ def standardized(splits: Mapping[str, Split]) -> dict[str, Split]:
     """
     order = ["train", *(name for name in splits if name != "train")]
     scaled: dict[str, dict[str, np.ndarray]] = {name: {} for name in splits}
-    for modality in splits["train"].inputs:
-        parts = [splits[name].inputs[modality] for name in order]
+    for modality in _specs(splits["train"]):
+        parts = [splits[name].arrays(modality) for name in order]
         arrays = standardized_parts(
             modality, [(x, np.arange(len(x))) for x in parts]
         )

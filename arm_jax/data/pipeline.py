@@ -1,12 +1,15 @@
 """Batches of a split, by Grain: seeded, sharded, resumable at any batch."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 
 import grain
 import jax
 import numpy as np
+from absl import flags
 
 from arm_jax.data.dataset import Split
+from arm_jax.data.source import Source
 from arm_jax.errors import InputError
 
 
@@ -71,8 +74,9 @@ def epoch_batches(
       `inputs`, `label`, `id`, each `[runs, batch, ...]`, and `mask` `[runs,
       batch, modalities]` float32.
     """
-    runs, modalities = len(seeds), len(split.inputs)
+    runs = len(seeds)
     row = np.tile(np.arange(len(split)), (runs, 1))
+    modalities = len(split.modalities)
     mask = np.ones((*row.shape, modalities), np.float32)
     if copy_row is not None and copy_mask is not None:
         row = np.concatenate([row, copy_row], axis=1)
@@ -89,13 +93,46 @@ def epoch_batches(
 
     def gather(number: int) -> dict:
         batch = slice(number * batch_size, (number + 1) * batch_size)
-        at = np.arange(runs)[:, None], order[:, batch][:, of_process]
-        return split.take(row[at]) | {"mask": mask[at]}
+        place = order[:, batch][:, of_process]
+        at = np.arange(runs)[:, None], place
 
-    # The pipeline moves numbers of batches; one gather moves the examples.
-    batches = grain.MapDataset.range(start, steps).map(gather)
-    options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
-    yield from batches.to_iter_dataset(options)
+        def draw(run: int, number: int) -> np.random.Generator:
+            # The 2 sets these draws apart from that of the order.
+            seed = [seeds[run], epoch, 2, int(place[run, number])]
+            return np.random.default_rng(seed)
+
+        return split.take(row[at], draw) | {"mask": mask[at]}
+
+    yield from _made(split, gather, start, steps)
+
+
+def _made(
+    split: Split,
+    make: Callable[[int], dict],
+    start: int,
+    stop: int,
+) -> Iterator[dict]:
+    """Makes batches ahead of their use, and yields them in order.
+
+    The pipeline moves numbers of batches; one gather moves the examples.
+    """
+    batches = grain.MapDataset.range(start, stop).map(make)
+    if not isinstance(split.inputs, Source):
+        options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
+        yield from batches.to_iter_dataset(options)
+        return
+    threads = split.inputs.threads or os.cpu_count() or 1
+    options = grain.ReadOptions(
+        num_threads=threads, prefetch_buffer_size=2 * threads
+    )
+    stream = batches.to_iter_dataset(options)
+    if split.inputs.processes:
+        # Grain reads flags of its own, which only commands parse.
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()
+        workers = grain.MultiprocessingOptions(split.inputs.processes)
+        stream = stream.mp_prefetch(workers)
+    yield from stream
 
 
 def eval_batches(split: Split, batch_size: int) -> Iterator[dict]:
@@ -109,7 +146,14 @@ def eval_batches(split: Split, batch_size: int) -> Iterator[dict]:
     """
     if batch_size < 1:
         raise InputError(f"batch_size must be positive, got {batch_size}")
-    for start in range(0, len(split), batch_size):
-        indices = np.arange(start, start + batch_size)
+
+    def gather(number: int) -> dict:
+        indices = np.arange(number * batch_size, (number + 1) * batch_size)
         valid = indices < len(split)
-        yield split.take(np.where(valid, indices, 0)) | {"valid": valid}
+        return split.take(np.where(valid, indices, 0)) | {"valid": valid}
+
+    count = -(-len(split) // batch_size)
+    if isinstance(split.inputs, Source):
+        yield from _made(split, gather, 0, count)
+    else:
+        yield from map(gather, range(count))

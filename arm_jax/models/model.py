@@ -63,15 +63,16 @@ class _Named(nn.Module):
 
 def create_model(
     config: ModelConfig,
-    shapes: Mapping[str, tuple[int, ...]],
+    specs: Mapping[str, Any],
     num_classes: int,
     fusion: str = "",
 ) -> Model:
-    """Builds the model for modalities of the given example shapes.
+    """Builds the model for modalities whose examples are of given shapes.
 
     Args:
       config: Encoders and fusion.
-      shapes: Shape of one example, by modality.
+      specs: By modality: the shape of one example, a tuple; or its shape and
+        type, a `jax.ShapeDtypeStruct`; or a pytree of those.
       num_classes: Number of labels.
       fusion: Name of the fusion that a method needs; empty for any.
 
@@ -81,7 +82,8 @@ def create_model(
         or another one than the method needs.
     """
     # By name, which is the order that JAX gives a dict it has looked into.
-    modalities = tuple(sorted(shapes))
+    modalities = tuple(sorted(specs))
+    examples = {name: _example(spec) for name, spec in specs.items()}
     for name in config.encoders:
         check_known("config model.encoders has", name, modalities)
     shared = {
@@ -99,16 +101,17 @@ def create_model(
     }
 
     def branch(name: str, axis_name: str | None = None) -> _Named:
-        module = factories[name](tuple(shapes[name]), axis_name=axis_name)
+        shape = encoders.shape_of(examples[name])
+        module = factories[name](shape, axis_name=axis_name)
         return _Named({name: module})
 
     def initial(name: str, key: jax.Array) -> tuple[Params, State]:
-        x = jnp.zeros((1, *shapes[name]))
+        x = _batch_of_one(examples[name])
         variables = branch(name).init(key, x, train=False)
         return _without(name, variables)
 
     def applied(name: str, key: jax.Array) -> jax.Array:
-        x = jnp.zeros((1, *shapes[name]))
+        x = _batch_of_one(examples[name])
         return branch(name).init_with_output(key, x, train=False)[0]
 
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -185,6 +188,17 @@ def create_model(
         encode,
         head,
     )
+
+
+def _example(spec: Any) -> Any:
+    """Shapes and types of an example; a tuple of numbers is one of float32."""
+    if isinstance(spec, tuple):
+        return jax.ShapeDtypeStruct(spec, jnp.float32)
+    return spec
+
+
+def _batch_of_one(example: Any) -> Any:
+    return jax.tree.map(lambda x: jnp.zeros((1, *x.shape), x.dtype), example)
 
 
 def _create_fusion(

@@ -90,12 +90,12 @@ def prepare(config: QuantifyConfig) -> tuple[Dataset, Rows]:
         of, in the modalities, the labels or their division.
     """
     dataset = data.load(config.data.name, config.data.options)
-    names = config.modalities or tuple(dataset.shapes)
+    names = config.modalities or dataset.modalities
     for modality in (*names, *config.models.series):
-        if modality not in dataset.shapes:
+        if modality not in dataset.modalities:
             raise InputError(
                 f"{dataset.name} has no modality '{modality}'; it has: "
-                + ", ".join(dataset.shapes)
+                + ", ".join(dataset.modalities)
             )
     if len(set(names)) < max(2, len(names)):
         raise InputError(
@@ -120,7 +120,7 @@ def prepare(config: QuantifyConfig) -> tuple[Dataset, Rows]:
 def _features(
     dataset: Dataset, splits: Sequence[Split], name: str, config: QuantifyConfig
 ) -> np.ndarray:
-    x = np.concatenate([s.inputs[name] for s in splits])
+    x = np.concatenate([s.arrays(name) for s in splits])
     if name in config.models.series:
         if x.ndim != 3:
             raise InputError(

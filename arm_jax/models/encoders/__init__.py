@@ -5,24 +5,37 @@ An encoder is a module, in this package or anywhere under a dotted path, with
     encoder(shape, *, option=default, ...) -> flax.linen.Module
 
 for inputs of one modality, `[batch, *shape]`, so adding an encoder is adding a
-file. The module is called as `module(x, train=...)` and returns features
-`[batch, width]`. The keyword arguments are the encoder's options. An argument
-`axis_name` is none: it gets the name of the mapped device axis, or None, for
-statistics over the whole batch. What the module keeps in other collections
-than "params" is state: it is updated in training, averaged over devices, and
-saved in checkpoints.
+file. Of a modality that is a pytree of arrays, `shape` is a pytree of
+`jax.ShapeDtypeStruct`. The module is called as `module(x, train=...)` and
+returns features `[batch, width]`. The keyword arguments are the encoder's
+options. An argument `axis_name` is none: it gets the name of the mapped device
+axis, or None, for statistics over the whole batch. What the module keeps in
+other collections than "params" is state: it is updated in training, averaged
+over devices, and saved in checkpoints.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+
 from arm_jax import registry
 from arm_jax.models import parts
+
+# Modules of this package that are no encoders.
+_NOT_ENCODERS = frozenset({"inputs"})
 
 
 def names() -> list[str]:
     """Returns the names of the encoders that come with the project."""
-    return registry.names(__path__, ())
+    return registry.names(__path__, _NOT_ENCODERS)
+
+
+def shape_of(example: Any) -> Any:
+    """Returns what an encoder is told of an example: a shape, or a pytree."""
+    if isinstance(example, jax.ShapeDtypeStruct):
+        return tuple(example.shape)
+    return example
 
 
 def create(

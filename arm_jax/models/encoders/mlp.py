@@ -3,6 +3,8 @@
 import flax.linen as nn
 import jax
 
+from arm_jax.models.encoders.inputs import array_shape, floating
+
 
 class MLP(nn.Module):
     """Hidden layers with GELU and dropout, and a layer of features."""
@@ -14,7 +16,7 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Features `[batch, features]` of inputs `[batch, ...]`."""
-        x = x.reshape(x.shape[0], -1)
+        x = floating(x).reshape(x.shape[0], -1)
         for width in self.hidden:
             x = nn.gelu(nn.Dense(width)(x))
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
@@ -35,6 +37,9 @@ def encoder(
       hidden: Widths of the hidden layers.
       features: Width of the features.
       dropout: Share of hidden units that are left out in training.
+
+    Raises:
+      InputError: A modality of several arrays.
     """
-    del shape
+    array_shape("mlp", shape)
     return MLP(tuple(hidden), features, dropout)

@@ -15,6 +15,7 @@ import flax.linen as nn
 import jax
 
 from arm_jax.errors import InputError, check_choice
+from arm_jax.models.encoders.inputs import array_shape, floating
 
 STEMS = ("imagenet", "small")
 _STAGES = (1, 2, 4, 8)
@@ -56,6 +57,7 @@ class ResNet18(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Features of images `[batch, height, width, channels]`."""
+        x = floating(x)
         size, stride = (7, 2) if self.stem == "imagenet" else (3, 1)
         x = _convolution(self.width, size, stride, "conv1")(x)
         x = nn.relu(_norm("bn1", train=train, axis_name=self.axis_name)(x))
@@ -102,6 +104,7 @@ def encoder(
       InputError: Unknown stem, no image, or one that is too small.
     """
     check_choice("stem", stem, STEMS)
+    array_shape("resnet18", shape)
     if len(shape) != 3 or min(shape[:2], default=0) < _SMALLEST[stem]:
         raise InputError(
             f"resnet18 with the stem '{stem}' needs images [height, width, "

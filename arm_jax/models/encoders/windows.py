@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from arm_jax.errors import InputError
+from arm_jax.models.encoders.inputs import array_shape, floating
 
 
 class Windows(nn.Module):
@@ -27,6 +28,7 @@ class Windows(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Features `[batch, features]` of inputs `[batch, time, ...]`."""
+        x = floating(x)
         starts = range(0, x.shape[1] - self.length + 1, self.stride)
         # Slices, which XLA copies faster than it gathers.
         x = jnp.stack([x[:, at : at + self.length] for at in starts], axis=1)
@@ -62,7 +64,7 @@ def encoder(
     Raises:
       InputError: A window that does not fit.
     """
-    if not shape:
+    if not array_shape("windows", shape):
         raise InputError("windows need a series, got numbers")
     if not (1 <= length <= shape[0] and stride >= 1):
         raise InputError(

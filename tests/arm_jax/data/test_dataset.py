@@ -82,7 +82,7 @@ def changed(split, **changes):
         ),
         (
             lambda s: {"inputs": {"x": s.inputs["x"].astype(float)}},
-            "x must be float32, got float64",
+            "x must be float32, integers or bool, got float64",
         ),
         (
             lambda s: {"inputs": {"x": s.inputs["x"][:, :2]}},

@@ -4,14 +4,32 @@ import numpy as np
 import pytest
 
 from arm_jax.config import ModelConfig
+from arm_jax.errors import InputError
 from arm_jax.models import create_model, encoders
 
 # Options with which each encoder takes inputs of a shape.
 EXAMPLES = {
     "mlp": ((4, 3), {}),
     "resnet18": ((8, 9, 2), {"stem": "small", "width": 2}),
+    "tokens": (
+        {
+            "ids": jax.ShapeDtypeStruct((6,), jnp.int32),
+            "mask": jax.ShapeDtypeStruct((6,), jnp.bool_),
+        },
+        {"vocabulary": 9},
+    ),
     "windows": ((6, 2), {"length": 3, "stride": 2}),
 }
+
+
+def inputs_of(name, rng, count=5):
+    """A batch of inputs, and how to take a part of it."""
+    shape = EXAMPLES[name][0]
+    if name != "tokens":
+        return jnp.asarray(rng.normal(size=(count, *shape)), jnp.float32)
+    mask = np.arange(6) < rng.integers(2, 7, count)[:, None]
+    return {"ids": jnp.asarray(rng.integers(9, size=(count, 6)), jnp.int32),
+            "mask": jnp.asarray(mask)}  # fmt: skip
 
 
 def build(name, shape=None, seed=0, **options):
@@ -34,22 +52,22 @@ def test_every_encoder_has_an_example():
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_features_are_of_the_example_alone(name, rng):
-    shape = EXAMPLES[name][0]
     model, params, state = build(name)
-    x = jnp.asarray(rng.normal(size=(5, *shape)), jnp.float32)
+    x = inputs_of(name, rng)
     encode = jax.jit(lambda x: model.encode(params, state, {"x": x})[0]["x"])
     features = encode(x)
     assert features.shape == (5, model.widths["x"])
     assert np.isfinite(features).all()
     # In prediction, the others of a batch do not matter.
-    np.testing.assert_allclose(encode(x[:1]), features[:1], atol=1e-5)
+    first = jax.tree.map(lambda x: x[:1], x)
+    np.testing.assert_allclose(encode(first), features[:1], atol=1e-5)
     assert jnp.abs(features[0] - features[1]).max() > 1e-4
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_dropout_is_drawn_in_training(name, rng):
     model, params, state = build(name, dropout=0.5)
-    x = jnp.asarray(rng.normal(size=(5, *EXAMPLES[name][0])), jnp.float32)
+    x = inputs_of(name, rng)
 
     def encode(seed):
         key = jax.random.key(seed)
@@ -196,3 +214,70 @@ def test_statistics_of_all_devices(rng, synchronize):
     same = jax.tree.map(lambda a, b: np.allclose(a, b, atol=1e-4), first,
                         statistics)  # fmt: skip
     assert all(jax.tree.leaves(same)) == synchronize
+
+
+def test_tokens_are_a_bag_of_those_that_are_there(rng):
+    model, params, state = build("tokens")
+    encode = lambda x: model.encode(params, state, {"x": x})[0]["x"]
+    x = inputs_of("tokens", rng)
+    features = encode(x)
+    # Neither the order matters nor what is masked.
+    order = jnp.argsort(~x["mask"], axis=1, stable=True)[:, ::-1]
+    turned = {k: jnp.take_along_axis(v, order, axis=1) for k, v in x.items()}
+    np.testing.assert_allclose(encode(turned), features, atol=1e-6)
+    other = {**x, "ids": jnp.where(x["mask"], x["ids"], 8)}
+    np.testing.assert_allclose(encode(other), features, atol=1e-6)
+    # By hand: the mean of the embeddings, through one layer and the last.
+    block = params["encoders"]["x"]
+    table = np.asarray(block["embedding"]["embedding"])
+    mean = np.stack(
+        [
+            table[i[m]].mean(axis=0)
+            for i, m in zip(*map(np.asarray, x.values()), strict=True)
+        ]
+    )
+    hidden = jax.nn.gelu(dense(block["Dense_0"], mean))
+    by_hand = jax.nn.gelu(dense(block["Dense_1"], hidden))
+    np.testing.assert_allclose(features, by_hand, atol=1e-5)
+
+
+def test_tokens_outside_the_vocabulary_are_no_numbers(rng):
+    model, params, state = build("tokens")
+    for bad in (-1, 9):
+        x = inputs_of("tokens", rng)
+        x["ids"] = x["ids"].at[2, 0].set(bad)
+        # A token that is masked is none.
+        x["ids"] = x["ids"].at[1].set(jnp.where(x["mask"][1], x["ids"][1], bad))
+        features = model.encode(params, state, {"x": x})[0]["x"]
+        nan = np.isnan(np.asarray(features)).all(axis=1)
+        np.testing.assert_array_equal(nan, np.arange(5) == 2)
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet18", "windows"])
+def test_bytes_are_pixels_from_minus_one_to_one(name, rng):
+    model, params, state = build(name)
+    x = rng.integers(256, size=(3, *EXAMPLES[name][0]), dtype=np.uint8)
+    encode = lambda x: model.encode(params, state, {"x": x})[0]["x"]
+    scaled = jnp.asarray(x / 127.5 - 1, jnp.float32)
+    np.testing.assert_allclose(encode(x), encode(scaled), atol=1e-5)
+    integers = x.astype(np.int32)
+    np.testing.assert_array_equal(
+        encode(integers), encode(x.astype(np.float32))
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("mlp", EXAMPLES["tokens"][0], "mlp takes one array, .* ids, mask"),
+        ("tokens", (6,), r"tokens needs `ids` and `mask` .* got \(6,\)"),
+        (
+            "tokens",
+            {"ids": jax.ShapeDtypeStruct((6,), jnp.int32)},
+            r"tokens needs .* got \{'ids': \(6,\)\}",
+        ),
+    ],
+)
+def test_encoders_and_modalities_that_do_not_fit(name, shape, message):
+    with pytest.raises(InputError, match=f"config model.encoders.x: {message}"):
+        build(name, shape)
