@@ -38,7 +38,7 @@ def build(name, shape=None, seed=0, **options):
     block = {"name": name, **defaults, **options}
     config = ModelConfig(hidden=(6,), features=7, encoders={"x": block})
     model = create_model(config, {"x": shape or example}, 3)
-    return model, *model.init(jax.random.key(seed))
+    return model, *jax.jit(model.init)(jax.random.key(seed))
 
 
 def dense(block, x):

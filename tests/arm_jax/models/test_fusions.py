@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,8 +19,12 @@ EVERY = [
 ]
 
 
+@functools.cache
 def build(name, head=(), absent="zero", seed=0, **options):
-    """A model, its parameters, state, and random features."""
+    """A model, its parameters, state, and random features.
+
+    Made once for all tests: what is eager compiles each operation by itself.
+    """
     config = ModelConfig(
         hidden=(6,),
         features=7,
@@ -27,11 +33,14 @@ def build(name, head=(), absent="zero", seed=0, **options):
         fusion={"name": name, **options},
     )
     model = create_model(config, SHAPES, 4)
-    params, state = model.init(jax.random.key(seed))
+    params, state = jax.jit(model.init)(jax.random.key(seed))
+    model = model._replace(head=jax.jit(model.head))
     rng = np.random.default_rng(seed)
-    draw = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)
+    draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
     # Nothing may hold by an initial value alone.
-    params = jax.tree.map(lambda x: x + 0.3 * draw(*x.shape), params)
+    params = jax.tree.map(
+        lambda x: np.asarray(x) + np.float32(0.3) * draw(*x.shape), params
+    )
     state = {**state, "means": {m: draw(7) for m in SHAPES}}
     return model, params, state, {m: draw(9, 7) for m in SHAPES}
 
