@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from arm_jax import methods, parallel, training
+from arm_jax import methods, optimizers, parallel, training
 from arm_jax.config import ModelConfig, OptimizerConfig
 from arm_jax.models import create_model
 
@@ -70,7 +70,7 @@ def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
     """What a loss sees, as `training.make_train_step` builds it."""
     head = training.bind_head(
         model,
-        method or methods.Method(None),
+        method or methods.Method(),
         training.Variables(params, NO_STATE, memory),
     )
     return methods.Forward(
@@ -109,11 +109,11 @@ def bare_batch(label, modalities=2):
 
 
 def loss(method, *, modalities=("a", "b"), size=8, turn=0, memory=None):
-    """Returns (parameters, `loss(parameters) -> (scalar, metrics)`).
+    """Returns (parameters, `loss(parameters) -> (sum of losses, metrics)`).
 
     As training starts, with the memory of the start unless one is given.
     """
-    model = tiny_model(modalities, method.fusion)
+    model = tiny_model(modalities, method.needs_fusion)
     state = training.create_state(model, method, optax.identity(), seed=0)
     variables = state.variables
     batch = tiny_batch(size=size, modalities=modalities)
@@ -127,15 +127,49 @@ def loss(method, *, modalities=("a", "b"), size=8, turn=0, memory=None):
             turn=turn,
             method=method,
         )
-        return method.loss(seen, batch)
+        losses = method.losses(seen, batch)
+        return sum(losses.values.values()), losses.metrics
 
     return variables.params, of
 
 
+def step(*, loss=None, memory=(), carry=(), seed=0, params=()):
+    """What a method sees of an update whose loss has this gradient."""
+    gradients = {} if loss is None else {"loss": loss}
+    return methods.Step(gradients, params, memory, carry, jax.random.key(seed))
+
+
+class EpochByHand(methods.Epoch):
+    """An epoch whose surveys and variables are given; keeps what is put in."""
+
+    variables = None
+    initial = None
+
+    def __init__(self, surveys, *, number=0, memory=(), params=(), initial=()):
+        self.number, self.rng = number, np.random.default_rng(0)
+        self.surveys = surveys
+        self.variables = methods.Variables(params, (), memory)
+        self.initial = methods.Variables(initial, (), memory)
+        first = next(iter(surveys.values()))
+        self.modalities = tuple(first.features)
+        self.num_classes = int(first.label.max()) + 1
+        self.keep_moments = None
+
+    def survey(self, split="train", variables=None):
+        return self.surveys[split]
+
+    def replace(self, *, keep_moments=False, **parts):
+        self.keep_moments = keep_moments
+        self.variables = self.variables.replace(**parts)
+
+    def fork(self, steps, *, variables=None, mask=None):
+        raise NotImplementedError
+
+
 def steps(method, modalities=("a", "b"), *, learning_rate=1e-2):
     """Returns (state, step under plain jit, step over the devices)."""
-    model = tiny_model(modalities, method.fusion)
-    optimizer = training.create_optimizer(
+    model = tiny_model(modalities, method.needs_fusion)
+    optimizer = optimizers.create(
         OptimizerConfig(learning_rate=learning_rate), total_steps=20
     )
     log_prior = np.log(np.full(CLASSES, 1 / CLASSES, np.float32))

@@ -147,7 +147,7 @@ def test_fusion_leaves_modalities_alone_as_they_are(fusion):
     features = helpers.encode(model, params, helpers.tiny_batch()["inputs"])
     head = lambda f, mask: model.head(params, f, mask, helpers.NO_STATE)
     memory = jnp.array([2.0, 1.0])
-    fused = lambda f, mask: method.fuse(head, f, mask, memory)
+    fused = lambda f, mask: method.fuse(head, f, mask, memory, ())
     plain, weighted = (subset_log_probs(h, features) for h in (head, fused))
     np.testing.assert_allclose(weighted.alone, plain.alone, atol=1e-6)
     assert jnp.abs(weighted.full - plain.full).max() > 1e-3
@@ -157,9 +157,8 @@ def test_running_fusion_follows_the_contributions():
     method = methods.create("arm", {"fusion": "running"})
     memory = method.init(helpers.context(), jax.random.key(0))
     for _ in range(500):
-        _, memory = method.update(
-            {}, {"phi_cmi": jnp.log(2.0) * jnp.array([1.5, 0.5])}, memory, None
-        )
+        phi = jnp.log(2.0) * jnp.array([1.5, 0.5])
+        memory = method.remember(helpers.step(memory=memory, carry=phi))
     np.testing.assert_allclose(memory, [1.5, 0.5], rtol=0.01)
 
 
@@ -174,7 +173,7 @@ def test_contributions_do_not_learn_through_the_weights():
     def fused(scale):
         # The weights are those of `features`, whatever `scale` is.
         scaled = {name: x * scale for name, x in features.items()}
-        return method.fuse(head, scaled, everything, ()).sum()
+        return method.fuse(head, scaled, everything, (), ()).sum()
 
     plain = subset_log_probs(head, features)
     expected = expected_conditional_contributions(plain).T / jnp.log(2.0)
@@ -216,13 +215,12 @@ def test_survey_gives_the_right_number_of_copies(rng):
     method = methods.create("arm", {"replay": 0.3})
     log_p = np.log(rng.dirichlet(np.ones(3), size=(40, 5))).astype(np.float32)
     survey = methods.Survey(
-        features={},
+        features={"a": None, "b": None},
         log_probs=Subsets(log_p[:, 0], log_p[:, 1:3], log_p[:, 3:]),
         label=rng.integers(3, size=40),
         log_prior=np.log(np.full(3, 1 / 3)),
     )
-    memory, copies = method.begin_epoch(survey, (), rng)
-    assert memory == ()
+    copies = method.begin_epoch(helpers.EpochByHand({"train": survey}))
     assert copies.row.shape == (12,)
     assert copies.mask.shape == (12, 2)
     phi = log_p[:, 0][np.arange(40), survey.label][

@@ -121,9 +121,11 @@ def as_released(alpha, seed=0):
         "encoders": {"a": block, "b": block},
         "head": {"classifiers_a": {"kernel": jnp.ones((3, 2))}},
     }
-    metrics = {"score_a": jnp.asarray(0.6), "score_b": jnp.asarray(0.3)}
+    scores = jnp.array([0.6, 0.3])
     method = methods.create("ogm_ge", {"alpha": alpha, "noise": "entries"})
-    found, _ = method.update(gradients, metrics, (), jax.random.key(seed))
+    found = method.combine(
+        helpers.step(loss=gradients, carry=scores, seed=seed)
+    )
     return helpers.blocks(gradients), helpers.blocks(found)
 
 
