@@ -120,12 +120,10 @@ def combined(fused: Any, own: Any, gamma: float) -> Any:
 
     def one(j: jax.Array, u: jax.Array) -> jax.Array:
         h = 2 * a * j + 2 * (1 - a) * u
-        length, whole = (
-            jnp.linalg.norm(h.ravel()),
-            jnp.linalg.norm((j + u).ravel()),
-        )
-        # No direction, no step.
-        longer = whole / jnp.where(length > 0, length, jnp.inf)
+        length = _length(h)
+        # What is left of opposite gradients is rounding: no direction, no step.
+        is_rounding = length <= 1e-6 * (_length(j) + _length(u))
+        longer = _length(j + u) / jnp.where(is_rounding, jnp.inf, length)
         return gamma * jnp.maximum(longer, 1) * h
 
     return jax.tree.map(one, fused, own)
@@ -134,3 +132,7 @@ def combined(fused: Any, own: Any, gamma: float) -> Any:
 def _own(modality: str) -> str:
     """Name of a modality's own loss."""
     return f"own_{modality}"
+
+
+def _length(x: jax.Array) -> jax.Array:
+    return jnp.linalg.norm(x.ravel())
