@@ -101,6 +101,7 @@ class _Epoch(Epoch):
         self.rng = np.random.default_rng([seed, number])
         self.modalities = run.model.modalities
         self.num_classes = run.model.num_classes
+        self.steps = run.schedule.plain
         self.replaced: set[str] = set()
         self._before, self._index, self._seed = before, index, seed
         self._run = run

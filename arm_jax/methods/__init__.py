@@ -93,9 +93,13 @@ def check_head(name: str, method: Method, additive: bool) -> None:
 
 def _options(entry: Any) -> dict[str, inspect.Parameter]:
     """The options of a method, which are keyword-only parameters."""
+    try:
+        signature = inspect.signature(entry, eval_str=True)
+    except NameError:  # of a type that is imported for type checkers only
+        signature = inspect.signature(entry)
     return {
         key: parameter
-        for key, parameter in inspect.signature(entry).parameters.items()
+        for key, parameter in signature.parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
 

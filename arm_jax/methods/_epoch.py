@@ -49,12 +49,14 @@ class Epoch(abc.ABC):
       rng: Generator that belongs to this run and epoch.
       modalities: Names, sorted.
       num_classes: Number of labels.
+      steps: Number of batches of an epoch without copies of examples.
     """
 
     number: int
     rng: np.random.Generator
     modalities: tuple[str, ...]
     num_classes: int
+    steps: int
 
     @property
     @abc.abstractmethod

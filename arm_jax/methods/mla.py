@@ -96,9 +96,12 @@ class MLA(Method):
         gradients = step.gradients["loss"]
         if not self.projection:
             return gradients
-        layer = gradients["head"]["classifier"]
-        layer = {**layer, "kernel": step.memory["projection"] @ layer["kernel"]}
-        return {**gradients, "head": {"classifier": layer}}
+        p = step.memory["projection"]
+        # The shared head has one kernel, with two axes, and a bias.
+        projected = jax.tree.map(
+            lambda g: p @ g if g.ndim == 2 else g, gradients["head"]
+        )
+        return {**gradients, "head": projected}
 
     def remember(self, step: Step) -> Memory:
         """Takes the mean feature into P."""

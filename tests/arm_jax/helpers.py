@@ -153,6 +153,7 @@ class EpochByHand(methods.Epoch):
         first = next(iter(surveys.values()))
         self.modalities = tuple(first.features)
         self.num_classes = int(first.label.max()) + 1
+        self.steps = 1
         self.keep_moments = None
 
     def survey(self, split="train", variables=None):
