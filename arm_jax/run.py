@@ -248,8 +248,9 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
         )
     if method.starts() >= config.train.epochs:
         raise InputError(
-            f"method '{name}': a warm-up of {method.starts()} epochs is no "
-            f"shorter than the training of {config.train.epochs}"
+            f"method '{name}' has a warm-up of {method.starts()} epochs, no "
+            f"less than config train.epochs, {config.train.epochs}; set it or "
+            "the method's options"
         )
     model = create_model(
         config.model,
