@@ -13,7 +13,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, shortened
 from arm_jax.methods._epoch import Copies, Epoch
 from arm_jax.valuation import Array, Head, Subsets, subset_log_probs
 
@@ -270,9 +270,21 @@ class Method:
         Args:
           forward: The model on the batch.
           batch: `inputs`, `label`, `id` and `mask`, of this device.
+
+        Raises:
+          InputError: `loss` returns something else than it should.
         """
-        value, metrics, *carry = self.loss(forward, batch)
+        found = self.loss(forward, batch)
+        if not isinstance(found, tuple) or len(found) not in (2, 3):
+            raise InputError(
+                f"{self._loss_name()} must return (scalar, metrics) or (scalar,"
+                f" metrics, carry), got {shortened(repr(found))}"
+            )
+        value, metrics, *carry = found
         return Losses({"loss": value}, metrics, *carry)
+
+    def _loss_name(self) -> str:
+        return f"{type(self).__module__}.{type(self).__qualname__}.loss"
 
     def combine(self, step: Step) -> Any:
         """Returns the gradient that the optimiser gets: the sum of all."""
@@ -363,3 +375,6 @@ class PlainLoss(Method):
     def loss(self, forward: Forward, batch: Batch) -> Loss:
         """Calls the function."""
         return self.function(forward, batch, **self.options)
+
+    def _loss_name(self) -> str:
+        return f"{self.function.__module__}.{self.function.__qualname__}"

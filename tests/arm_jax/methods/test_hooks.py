@@ -115,6 +115,19 @@ def test_modules_that_are_no_method(monkeypatch):
         Other().loss(None, None)
 
 
+def test_a_loss_that_returns_something_else(monkeypatch):
+    def loss(forward, batch):
+        return 1.5
+
+    method = methods.create(module_with(monkeypatch, loss=loss), {})
+    message = r"loss must return \(scalar, metrics\) or .*carry\), got 1\.5"
+    with pytest.raises(InputError, match=message):
+        method.losses(None, None)
+    method = dataclasses.replace(method, function=lambda *_: (1, {}, 2, 3))
+    with pytest.raises(InputError, match=r"lambda.* got \(1, {}, 2, 3\)"):
+        method.losses(None, None)
+
+
 def test_defaults_of_a_plain_loss():
     method = methods.create("joint", {})
     context, key = helpers.context(), jax.random.key(0)
