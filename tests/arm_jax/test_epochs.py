@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from arm_jax import config as config_lib
-from arm_jax import epochs, loop
+from arm_jax import epochs, loop, parallel
 from arm_jax.errors import InputError
 from arm_jax.methods import Method
 
@@ -157,6 +157,23 @@ def test_a_fork_is_the_training_that_it_tries(single, tmp_path):
         jax.tree.leaves(outcome.last), jax.tree.leaves(forks[0]), strict=True
     ):
         np.testing.assert_array_equal(x[0], y)
+
+
+def test_a_fork_is_of_its_run(pair):
+    forks, start = [], pair.initial()
+    begin(pair, lambda e: forks.append(e.fork(3)), start)
+    state = start.state
+    batches = loop.batches_of(pair, start.copies, epoch=0, start=0)
+    for batch in itertools.islice(batches, 3):
+        state, _ = pair.train_step(state, parallel.split(batch, axis=1))
+        jax.block_until_ready(state)
+    for index, fork in enumerate(forks):
+        for x, y in zip(
+            jax.tree.leaves(state.variables),
+            jax.tree.leaves(fork),
+            strict=True,
+        ):
+            np.testing.assert_allclose(y, x[index], atol=1e-6)
 
 
 def test_a_fork_of_some_modalities_and_from_elsewhere(single):
