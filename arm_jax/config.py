@@ -221,7 +221,8 @@ def check_options(
             converted[key] = _convert(_hint(named[key]), value, f"{path}.{key}")
         elif not takes_any:
             raise InputError(
-                f"{function} has no option '{key}'{_suggest(key, named)}"
+                f"{function} has no option '{key}'{_suggest(key, named)} "
+                f"(config {path}.{key} is {shortened(repr(value))})"
             )
     for key, parameter in named.items():
         if key not in options and parameter.default is parameter.empty:

@@ -10,6 +10,7 @@ Steps are vmapped over runs with different seeds before they are mapped over
 devices: a state has a leading axis of runs, and so has each batch.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -40,19 +41,26 @@ def replicate(tree: Any) -> Any:
 
 
 def update(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Maps `step(state, batch) -> (state, metrics)` over runs and devices.
+    """Maps `step(state, batch, phase) -> (state, metrics)`.
 
-    `step` averages over `AXIS`. States, batches and metrics have a leading
-    axis of runs; batches come from `split(batch, axis=1)`. The state is
-    donated: the one passed in is gone after the call.
+    Over runs and devices. `step` averages over `AXIS`. States, batches and
+    metrics have a leading axis of runs; batches come from `split(batch,
+    axis=1)`. The state is donated: the one passed in is gone after the call.
+    There is one program per phase, which is None if not given.
     """
-    return jax.pmap(
-        jax.vmap(step),
-        axis_name=AXIS,
-        in_axes=(None, 0),
-        out_axes=(None, None),
-        donate_argnums=(0,),
-    )
+
+    @functools.cache
+    def of_phase(phase: Any) -> Callable[..., Any]:
+        given = () if phase is None else (phase,)
+        return jax.pmap(
+            jax.vmap(lambda state, batch: step(state, batch, *given)),
+            axis_name=AXIS,
+            in_axes=(None, 0),
+            out_axes=(None, None),
+            donate_argnums=(0,),
+        )
+
+    return lambda state, batch, phase=None: of_phase(phase)(state, batch)
 
 
 def predict(step: Callable[..., Any]) -> Callable[..., Any]:

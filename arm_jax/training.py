@@ -1,5 +1,6 @@
 """The training step and the prediction step, as pure functions."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,10 +10,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from arm_jax import parallel, shapley
-from arm_jax.config import OptimizerConfig
-from arm_jax.errors import InputError
-from arm_jax.methods import Context, Forward, Memory, Method, terms
+from arm_jax import optimizers, parallel, shapley
+from arm_jax.methods import Context, Forward, Method, Step, terms
+from arm_jax.methods import Variables as Variables
 from arm_jax.models import Model, Params, State
 from arm_jax.valuation import (
     Array,
@@ -33,20 +33,6 @@ _OWN = "method"
 _MEAN_DECAY = 0.99
 
 
-class Variables(flax.struct.PyTreeNode):
-    """What a prediction needs.
-
-    Attributes:
-      params: Parameters of the model, and of the method under "method".
-      state: State of the model, see arm_jax.models.Model.
-      memory: What the method keeps.
-    """
-
-    params: Params
-    state: State
-    memory: Memory
-
-
 class TrainState(flax.struct.PyTreeNode):
     """Everything that a step changes, and the key it draws from.
 
@@ -60,64 +46,6 @@ class TrainState(flax.struct.PyTreeNode):
     key: jax.Array
 
 
-def create_optimizer(
-    config: OptimizerConfig, total_steps: int
-) -> optax.GradientTransformation:
-    """Builds the optimiser and its schedule over `total_steps`.
-
-    Raises:
-      InputError: unknown optimiser or schedule.
-    """
-    warmup = round(config.warmup * total_steps)
-    start = config.learning_rate if warmup == 0 else 0.0
-    if config.schedule == "cosine":
-        schedule = optax.warmup_cosine_decay_schedule(
-            init_value=start,
-            peak_value=config.learning_rate,
-            warmup_steps=warmup,
-            decay_steps=total_steps,
-        )
-    elif config.schedule == "constant":
-        schedule = optax.warmup_constant_schedule(
-            init_value=start,
-            peak_value=config.learning_rate,
-            warmup_steps=warmup,
-        )
-    else:
-        raise InputError(
-            f"unknown optimizer.schedule '{config.schedule}'; known: "
-            "constant, cosine"
-        )
-    if config.name == "adamw":
-        optimizer = optax.adamw(schedule, weight_decay=config.weight_decay)
-    elif config.name == "sgd":
-        optimizer = optax.chain(
-            optax.add_decayed_weights(config.weight_decay),
-            optax.sgd(schedule, momentum=config.momentum),
-        )
-    else:
-        raise InputError(
-            f"unknown optimizer.name '{config.name}'; known: adamw, sgd"
-        )
-    if config.clip_norm:
-        optimizer = optax.chain(
-            optax.clip_by_global_norm(config.clip_norm), optimizer
-        )
-    return _promoting(optimizer)
-
-
-def _promoting(
-    optimizer: optax.GradientTransformation,
-) -> optax.GradientTransformation:
-    """Lets Optax multiply floats by integer counts, whatever JAX is set to."""
-
-    def update(*arguments: Any) -> Any:
-        with jax.numpy_dtype_promotion("standard"):
-            return optimizer.update(*arguments)
-
-    return optax.GradientTransformation(optimizer.init, update)
-
-
 def create_state(
     model: Model,
     method: Method,
@@ -128,9 +56,9 @@ def create_state(
     init_key, step_key = jax.random.split(jax.random.key(seed))
     params, model_state = model.init(init_key)
     context = Context(model.modalities, model.num_classes, model.widths)
-    if method.parameters is not None:
-        own_key = jax.random.fold_in(init_key, 1)
-        params = {**params, _OWN: method.parameters(context, own_key)}
+    own = method.parameters(context, jax.random.fold_in(init_key, 1))
+    if jax.tree.leaves(own):
+        params = {**params, _OWN: own}
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         variables=Variables(
@@ -151,32 +79,33 @@ def make_train_step(
     *,
     axis_name: str | None = None,
 ) -> Callable[[TrainState, Mapping[str, Any]], tuple[TrainState, dict]]:
-    """Returns `train_step(state, batch) -> (state, metrics)`.
+    """Returns `train_step(state, batch, phase=None) -> (state, metrics)`.
 
-    The function is pure. Gradients and metrics are averaged over `axis_name`
-    if there is one, so all its outputs are equal on all devices; without it
-    the same function runs under plain jit.
+    The function is pure; `phase` is static, see `Method.phase`. Gradients,
+    metrics and what the loss carries over are averaged over `axis_name` if
+    there is one, so all its outputs are equal on all devices; without it the
+    same function runs under plain jit.
 
     Args:
-      model: the model.
-      method: the method, options bound.
-      optimizer: the gradient transformation.
+      model: Model.
+      method: Method with its options.
+      optimizer: Gradient transformation.
       log_prior: log p(y) of the training split, `[classes]`.
-      axis_name: of the mapped device axis.
+      axis_name: Name of the mapped device axis.
     """
 
     def turn(
-        state: TrainState, batch: Mapping[str, Any], number: int
+        state: TrainState, batch: Mapping[str, Any], number: int, phase: Any
     ) -> tuple[TrainState, tuple[dict, State]]:
         common = jax.random.fold_in(state.key, state.step)
-        update_key, encode_key, loss_key = jax.random.split(common, 3)
+        combine_key, encode_key, loss_key = jax.random.split(common, 3)
         if axis_name is not None:
             encode_key = jax.random.fold_in(
                 encode_key, jax.lax.axis_index(axis_name)
             )
         variables = state.variables
 
-        def objective(params: Params) -> tuple[jax.Array, tuple]:
+        def objective(params: Params) -> tuple[dict[str, jax.Array], tuple]:
             now = variables.replace(params=params)
             features, encoders = model.encode(
                 params,
@@ -196,33 +125,42 @@ def make_train_step(
                 step=state.step,
                 memory=variables.memory,
                 turn=number,
+                phase=phase,
                 parameters=params.get(_OWN, ()),
                 axis_name=axis_name,
                 key=loss_key,
             )
-            value, metrics = method.loss(forward, batch)
+            losses = method.losses(forward, batch)
             # As of this batch; those of features are not averaged yet.
             seen = {
                 "encoders": encoders,
                 "means": {name: f.mean(axis=0) for name, f in features.items()},
             }
-            return value, (metrics | _measurements(forward, batch), seen)
+            metrics = losses.metrics | _measurements(forward, batch)
+            return losses.values, (metrics, losses.carry, seen)
 
-        (value, (metrics, seen)), gradients = jax.value_and_grad(
-            objective, has_aux=True
-        )(variables.params)
-        gradients, metrics, seen = parallel.pmean(
-            (gradients, metrics | {"loss": value}, seen), axis_name
+        values, (metrics, carry, seen), by_loss = _differentiate(
+            objective, variables.params
         )
-        memory = variables.memory
-        if method.update is not None:
-            gradients, memory = method.update(
-                gradients, metrics, memory, update_key
-            )
+        by_loss, metrics, carry, seen = parallel.pmean(
+            (by_loss, metrics | _by_name(values), carry, seen), axis_name
+        )
+        step = Step(
+            by_loss, variables.params, variables.memory, carry, combine_key
+        )
+        gradients, memory = method.combine(step), method.remember(step)
         updates, opt_state = optimizer.update(
             gradients, state.opt_state, variables.params
         )
         params = optax.apply_updates(variables.params, updates)
+        held = method.held(variables.params, number, phase)
+        if held is not None:
+            params, opt_state = optimizers.hold(
+                optimizer,
+                held,
+                (variables.params, state.opt_state),
+                (params, opt_state),
+            )
         metrics |= {
             "gradient_norm": optax.tree.norm(gradients),
             "update_norm": optax.tree.norm(updates),
@@ -234,10 +172,10 @@ def make_train_step(
         ), (metrics, seen)
 
     def train_step(
-        state: TrainState, batch: Mapping[str, Any]
+        state: TrainState, batch: Mapping[str, Any], phase: Any = None
     ) -> tuple[TrainState, dict]:
         for number in range(method.turns(len(model.modalities))):
-            state, (metrics, seen) = turn(state, batch, number)
+            state, (metrics, seen) = turn(state, batch, number, phase)
         # The model's state is that of the last turn: one update per batch, and
         # the other turns need encode no more than their loss does.
         means = jax.tree.map(
@@ -257,18 +195,47 @@ def make_train_step(
     return train_step
 
 
+def _differentiate(
+    objective: Callable[[Params], tuple[dict[str, jax.Array], Any]],
+    params: Params,
+) -> tuple[dict[str, jax.Array], Any, dict[str, Params]]:
+    """Returns the values by name, what goes with them, and their gradients.
+
+    Each value has a backward pass of its own, through the same forward pass:
+    XLA makes one of what is traced for each.
+    """
+
+    def of_first(params: Params) -> tuple[jax.Array, Any]:
+        values, rest = objective(params)
+        return values[min(values)], (values, rest)
+
+    (_, (values, rest)), gradient = jax.value_and_grad(of_first, has_aux=True)(
+        params
+    )
+    first, *others = sorted(values)
+    gradients = {first: gradient}
+    for name in others:
+        gradients[name] = jax.grad(lambda p, n=name: objective(p)[0][n])(params)
+    return values, rest, gradients
+
+
+def _by_name(values: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """What is logged of losses: their sum, and each if there are several."""
+    if len(values) == 1:
+        return {"loss": next(iter(values.values()))}
+    each = {f"loss_{name}": value for name, value in values.items()}
+    return each | {"loss": functools.reduce(jnp.add, values.values())}
+
+
 def bind_head(model: Model, method: Method, variables: Variables) -> Head:
     """Returns `head(features, mask) -> logits` of the trained method."""
 
     def plain(features: Mapping[str, jax.Array], mask: jax.Array) -> jax.Array:
         return model.head(variables.params, features, mask, variables.state)
 
-    if method.fuse is None:
-        return plain
-    fuse = method.fuse
-    own = () if method.parameters is None else (variables.params[_OWN],)
-    return lambda features, mask: fuse(
-        plain, features, mask, variables.memory, *own
+    own = variables.params.get(_OWN, ())
+    return lambda features, mask: method.fuse(
+        plain, features, mask, variables.memory, own
     )
 
 

@@ -72,7 +72,7 @@ def _rounds(
         )
     )
     snapshot = run.initial()
-    state = snapshot.state
+    state, phase = snapshot.state, run.method.phase(epoch=0)
     first_epoch = loop.batches_of(run, snapshot.copies, epoch=0, start=0)
     batches = [
         parallel.split(batch, axis=1)
@@ -83,7 +83,7 @@ def _rounds(
         nonlocal state
         start = time.perf_counter()
         for batch in batches:
-            state, metrics = run.train_step(state, batch)
+            state, metrics = run.train_step(state, batch, phase)
             jax.block_until_ready(metrics)
         return (time.perf_counter() - start) / len(batches)
 

@@ -26,8 +26,7 @@ additive over modalities, so there m_m is the logits of modality m alone. There
 are 2^M - 1 evaluations of the head.
 """
 
-from functools import partial
-from typing import Any
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -37,9 +36,10 @@ from arm_jax.methods import (
     Batch,
     Context,
     Forward,
+    Loss,
     Memory,
     Method,
-    Metrics,
+    Step,
     terms,
 )
 from arm_jax.valuation import at_label, masks_for
@@ -48,18 +48,48 @@ from arm_jax.valuation import at_label, masks_for
 _LARGEST = 18.420681  # -log 1e-8
 
 
-def method(*, alpha: float = 1.5) -> Method:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AGM(Method):
     """Joint training with the gradient into each modality's part scaled.
 
-    Args:
-      alpha: strength; the authors name 1.5 for CREMA-D, 2.5 for AV-MNIST and
+    Attributes:
+      alpha: Strength; the authors name 1.5 for CREMA-D, 2.5 for AV-MNIST and
         4 for UR-Funny.
-
-    Raises:
-      InputError: a negative `alpha`.
     """
-    terms.check_weights("agm", alpha=alpha)
-    return Method(partial(_loss, alpha), init=_init, update=_update)
+
+    alpha: float = 1.5
+
+    def check(self) -> None:
+        """Raises InputError for a negative `alpha`."""
+        terms.check_weights("agm", alpha=self.alpha)
+
+    def init(self, context: Context, key: jax.Array) -> Memory:
+        """Returns C, and the number of steps that it is the mean of."""
+        return {
+            "costs": jnp.zeros(len(context.modalities)),
+            "steps": jnp.zeros(()),
+        }
+
+    def loss(self, forward: Forward, batch: Batch) -> Loss:
+        """Cross-entropy of the sum of the parts; c is carried over."""
+        label = batch["label"]
+        parts = split(forward)
+        log_p = jax.nn.log_softmax(jax.lax.stop_gradient(parts))
+        each = -at_label(log_p, label)
+        costs = forward.mean(jnp.minimum(each, _LARGEST))
+        kappa = coefficients(costs, forward.memory["costs"], self.alpha)
+        fused = jax.vmap(terms.scale_gradient)(parts, kappa).sum(axis=0)
+        total = -at_label(jax.nn.log_softmax(fused), label).mean()
+        metrics = {
+            f"kappa_{name}": kappa[m] for m, name in enumerate(forward.features)
+        }
+        return total, metrics, costs
+
+    def remember(self, step: Step) -> Memory:
+        """Takes c into its mean."""
+        steps = step.memory["steps"] + 1
+        old = step.memory["costs"]
+        return {"costs": old + (step.carry - old) / steps, "steps": steps}
 
 
 def split(forward: Forward) -> jax.Array:
@@ -85,35 +115,3 @@ def _behind(costs: jax.Array) -> jax.Array:
     """Mean cost of the others minus one's own, `[modalities]`; 0 for one."""
     count = len(costs)
     return (costs.sum() - count * costs) / max(count - 1, 1)
-
-
-def _init(context: Context, key: jax.Array) -> Memory:
-    del key
-    return {
-        "costs": jnp.zeros(len(context.modalities)),
-        "steps": jnp.zeros(()),
-    }
-
-
-def _loss(
-    alpha: float, forward: Forward, batch: Batch
-) -> tuple[jax.Array, Metrics]:
-    label = batch["label"]
-    parts = split(forward)
-    each = -at_label(jax.nn.log_softmax(jax.lax.stop_gradient(parts)), label)
-    costs = forward.mean(jnp.minimum(each, _LARGEST))
-    kappa = coefficients(costs, forward.memory["costs"], alpha)
-    fused = jax.vmap(terms.scale_gradient)(parts, kappa).sum(axis=0)
-    total = -at_label(jax.nn.log_softmax(fused), label).mean()
-    return total, {"costs": costs} | {
-        f"kappa_{name}": kappa[m] for m, name in enumerate(forward.features)
-    }
-
-
-def _update(
-    gradients: Any, metrics: Metrics, memory: Memory, key: jax.Array
-) -> tuple[Any, Memory]:
-    del key
-    steps = memory["steps"] + 1
-    step = (metrics["costs"] - memory["costs"]) / steps
-    return gradients, {"costs": memory["costs"] + step, "steps": steps}

@@ -31,98 +31,131 @@ the two scores in training. A neck without a loss is a constant, that no
 weight decay shrinks. Encoders and data are the project's.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from arm_jax import estimators
-from arm_jax.errors import InputError
 from arm_jax.methods import (
     Batch,
     Context,
     Forward,
+    Loss,
     Memory,
     Method,
-    Metrics,
+    Step,
     terms,
 )
 from arm_jax.valuation import Head, at_label
 
 
-def method(
-    *,
-    crossed: bool = True,
-    faulty_information: bool = True,
-    neck: float = 0.0,
-    unimodal: float = 0.0,
-    bound: float = 0.0,
-    decay: float = 0.99,
-) -> Method:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReleasedARM(Method):
     """The released code; every default is what it does.
 
-    Args:
-      crossed: weigh by the other modality's probability, or by one's own.
-      faulty_information: the released formula, or the plug-in normalised
+    Attributes:
+      crossed: Weigh by the other modality's probability, or by one's own.
+      faulty_information: The released formula, or the plug-in normalised
         conditional mutual information.
-      neck: weight of a cross-entropy of classifier(c), which trains the neck.
-      unimodal: weight of the cross-entropies of single modalities.
-      bound: largest ratio of the scores, its inverse the smallest; at least
+      neck: Weight of a cross-entropy of classifier(c), which trains the neck.
+      unimodal: Weight of the cross-entropies of single modalities.
+      bound: Largest ratio of the scores, its inverse the smallest; at least
         1, or 0 for none.
-      decay: a step, of the running averages of the scores.
-
-    Raises:
-      InputError: a negative weight, a bound between 0 and 1, or a decay
-        outside [0, 1).
+      decay: Decay per step of the running averages of the scores.
     """
-    terms.check_weights("arm_released", neck=neck, unimodal=unimodal)
-    terms.check_fractions("arm_released", decay=decay)
-    if not (bound == 0 or bound >= 1):
-        raise InputError(
-            f"method 'arm_released': bound must be 0 or at least 1, got {bound}"
-        )
 
-    def loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
+    modality_counts: ClassVar[tuple[int, ...]] = (2,)
+
+    crossed: bool = True
+    faulty_information: bool = True
+    neck: float = 0.0
+    unimodal: float = 0.0
+    bound: float = 0.0
+    decay: float = 0.99
+
+    def check(self) -> None:
+        """Raises InputError for a weight, bound or decay out of its range."""
+        terms.check_weights(
+            "arm_released", neck=self.neck, unimodal=self.unimodal
+        )
+        terms.check_fractions("arm_released", decay=self.decay)
+        if not (self.bound == 0 or self.bound >= 1):
+            raise terms.refused(
+                "arm_released", "bound", "be 0 or at least 1", self.bound
+            )
+
+    def init(self, context: Context, key: jax.Array) -> Memory:
+        """Returns the running scores, and the neck if nothing trains it."""
+        # Only the ratio counts: it is 1 before the first step, and what the
+        # steps say, whatever the decay, after it.
+        memory = {"scores": jnp.full(len(context.modalities), 1e-12, float)}
+        return memory if self.neck else {**memory, "neck": _neck(context, key)}
+
+    def parameters(self, context: Context, key: jax.Array) -> Any:
+        """Returns the head, the classifier, and the neck if it is trained."""
+        width = context.common_width("arm_released")
+        keys = jax.random.split(key, 3)
+        own = {
+            "head": _layer(keys[0], 2 * width, width),
+            "classifier": _layer(keys[1], width, context.num_classes),
+        }
+        return {**own, "neck": _neck(context, keys[2])} if self.neck else own
+
+    def loss(self, forward: Forward, batch: Batch) -> Loss:
+        """Cross-entropy of the scaled logits; the scores are carried over."""
         own, label = forward.parameters, batch["label"]
         x, y = forward.features.values()
-        neck_layer = (own if neck else forward.memory)["neck"]
+        neck_layer = (own if self.neck else forward.memory)["neck"]
         c = _linear(neck_layer, jnp.concatenate([x, y], axis=-1))
-        each = at_label(
-            jax.nn.log_softmax(
-                _linear(own["classifier"], jnp.stack([c, x, y]))
-            ),
-            label,
+        log_p = jax.nn.log_softmax(
+            _linear(own["classifier"], jnp.stack([c, x, y]))
         )
+        each = at_label(log_p, label)
         now = scores(
             forward.mean(jnp.exp(jax.lax.stop_gradient(each))),
             *(forward.gather(jax.lax.stop_gradient(f)) for f in (c, x, y)),
-            crossed=crossed,
-            faulty_information=faulty_information,
+            crossed=self.crossed,
+            faulty_information=self.faulty_information,
         )
-        scales = _scales(now, bound)
+        scales = _scales(now, self.bound)
         logits = _classify(own, (x, y), scales)
         total = -at_label(jax.nn.log_softmax(logits), label).mean()
         c_loss, *alone = -each.mean(axis=-1)
         # XLA would take the gradient of a term of weight 0.
-        if neck:
-            total += neck * c_loss
-        if unimodal:
-            total += unimodal * sum(alone)
-        return total, {"scores": now} | {
+        if self.neck:
+            total += self.neck * c_loss
+        if self.unimodal:
+            total += self.unimodal * sum(alone)
+        metrics = {
             f"scale_{name}": scales[m]
             for m, name in enumerate(forward.features)
         }
+        return total, metrics, now
 
-    return Method(
-        loss,
-        modality_counts=(2,),
-        init=partial(_init, bool(neck)),
-        parameters=partial(_parameters, bool(neck)),
-        fuse=partial(_fuse, bound),
-        update=partial(_update, decay),
-    )
+    def remember(self, step: Step) -> Memory:
+        """Updates the running scores."""
+        old, new = step.memory["scores"], step.carry
+        return {
+            **step.memory,
+            "scores": self.decay * old + (1 - self.decay) * new,
+        }
+
+    def fuse(
+        self,
+        head: Head,
+        features: Mapping[str, jax.Array],
+        mask: jax.Array,
+        memory: Memory,
+        parameters: Any,
+    ) -> jax.Array:
+        """Scaled logits; the model's own head has no part in them."""
+        scales = _scales(memory["scores"], self.bound)
+        mask = jnp.atleast_2d(mask)
+        factors = [scale * mask[:, m, None] for m, scale in enumerate(scales)]
+        return _classify(parameters, features.values(), factors)
 
 
 def scores(
@@ -141,8 +174,8 @@ def scores(
       c: features of the neck, `[batch, width]`.
       x: features of the first modality, `[batch, width]`.
       y: features of the second modality, `[batch, width]`.
-      crossed: see `method`.
-      faulty_information: see `method`.
+      crossed: See `ReleasedARM`.
+      faulty_information: See `ReleasedARM`.
     """
     conditional = (
         estimators.released_conditional_information_of
@@ -179,47 +212,6 @@ def _classify(
     for x, kernel, factor in zip(features, kernels, factors, strict=True):
         logits += factor * (x @ kernel)
     return logits
-
-
-def _fuse(
-    bound: float,
-    head: Head,
-    features: Mapping[str, jax.Array],
-    mask: jax.Array,
-    memory: Memory,
-    own: Any,
-) -> jax.Array:
-    # The model's own head has no part in this method and is not trained.
-    del head
-    scales = _scales(memory["scores"], bound)
-    mask = jnp.atleast_2d(mask)
-    factors = [scale * mask[:, m, None] for m, scale in enumerate(scales)]
-    return _classify(own, features.values(), factors)
-
-
-def _init(trained_neck: bool, context: Context, key: jax.Array) -> Memory:
-    # Only the ratio counts: it is 1 before the first step, and what the steps
-    # say, whatever the decay, after it.
-    memory = {"scores": jnp.full(len(context.modalities), 1e-12, float)}
-    return memory if trained_neck else {**memory, "neck": _neck(context, key)}
-
-
-def _update(
-    decay: float, gradients: Any, metrics: Metrics, memory: Memory, key: Any
-) -> tuple[Any, Memory]:
-    del key
-    old, new = memory["scores"], metrics["scores"]
-    return gradients, {**memory, "scores": decay * old + (1 - decay) * new}
-
-
-def _parameters(trained_neck: bool, context: Context, key: jax.Array) -> Any:
-    width = context.common_width("arm_released")
-    keys = jax.random.split(key, 3)
-    own = {
-        "head": _layer(keys[0], 2 * width, width),
-        "classifier": _layer(keys[1], width, context.num_classes),
-    }
-    return {**own, "neck": _neck(context, keys[2])} if trained_neck else own
 
 
 def _neck(context: Context, key: jax.Array) -> Any:

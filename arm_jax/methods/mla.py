@@ -21,21 +21,21 @@ the classes, one weight for all samples. In the turns of others, an encoder
 has zero gradients, but still coasts on the momentum of its optimiser.
 """
 
+import dataclasses
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from arm_jax.errors import InputError, check_choice
 from arm_jax.methods import (
     Batch,
     Context,
     Forward,
+    Loss,
     Memory,
     Method,
-    Metrics,
+    Step,
     terms,
 )
 from arm_jax.valuation import Head
@@ -43,48 +43,93 @@ from arm_jax.valuation import Head
 WEIGHTS = ("entropy", "average")
 
 
-def method(
-    *,
-    projection: bool = True,
-    weights: str = "entropy",
-    damping: float = 0.1,
-) -> Method:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MLA(Method):
     """Alternating steps on single modalities.
 
-    Args:
-      projection: project the head's gradients. As P has norm 1, this makes
+    Attributes:
+      projection: Project the head's gradients. As P has norm 1, this makes
         them smaller, by about the square root of the width of the features.
-      weights: of the modalities in prediction, "entropy" or "average".
-      damping: of the projection; the larger, the less of a direction is taken
-        away.
-
-    Raises:
-      InputError: a damping not above 0, or unknown weights.
+      weights: Weights of the modalities in prediction, "entropy" or "average".
+      damping: Damping of the projection; the larger, the less of a direction
+        is taken away.
     """
-    if not damping > 0:
-        raise InputError(
-            f"method 'mla': damping must be above 0, got {damping}"
+
+    needs_fusion: ClassVar[str] = "shared"
+
+    projection: bool = True
+    weights: str = "entropy"
+    damping: float = 0.1
+
+    def check(self) -> None:
+        """Raises InputError for a damping not above 0, or unknown weights."""
+        terms.check_positive("mla", damping=self.damping)
+        terms.check_options("mla", {"weights": WEIGHTS}, weights=self.weights)
+
+    def turns(self, modalities: int) -> int:
+        """A turn for each modality."""
+        return modalities
+
+    def init(self, context: Context, key: jax.Array) -> Memory:
+        """Returns P before there were features."""
+        if not self.projection:
+            return ()
+        return {"projection": jnp.eye(context.common_width("mla"))}
+
+    def loss(self, forward: Forward, batch: Batch) -> Loss:
+        """Cross-entropy of this turn's modality; r is carried over."""
+        turn = forward.turn
+        own = list(forward.features)[turn]
+        # Nothing of the others: their encoders have no part in this turn.
+        features = {
+            name: x if name == own else jnp.zeros_like(x)
+            for name, x in forward.features.items()
+        }
+        logits = forward.head(features, jnp.eye(len(features))[turn])
+        value = terms.kept_cross_entropy(
+            jax.nn.log_softmax(logits), batch, batch["mask"][:, turn]
         )
-    check_choice("method 'mla': weights", weights, WEIGHTS)
-    result = Method(
-        _loss,
-        fusion="shared",
-        turns=lambda modalities: modalities,
-        fuse=fuse_by_entropy if weights == "entropy" else None,
-    )
-    if not projection:
-        return result
-    return result._replace(init=_init, update=partial(project, damping))
+        return value, {}, jax.lax.stop_gradient(features[own]).mean(axis=0)
+
+    def combine(self, step: Step) -> Any:
+        """Projects the gradient of the shared kernel."""
+        gradients = step.gradients["loss"]
+        if not self.projection:
+            return gradients
+        p = step.memory["projection"]
+        # The shared head has one kernel, with two axes, and a bias.
+        projected = jax.tree.map(
+            lambda g: p @ g if g.ndim == 2 else g, gradients["head"]
+        )
+        return {**gradients, "head": projected}
+
+    def remember(self, step: Step) -> Memory:
+        """Takes the mean feature into P."""
+        if not self.projection:
+            return step.memory
+        p, r = step.memory["projection"], step.carry
+        k = p @ r
+        p = p - jnp.outer(k, k) / (self.damping + r @ k)
+        return {"projection": p / jnp.linalg.norm(p)}
+
+    def fuse(
+        self,
+        head: Head,
+        features: Mapping[str, jax.Array],
+        mask: jax.Array,
+        memory: Memory,
+        parameters: Any,
+    ) -> jax.Array:
+        """Logits of the kept modalities, weighted or not."""
+        if self.weights == "average":
+            return head(features, mask)
+        return fuse_by_entropy(head, features, mask)
 
 
 def fuse_by_entropy(
-    head: Head,
-    features: Mapping[str, jax.Array],
-    mask: jax.Array,
-    memory: Memory,
+    head: Head, features: Mapping[str, jax.Array], mask: jax.Array
 ) -> jax.Array:
     """Logits of the kept modalities, the surer ones weighing more."""
-    del memory
     each = jax.vmap(head, in_axes=(None, 0))(features, jnp.eye(len(features)))
     log_p = jax.nn.log_softmax(each)
     entropy = -(jnp.exp(log_p) * log_p).sum(axis=-1)
@@ -92,44 +137,3 @@ def fuse_by_entropy(
     kept = jnp.exp(-entropy) * jnp.broadcast_to(mask, entropy.T.shape).T
     weight = kept / jnp.maximum(kept.sum(axis=0, keepdims=True), 1e-12)
     return (weight[..., None] * each).sum(axis=0)
-
-
-def project(
-    damping: float,
-    gradients: Any,
-    metrics: Metrics,
-    memory: Memory,
-    key: jax.Array,
-) -> tuple[Any, Memory]:
-    """Projects the gradient of the shared kernel; takes in the features."""
-    del key
-    p, r = memory["projection"], metrics["mean_feature"]
-    layer = gradients["head"]["classifier"]
-    layer = {**layer, "kernel": p @ layer["kernel"]}
-    k = p @ r
-    p = p - jnp.outer(k, k) / (damping + r @ k)
-    return (
-        {**gradients, "head": {"classifier": layer}},
-        {"projection": p / jnp.linalg.norm(p)},
-    )
-
-
-def _init(context: Context, key: jax.Array) -> Memory:
-    del key
-    return {"projection": jnp.eye(context.common_width("mla"))}
-
-
-def _loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
-    turn = forward.turn
-    own = list(forward.features)[turn]
-    # Nothing of the others: their encoders have no part in this turn.
-    features = {
-        name: x if name == own else jnp.zeros_like(x)
-        for name, x in forward.features.items()
-    }
-    logits = forward.head(features, jnp.eye(len(features))[turn])
-    value = terms.kept_cross_entropy(
-        jax.nn.log_softmax(logits), batch, batch["mask"][:, turn]
-    )
-    mean = jax.lax.stop_gradient(features[own]).mean(axis=0)
-    return value, {"mean_feature": mean}

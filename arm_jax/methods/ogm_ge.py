@@ -33,36 +33,61 @@ Adam undo most of a constant k_m: `optimizer.name` "sgd" is what the method was
 made for.
 """
 
-from functools import partial
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from arm_jax.errors import check_choice
-from arm_jax.methods import Batch, Forward, Memory, Method, Metrics, terms
+from arm_jax.methods import Batch, Forward, Loss, Method, Step, terms
 from arm_jax.valuation import at_label
 
 NOISES = ("covariance", "entries", "none")
 
 
-def method(*, alpha: float = 0.8, noise: str = "covariance") -> Method:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OGMGE(Method):
     """Joint training with gradients of encoders modulated.
 
-    Args:
-      alpha: strength of the modulation; the paper's code has 0.1 for
+    Attributes:
+      alpha: Strength of the modulation; the paper's code has 0.1 for
         VGGSound and 0.8 for CREMA-D.
       noise: "covariance", "entries" as in the released code, or "none",
         which is "OGM".
-
-    Raises:
-      InputError: a negative `alpha`, or unknown noise.
     """
-    terms.check_weights("ogm_ge", alpha=alpha)
-    check_choice("method 'ogm_ge': noise", noise, NOISES)
-    if noise == "entries":
-        return Method(_scored_loss, update=partial(_modulate, alpha))
-    return Method(partial(_modulated_loss, alpha, noise == "covariance"))
+
+    alpha: float = 0.8
+    noise: str = "covariance"
+
+    def check(self) -> None:
+        """Raises InputError for a negative `alpha`, or unknown noise."""
+        terms.check_weights("ogm_ge", alpha=self.alpha)
+        terms.check_options("ogm_ge", {"noise": NOISES}, noise=self.noise)
+
+    def loss(self, forward: Forward, batch: Batch) -> Loss:
+        """Cross-entropy, on features whose gradients have the weights."""
+        if self.noise == "entries":
+            return _scored_loss(forward, batch)
+        weights = coefficients(_scores(forward, batch), self.alpha)[:, None]
+        if self.noise == "covariance":
+            draws = forward.normal(len(weights)).T
+            weights += draws - forward.mean(draws)[:, None]
+        features = {
+            name: terms.scale_gradient(x, weight[:, None])
+            for (name, x), weight in zip(
+                forward.features.items(), weights, strict=True
+            )
+        }
+        return _scored_loss(forward._replace(features=features), batch)
+
+    def combine(self, step: Step) -> Any:
+        """Modulates the gradients of encoders where the loss has not."""
+        gradients = step.gradients["loss"]
+        if self.noise != "entries":
+            return gradients
+        weights = coefficients(step.carry, self.alpha)
+        encoders = _with_noise(gradients["encoders"], weights, step.key)
+        return {**gradients, "encoders": encoders}
 
 
 def coefficients(scores: jax.Array, alpha: float) -> jax.Array:
@@ -73,29 +98,13 @@ def coefficients(scores: jax.Array, alpha: float) -> jax.Array:
     return jnp.where(rho > 1, 1 - jnp.tanh(alpha * rho), 1.0)
 
 
-def _modulated_loss(
-    alpha: float, noisy: bool, forward: Forward, batch: Batch
-) -> tuple[jax.Array, Metrics]:
+def _scored_loss(forward: Forward, batch: Batch) -> Loss:
     scores = _scores(forward, batch)
-    weights = coefficients(scores, alpha)[:, None]
-    if noisy:
-        draws = forward.normal(len(scores)).T
-        weights += draws - forward.mean(draws)[:, None]
-    features = {
-        name: terms.scale_gradient(x, weight[:, None])
-        for (name, x), weight in zip(
-            forward.features.items(), weights, strict=True
-        )
-    }
-    modulated = forward._replace(features=features)
-    return _scored_loss(modulated, batch)
-
-
-def _scored_loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
-    scores = _scores(forward, batch)
-    return terms.fused_cross_entropy(forward.log_probs(), batch), {
+    metrics = {
         f"score_{name}": scores[m] for m, name in enumerate(forward.features)
     }
+    value = terms.fused_cross_entropy(forward.log_probs(), batch)
+    return value, metrics, scores
 
 
 def _scores(forward: Forward, batch: Batch) -> jax.Array:
@@ -103,29 +112,20 @@ def _scores(forward: Forward, batch: Batch) -> jax.Array:
     return forward.mean(jax.lax.stop_gradient(alone))
 
 
-def _modulate(
-    alpha: float,
-    gradients: Any,
-    metrics: Metrics,
-    memory: Memory,
-    key: jax.Array,
-) -> tuple[Any, Memory]:
-    names = sorted(gradients["encoders"])
-    scores = jnp.stack([metrics[f"score_{name}"] for name in names])
+def _with_noise(encoders: Any, weights: jax.Array, key: jax.Array) -> Any:
+    """Gradients of encoders times their weights, with noise on kernels."""
     modulated = {}
-    for m, (name, k) in enumerate(
-        zip(names, coefficients(scores, alpha), strict=True)
-    ):
-        leaves, tree = jax.tree.flatten(gradients["encoders"][name])
+    for m, name in enumerate(sorted(encoders)):
+        leaves, tree = jax.tree.flatten(encoders[name])
         keys = jax.random.split(jax.random.fold_in(key, m), len(leaves))
         modulated[name] = jax.tree.unflatten(
             tree,
             [
                 # Kernels have two axes or more, biases one.
-                k * g + g.std() * jax.random.normal(e, g.shape)
+                weights[m] * g + g.std() * jax.random.normal(e, g.shape)
                 if g.ndim > 1
                 else g
                 for g, e in zip(leaves, keys, strict=True)
             ],
         )
-    return {**gradients, "encoders": modulated}, memory
+    return modulated

@@ -18,7 +18,7 @@ tenth of its batches. The definition has two modalities; with more the weakest
 one alone has the term. There is no window of epochs; it is on throughout.
 """
 
-from functools import partial
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -27,33 +27,67 @@ import numpy as np
 from arm_jax.methods import (
     Batch,
     Context,
+    Copies,
+    Epoch,
     Forward,
+    Loss,
     Memory,
     Method,
-    Metrics,
     Survey,
     terms,
 )
 from arm_jax.valuation import at_label
 
 
-def method(*, alpha: float = 1.0, momentum: float = 0.2) -> Method:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PMR(Method):
     """Joint training, and prototypes for the weakest modality.
 
-    Args:
-      alpha: weight of the prototypes' cross-entropy.
-      momentum: share of the old prototypes in the new ones.
-
-    Raises:
-      InputError: a negative weight, or a momentum outside [0, 1).
+    Attributes:
+      alpha: Weight of the prototypes' cross-entropy.
+      momentum: Share of the old prototypes in the new ones.
     """
-    terms.check_weights("pmr", alpha=alpha)
-    terms.check_fractions("pmr", momentum=momentum)
-    return Method(
-        partial(_loss, alpha),
-        init=_init,
-        begin_epoch=partial(_new_prototypes, momentum),
-    )
+
+    alpha: float = 1.0
+    momentum: float = 0.2
+
+    def check(self) -> None:
+        """Raises InputError for a weight below 0 or momentum outside [0, 1)."""
+        terms.check_weights("pmr", alpha=self.alpha)
+        terms.check_fractions("pmr", momentum=self.momentum)
+
+    def init(self, context: Context, key: jax.Array) -> Memory:
+        """Returns prototypes that are not yet any, and the number of means."""
+        modalities = len(context.modalities)
+        width = context.common_width("pmr")
+        shape = (modalities, context.num_classes, width)
+        return {
+            "prototypes": jnp.zeros(shape),
+            "epochs": jnp.zeros((), jnp.int32),
+        }
+
+    def loss(self, forward: Forward, batch: Batch) -> Loss:
+        """CE(all) + alpha * CE(q_weakest)."""
+        features = jnp.stack(list(forward.features.values()))
+        log_q = prototype_log_probs(features, forward.memory["prototypes"])
+        each = at_label(log_q, batch["label"])
+        # Compared, so they must be those of the whole batch.
+        scores = forward.mean(jnp.exp(jax.lax.stop_gradient(each)))
+        weakest = (scores == scores.min()) & (scores < scores.max())
+        rebalance = -(weakest.astype(each.dtype) * each.mean(axis=-1)).sum()
+        fused = terms.fused_cross_entropy(forward.log_probs(), batch)
+        return fused + self.alpha * rebalance, {
+            f"prototype_score_{name}": scores[m]
+            for m, name in enumerate(forward.features)
+        }
+
+    def begin_epoch(self, epoch: Epoch) -> Copies | None:
+        """Takes the training split's class means into the prototypes."""
+        memory = epoch.variables.memory
+        epoch.replace(
+            memory=_with_new_means(memory, epoch.survey(), self.momentum)
+        )
+        return None
 
 
 def prototype_log_probs(
@@ -82,35 +116,7 @@ def prototype_log_probs(
     return jax.nn.log_softmax(-jnp.sqrt(jnp.maximum(square, 1e-12)))
 
 
-def _init(context: Context, key: jax.Array) -> Memory:
-    del key
-    modalities = len(context.modalities)
-    width = context.common_width("pmr")
-    shape = (modalities, context.num_classes, width)
-    return {"prototypes": jnp.zeros(shape), "epochs": jnp.zeros((), jnp.int32)}
-
-
-def _loss(
-    alpha: float, forward: Forward, batch: Batch
-) -> tuple[jax.Array, Metrics]:
-    features = jnp.stack(list(forward.features.values()))
-    log_q = prototype_log_probs(features, forward.memory["prototypes"])
-    each = at_label(log_q, batch["label"])
-    # Compared, so they must be those of the whole batch.
-    scores = forward.mean(jnp.exp(jax.lax.stop_gradient(each)))
-    weakest = (scores == scores.min()) & (scores < scores.max())
-    rebalance = -(weakest.astype(each.dtype) * each.mean(axis=-1)).sum()
-    fused = terms.fused_cross_entropy(forward.log_probs(), batch)
-    return fused + alpha * rebalance, {
-        f"prototype_score_{name}": scores[m]
-        for m, name in enumerate(forward.features)
-    }
-
-
-def _new_prototypes(
-    momentum: float, survey: Survey, memory: Memory, rng: np.random.Generator
-) -> tuple[Memory, None]:
-    del rng
+def _with_new_means(memory: Memory, survey: Survey, momentum: float) -> Memory:
     old, epochs = memory["prototypes"], memory["epochs"]
     members = np.eye(old.shape[1])[survey.label]
     count = members.sum(axis=0)[:, None]
@@ -120,4 +126,4 @@ def _new_prototypes(
     new = share * old + (1 - share) * means
     # A class without examples keeps its prototype.
     new = np.where(count > 0, new, old).astype(old.dtype)
-    return {"prototypes": new, "epochs": epochs + 1}, None
+    return {"prototypes": new, "epochs": epochs + np.int32(1)}

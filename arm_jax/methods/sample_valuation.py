@@ -24,39 +24,63 @@ The head must be additive in the modalities, that is, have no hidden layers:
 then the predictions of all subsets follow from those of single modalities.
 """
 
-from functools import partial
+import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
 from arm_jax import shapley
-from arm_jax.errors import InputError
-from arm_jax.methods import Copies, Memory, Method, Survey, joint, terms
+from arm_jax.methods import (
+    Batch,
+    Copies,
+    Epoch,
+    Forward,
+    Loss,
+    Method,
+    joint,
+    terms,
+)
 from arm_jax.valuation import Subsets
 
 
-def method(*, replay: float = 0.5, warmup: int = 5) -> Method:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SampleValuation(Method):
     """Joint training, with copies of single modalities.
 
-    Args:
-      replay: copies an epoch, as a share of the training examples.
-      warmup: epochs before the first copies.
-
-    Raises:
-      InputError: `replay` or `warmup` is negative.
+    Attributes:
+      replay: Copies per epoch, as a share of the training examples; without
+        any this is `joint`.
+      warmup: Epochs before the first copies.
     """
-    terms.check_weights("sample_valuation", replay=replay, warmup=warmup)
-    if replay == 0:
-        raise InputError(
-            "method 'sample_valuation': replay must be positive; without "
-            "copies this is 'joint'"
-        )
-    return Method(
-        joint.loss,
-        additive_head=True,
-        begin_epoch=partial(_choose, replay),
-        warmup=warmup,
-        replay=replay,
-    )
+
+    needs_additive_head: ClassVar[bool] = True
+
+    replay: float = 0.5
+    warmup: int = 5
+
+    def check(self) -> None:
+        """Raises InputError for a negative option, or no copies."""
+        terms.check_weights("sample_valuation", warmup=self.warmup)
+        terms.check_positive("sample_valuation", replay=self.replay)
+
+    def loss(self, forward: Forward, batch: Batch) -> Loss:
+        """That of joint training."""
+        return joint.loss(forward, batch)
+
+    def starts(self) -> int:
+        """The first epoch with copies."""
+        return self.warmup
+
+    def copies(self, examples: int) -> int:
+        """Number of copies per epoch."""
+        return round(self.replay * examples)
+
+    def begin_epoch(self, epoch: Epoch) -> Copies:
+        """Draws the copies that the values of subsets ask for."""
+        survey = epoch.survey()
+        right = right_by_subset(survey.log_probs, survey.label)
+        wanted = copies_of(contributions(right))
+        return _draw(wanted, self.copies(len(survey.label)), epoch.rng)
 
 
 def right_by_subset(log_probs: Subsets, label: np.ndarray) -> np.ndarray:
@@ -97,23 +121,19 @@ def copies_of(phi: np.ndarray) -> np.ndarray:
     return np.select([phi < -0.1, phi < 0.4, phi < 1], [3, 2, 1], 0)
 
 
-def _choose(
-    replay: float, survey: Survey, memory: Memory, rng: np.random.Generator
-) -> tuple[Memory, Copies]:
-    right = right_by_subset(survey.log_probs, survey.label)
-    wanted = copies_of(contributions(right))
+def _draw(wanted: np.ndarray, budget: int, rng: np.random.Generator) -> Copies:
+    """As many copies as `budget` of those wanted, `[modalities, n]`."""
     modalities, samples = wanted.shape
     modality, row = (
         np.repeat(index.ravel(), wanted.ravel())
         for index in np.indices(wanted.shape)
     )
     mask = np.eye(modalities)[modality]
-    budget = round(replay * samples)
     if len(row) > budget:
         chosen = rng.choice(len(row), budget, replace=False)
-        return memory, Copies(row[chosen], mask[chosen])
+        return Copies(row[chosen], mask[chosen])
     missing = budget - len(row)
-    return memory, Copies(
+    return Copies(
         np.concatenate([row, rng.integers(samples, size=missing)]),
         np.concatenate([mask, np.ones((missing, modalities))]),
     )

@@ -5,6 +5,7 @@ with the modalities it has.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -84,20 +85,62 @@ def _scale_backward(factor: jax.Array, g: jax.Array) -> tuple[Any, Any]:
 scale_gradient.defvjp(_scale_forward, _scale_backward)
 
 
+def refused(method: str, name: str, must: str, value: Any) -> InputError:
+    """Returns the error of an option whose value a method refuses.
+
+    Args:
+      method: Name of the method.
+      name: Name of the option.
+      must: Phrase that follows "must", such as "be at least 0".
+      value: Value of the option.
+    """
+    return InputError(
+        f"config method.options.{name} must {must}, got {value!r} "
+        f"(method '{method}')"
+    )
+
+
 def check_weights(method: str, **weights: Any) -> None:
     """Raises InputError for a weight below 0 or not a finite number."""
     for name, weight in weights.items():
         if not 0 <= weight < math.inf:
-            bound = "finite" if weight > 0 else "at least 0"
-            raise InputError(
-                f"method '{method}': {name} must be {bound}, got {weight}"
-            )
+            bound = "be finite" if weight > 0 else "be at least 0"
+            raise refused(method, name, bound, weight)
 
 
 def check_fractions(method: str, **fractions: Any) -> None:
     """Raises InputError for a fraction outside [0, 1)."""
     for name, fraction in fractions.items():
         if not 0 <= fraction < 1:
-            raise InputError(
-                f"method '{method}': {name} must be in [0, 1), got {fraction}"
-            )
+            raise refused(method, name, "be in [0, 1)", fraction)
+
+
+def check_counts(method: str, **counts: int) -> None:
+    """Raises InputError for a number below 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise refused(method, name, "be at least 1", count)
+
+
+def check_positive(method: str, **values: Any) -> None:
+    """Raises InputError for a number that is not above 0, or not finite."""
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            bound = "be finite" if value > 0 else "be above 0"
+            raise refused(method, name, bound, value)
+
+
+def check_options(
+    method: str, known: Mapping[str, Sequence[str]], **chosen: str
+) -> None:
+    """Raises InputError for a word that is none of those known.
+
+    Args:
+      method: Name of the method.
+      known: The words that are known, by option.
+      chosen: The word that was chosen, by option.
+    """
+    for name, word in chosen.items():
+        if word not in known[name]:
+            words = f"be one of {', '.join(known[name])}"
+            raise refused(method, name, words, word)

@@ -1,11 +1,13 @@
 """Every modality trained alone: what the others are compared with."""
 
-import jax
+import dataclasses
+from typing import ClassVar
 
-from arm_jax.methods import Batch, Forward, Method, Metrics, terms
+from arm_jax.methods import Batch, Forward, Loss, Method, terms
 
 
-def method() -> Method:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Unimodal(Method):
     """Sum over modalities of the cross-entropy of the modality alone (nats).
 
     The head has a linear layer per modality and no others, so with
@@ -14,9 +16,10 @@ def method() -> Method:
     norm is over all parameters). The fused prediction, the softmax of the sum
     of logits, is a product of experts that were never trained together.
     """
-    return Method(_loss, additive_head=True)
 
+    needs_additive_head: ClassVar[bool] = True
 
-def _loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
-    log_probs = forward.log_probs()
-    return terms.unimodal_cross_entropies(log_probs, batch).sum(), {}
+    def loss(self, forward: Forward, batch: Batch) -> Loss:
+        """Sum of the cross-entropies of single modalities."""
+        log_probs = forward.log_probs()
+        return terms.unimodal_cross_entropies(log_probs, batch).sum(), {}

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from arm_jax import methods, parallel, training
+from arm_jax import methods, optimizers, parallel, training
 from arm_jax.config import ModelConfig, OptimizerConfig
 from arm_jax.models import create_model
 
@@ -13,6 +13,8 @@ CLASSES = 3
 # `image` has an encoder with state.
 SHAPES = {"a": (4,), "b": (3,), "c": (2,), "image": (3, 3)}
 NORMED = {"name": "tests.arm_jax.models.normed_encoder"}
+# Options of a compiler that is in a hurry: a third less time.
+QUICKLY = {"xla_backend_optimization_level": 0}
 NO_STATE = {"encoders": {}, "means": {}}
 
 
@@ -70,7 +72,7 @@ def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
     """What a loss sees, as `training.make_train_step` builds it."""
     head = training.bind_head(
         model,
-        method or methods.Method(None),
+        method or methods.Method(),
         training.Variables(params, NO_STATE, memory),
     )
     return methods.Forward(
@@ -109,11 +111,11 @@ def bare_batch(label, modalities=2):
 
 
 def loss(method, *, modalities=("a", "b"), size=8, turn=0, memory=None):
-    """Returns (parameters, `loss(parameters) -> (scalar, metrics)`).
+    """Returns (parameters, `loss(parameters) -> (sum of losses, metrics)`).
 
     As training starts, with the memory of the start unless one is given.
     """
-    model = tiny_model(modalities, method.fusion)
+    model = tiny_model(modalities, method.needs_fusion)
     state = training.create_state(model, method, optax.identity(), seed=0)
     variables = state.variables
     batch = tiny_batch(size=size, modalities=modalities)
@@ -127,16 +129,55 @@ def loss(method, *, modalities=("a", "b"), size=8, turn=0, memory=None):
             turn=turn,
             method=method,
         )
-        return method.loss(seen, batch)
+        losses = method.losses(seen, batch)
+        return sum(losses.values.values()), losses.metrics
 
     return variables.params, of
 
 
-def steps(method, modalities=("a", "b"), *, learning_rate=1e-2):
-    """Returns (state, step under plain jit, step over the devices)."""
-    model = tiny_model(modalities, method.fusion)
-    optimizer = training.create_optimizer(
-        OptimizerConfig(learning_rate=learning_rate), total_steps=20
+def step(*, loss=None, memory=(), carry=(), seed=0, params=()):
+    """What a method sees of an update whose loss has this gradient."""
+    gradients = {} if loss is None else {"loss": loss}
+    return methods.Step(gradients, params, memory, carry, jax.random.key(seed))
+
+
+class EpochByHand(methods.Epoch):
+    """An epoch whose surveys and variables are given; keeps what is put in."""
+
+    variables = None
+    initial = None
+
+    def __init__(self, surveys, *, number=0, memory=(), params=(), initial=()):
+        self.number, self.rng = number, np.random.default_rng(0)
+        self.surveys = surveys
+        self.variables = methods.Variables(params, (), memory)
+        self.initial = methods.Variables(initial, (), memory)
+        first = next(iter(surveys.values()))
+        self.modalities = tuple(first.features)
+        self.num_classes = int(first.label.max()) + 1
+        self.steps = 1
+        self.keep_moments = None
+
+    def survey(self, split="train", variables=None):
+        return self.surveys[split]
+
+    def replace(self, *, keep_moments=False, **parts):
+        self.keep_moments = keep_moments
+        self.variables = self.variables.replace(**parts)
+
+    def fork(self, steps, *, variables=None, mask=None):
+        raise NotImplementedError
+
+
+def steps(method, modalities=("a", "b"), *, learning_rate=0.1):
+    """Returns (state, step under plain jit, step over the devices).
+
+    By SGD with momentum, which compiles faster than Adam.
+    """
+    model = tiny_model(modalities, method.needs_fusion)
+    optimizer = optimizers.create(
+        OptimizerConfig(name="sgd", learning_rate=learning_rate, clip_norm=0.3),
+        total_steps=20,
     )
     log_prior = np.log(np.full(CLASSES, 1 / CLASSES, np.float32))
     plain, mapped = (
@@ -146,19 +187,30 @@ def steps(method, modalities=("a", "b"), *, learning_rate=1e-2):
         for axis in (None, parallel.AXIS)
     )
     state = training.create_state(model, method, optimizer, seed=0)
-    return state, jax.jit(plain), mapped
+    return state, jax.jit(plain, compiler_options=QUICKLY), mapped
 
 
-def check_jit_and_gradients(method, modalities=("a", "b")):
-    """The loss is finite, so are its gradients, and jit changes nothing."""
-    params, of = loss(method, modalities=modalities)
-    value, metrics = of(params)
-    assert np.isfinite(value)
-    jitted, gradient = jax.jit(jax.value_and_grad(of, has_aux=True))(params)
-    np.testing.assert_allclose(jitted[0], value, rtol=1e-5)
-    assert jitted[1].keys() == metrics.keys()
-    for leaf in jax.tree.leaves(gradient):
+def check_jit_and_gradients(method, modalities=("a", "b"), *others):
+    """The loss is finite, so are its gradients, and jit changes nothing.
+
+    The first two also on tuples of `others`: one program compiles faster than
+    several.
+    """
+    cases = [loss(method, modalities=m) for m in (modalities, *others)]
+    params, losses = zip(*cases, strict=True)
+    jitted = jax.jit(
+        lambda *params: [
+            jax.value_and_grad(of, has_aux=True)(p)
+            for p, of in zip(params, losses, strict=True)
+        ],
+        compiler_options=QUICKLY,
+    )(*params)
+    for leaf in jax.tree.leaves(jitted):
         assert np.isfinite(leaf).all()
+    value, metrics = losses[0](params[0])
+    (jitted_value, jitted_metrics), _ = jitted[0]
+    np.testing.assert_allclose(jitted_value, value, rtol=1e-5)
+    assert jitted_metrics.keys() == metrics.keys()
 
 
 def _float64(x):
@@ -170,31 +222,53 @@ def check_devices(state, plain, mapped, modalities=("a", "b")):
 
     Args as `steps` returns them. In float64: a ratio of numbers near 0, as in
     `arm_released`, magnifies the rounding of sums that devices share.
+
+    Returns:
+      The metrics of the steps on the whole batch; four batches take turns.
     """
+    assert jax.local_device_count() > 1
     with jax.enable_x64(True):
         state = jax.tree.map(_float64, state)
-        _compare_devices(state, plain, mapped, modalities)
+        return _compare_devices(state, plain, mapped, modalities)
 
 
 def _compare_devices(state, plain, mapped, modalities):
-    over_devices = parallel.update(mapped)
-    # One run: the axis of runs has length 1.
-    spread = parallel.replicate(jax.tree.map(lambda x: x[None].copy(), state))
-    for step in range(20):
-        batch = tiny_batch(seed=step, size=16, modalities=modalities)
-        batch = jax.tree.map(_float64, batch)
-        state, expected = plain(state, batch)
-        one_run = jax.tree.map(lambda x: x[None], batch)
-        spread, found = over_devices(spread, parallel.split(one_run, axis=1))
-        jax.block_until_ready(found)
-    assert jax.local_device_count() > 1
+    # With a device axis on the outputs, which shows what out_axes=None hides.
+    shown = jax.pmap(mapped, axis_name=parallel.AXIS, in_axes=(None, 0))
+    whole = jax.tree.map(_float64, tiny_batch(size=64, modalities=modalities))
+    batches = [jax.tree.map(lambda x, k=k: x[k::4], whole) for k in range(4)]
+    spread, history = state, []
+    for number in range(20):
+        batch = batches[number % 4]
+        state, metrics = plain(state, batch)
+        history.append(jax.device_get(metrics))
+        found = jax.device_get(
+            _as_numbers(shown(spread, parallel.split(batch)))
+        )
+        spread, metrics_of_devices = jax.tree.map(lambda x: x[0], found)
+        spread = spread.replace(key=state.key)
+        for path, x in jax.tree.leaves_with_path(found):
+            assert (x[0] == x[1:]).all(), jax.tree_util.keystr(path)
+        for key, value in metrics.items():
+            np.testing.assert_allclose(
+                metrics_of_devices[key],
+                value,
+                rtol=1e-5,
+                atol=1e-5,
+                err_msg=key,
+            )
     for a, b in zip(
         jax.tree.leaves(state.variables),
         jax.tree.leaves(spread.variables),
         strict=True,
     ):
-        np.testing.assert_allclose(b[0], a, atol=1e-6)
-    for key in expected:
-        np.testing.assert_allclose(
-            found[key][0], expected[key], rtol=1e-5, atol=1e-5, err_msg=key
-        )
+        np.testing.assert_allclose(b, a, atol=1e-6)
+    return history
+
+
+def _as_numbers(tree):
+    """Random keys as the numbers that they are."""
+    is_key = lambda x: jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+    return jax.tree.map(
+        lambda x: jax.random.key_data(x) if is_key(x) else x, tree
+    )

@@ -347,15 +347,19 @@ def test_bad_configurations(npz_file, blocks, message):
         (range(71), np.ones((71, 2)), "70 copies of 2 modalities"),
         ([140, *range(69)], np.ones((70, 2)), r"copy 0, row 140, .*0\.\.139"),
         (range(70), np.full((70, 2), 0.5), "mask other than 0 and 1"),
+        (None, None, "no copies; 70 copies were announced"),
     ],
 )
 def test_copies_that_no_step_can_use(run, tmp_path, row, mask, message):
-    def hook(survey, memory, rng):
-        return memory, Copies(np.asarray(row), mask)
+    class Copying(type(run.method)):
+        def starts(self):
+            return 0
 
-    method = run.method._replace(begin_epoch=hook, warmup=0)
+        def begin_epoch(self, epoch):
+            return None if row is None else Copies(np.asarray(row), mask)
+
     with pytest.raises(InputError, match=message):
-        loop.train(run._replace(method=method), tmp_path, progress=False)
+        loop.train(run._replace(method=Copying()), tmp_path, progress=False)
 
 
 def test_schedule_by_hand():

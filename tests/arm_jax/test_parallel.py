@@ -1,29 +1,8 @@
-import jax
 import numpy as np
 import pytest
 
-from arm_jax import methods, parallel
+from arm_jax import parallel
 from arm_jax.errors import InputError
-from tests.arm_jax import helpers
-
-
-@pytest.mark.parametrize("name", methods.names())
-def test_every_output_is_equal_on_all_devices(name):
-    state, _, mapped = helpers.steps(methods.create(name, {}))
-    # The same step with a device axis on its outputs, which shows what
-    # out_axes=None would hide.
-    shown = jax.pmap(mapped, axis_name=parallel.AXIS, in_axes=(None, 0))
-    batch = parallel.split(helpers.tiny_batch())
-    new_state, metrics = shown(state, batch)
-    for path, leaf in jax.tree.leaves_with_path((new_state, metrics)):
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            leaf = jax.random.key_data(leaf)
-        values = np.asarray(leaf)
-        assert len(values) == jax.local_device_count() > 1
-        for other in values[1:]:
-            np.testing.assert_array_equal(
-                other, values[0], err_msg=jax.tree_util.keystr(path)
-            )
 
 
 def test_split_puts_devices_first():

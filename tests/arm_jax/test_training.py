@@ -9,7 +9,7 @@ import optax
 import pytest
 from sklearn.metrics import f1_score
 
-from arm_jax import methods, parallel, training
+from arm_jax import methods, optimizers, parallel, training
 from arm_jax.config import ModelConfig, OptimizerConfig
 from arm_jax.evaluation import macro_f1
 from arm_jax.models import create_model
@@ -53,7 +53,7 @@ def norm(tree):
 
 def test_one_step_by_hand():
     model, method = helpers.tiny_model(), methods.create("joint", {})
-    optimizer = training.create_optimizer(PLAIN, 10)
+    optimizer = optimizers.create(PLAIN, 10)
     state = training.create_state(model, method, optimizer, seed=3)
     step = training.make_train_step(model, method, optimizer, LOG_PRIOR)
     batch = helpers.tiny_batch(size=8)
@@ -168,7 +168,7 @@ def test_dropout_masks_are_nowhere_the_same():
         gathered = map(forward.gather, forward.features.values())
         return jnp.zeros(()), {"features": jnp.stack(list(gathered))}
 
-    method = methods.Method(loss)
+    method = methods.PlainLoss(function=loss, options={})
     config = ModelConfig(hidden=(16,), features=5, dropout=0.5)
     model = create_model(config, {"a": (3,), "b": (3,)}, helpers.CLASSES)
     step = training.make_train_step(
@@ -210,7 +210,7 @@ def test_dropout_masks_are_nowhere_the_same():
 
 def updates(config, gradients, total_steps, start=2.0):
     """The updates of one number that starts at `start`."""
-    optimizer = training.create_optimizer(config, total_steps)
+    optimizer = optimizers.create(config, total_steps)
     parameter = jnp.asarray(start)
     state, found = optimizer.init(parameter), []
     step = jax.jit(optimizer.update)

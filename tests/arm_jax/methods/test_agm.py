@@ -72,18 +72,19 @@ def test_gradient_into_each_part_is_scaled():
 
     def value(features, method):
         forward = helpers.bare_forward(features, memory=memory)
-        return method.loss(forward, batch)
+        value, metrics, *carry = method.loss(forward, batch)
+        return value, (metrics, *carry)
 
     features = jax.tree.map(
         jnp.asarray, helpers.bare_forward(features).features
     )
     grad = jax.grad(value, has_aux=True)
-    found, metrics = grad(features, method)
+    found, (metrics, costs) = grad(features, method)
     plain, _ = grad(features, joint)
     np.testing.assert_allclose(
         value(features, method)[0], value(features, joint)[0], rtol=1e-6
     )
-    kappa = agm.coefficients(metrics["costs"], memory["costs"], 0.7)
+    kappa = agm.coefficients(costs, memory["costs"], 0.7)
     for m, name in enumerate("ab"):
         np.testing.assert_allclose(metrics[f"kappa_{name}"], kappa[m])
         np.testing.assert_allclose(
@@ -96,8 +97,8 @@ def test_memory_is_the_mean_over_all_steps():
     method = methods.create("agm", {})
     memory = method.init(helpers.context(), jax.random.key(0))
     for costs in ([2.0, 4.0], [4.0, 0.0], [3.0, 2.0]):
-        metrics = {"costs": jnp.asarray(costs)}
-        _, memory = method.update({}, metrics, memory, jax.random.key(0))
+        step = helpers.step(memory=memory, carry=jnp.asarray(costs))
+        memory = method.remember(step)
     np.testing.assert_allclose(memory["costs"], [3, 2], rtol=1e-6)
 
 

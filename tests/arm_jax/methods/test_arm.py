@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +39,7 @@ def test_gap_is_invariant_under_order(rng):
     )
 
 
+@functools.cache
 def term_gradient(form, modalities):
     """Gradient of the balanced term alone, and the modalities' phi."""
     model = helpers.tiny_model(modalities)
@@ -52,10 +55,14 @@ def term_gradient(form, modalities):
         forward = helpers.forward(model, params, batch)
         return method.loss(forward, batch)[0]
 
-    term = lambda p: value(p, 1.0) - value(p, 0.0)
-    forward = helpers.forward(model, params, batch)
-    phi = conditional_contributions(forward.log_probs(), batch["label"])
-    return jax.grad(term)(params), np.asarray(phi.mean(-1)), term(params)
+    @jax.jit
+    def term(params):
+        forward = helpers.forward(model, params, batch)
+        phi = conditional_contributions(forward.log_probs(), batch["label"])
+        return value(params, 1.0) - value(params, 0.0), phi.mean(-1)
+
+    (found, phi), gradient = jax.value_and_grad(term, has_aux=True)(params)
+    return gradient, np.asarray(phi), found
 
 
 @pytest.mark.parametrize("modalities", [("a", "b"), ("a", "b", "c")], ids=len)
@@ -147,7 +154,7 @@ def test_fusion_leaves_modalities_alone_as_they_are(fusion):
     features = helpers.encode(model, params, helpers.tiny_batch()["inputs"])
     head = lambda f, mask: model.head(params, f, mask, helpers.NO_STATE)
     memory = jnp.array([2.0, 1.0])
-    fused = lambda f, mask: method.fuse(head, f, mask, memory)
+    fused = lambda f, mask: method.fuse(head, f, mask, memory, ())
     plain, weighted = (subset_log_probs(h, features) for h in (head, fused))
     np.testing.assert_allclose(weighted.alone, plain.alone, atol=1e-6)
     assert jnp.abs(weighted.full - plain.full).max() > 1e-3
@@ -157,9 +164,8 @@ def test_running_fusion_follows_the_contributions():
     method = methods.create("arm", {"fusion": "running"})
     memory = method.init(helpers.context(), jax.random.key(0))
     for _ in range(500):
-        _, memory = method.update(
-            {}, {"phi_cmi": jnp.log(2.0) * jnp.array([1.5, 0.5])}, memory, None
-        )
+        phi = jnp.log(2.0) * jnp.array([1.5, 0.5])
+        memory = method.remember(helpers.step(memory=memory, carry=phi))
     np.testing.assert_allclose(memory, [1.5, 0.5], rtol=0.01)
 
 
@@ -174,7 +180,7 @@ def test_contributions_do_not_learn_through_the_weights():
     def fused(scale):
         # The weights are those of `features`, whatever `scale` is.
         scaled = {name: x * scale for name, x in features.items()}
-        return method.fuse(head, scaled, everything, ()).sum()
+        return method.fuse(head, scaled, everything, (), ()).sum()
 
     plain = subset_log_probs(head, features)
     expected = expected_conditional_contributions(plain).T / jnp.log(2.0)
@@ -216,13 +222,12 @@ def test_survey_gives_the_right_number_of_copies(rng):
     method = methods.create("arm", {"replay": 0.3})
     log_p = np.log(rng.dirichlet(np.ones(3), size=(40, 5))).astype(np.float32)
     survey = methods.Survey(
-        features={},
+        features={"a": None, "b": None},
         log_probs=Subsets(log_p[:, 0], log_p[:, 1:3], log_p[:, 3:]),
         label=rng.integers(3, size=40),
         log_prior=np.log(np.full(3, 1 / 3)),
     )
-    memory, copies = method.begin_epoch(survey, (), rng)
-    assert memory == ()
+    copies = method.begin_epoch(helpers.EpochByHand({"train": survey}))
     assert copies.row.shape == (12,)
     assert copies.mask.shape == (12, 2)
     phi = log_p[:, 0][np.arange(40), survey.label][

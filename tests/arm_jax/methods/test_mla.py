@@ -32,7 +32,7 @@ def test_entropy_weights_by_hand():
         "b": jnp.asarray([unsure, sure]),
     }
     head = helpers.bare_forward(features).head
-    fuse = lambda mask: mla.fuse_by_entropy(head, features, mask, ())
+    fuse = lambda mask: mla.fuse_by_entropy(head, features, mask)
     expected = 0.75 * sure + 0.25 * unsure
     np.testing.assert_allclose(fuse(jnp.ones(2)), [expected] * 2, rtol=1e-6)
     np.testing.assert_allclose(fuse(jnp.array([1.0, 0])), features["a"])
@@ -43,14 +43,15 @@ def test_entropy_weights_by_hand():
 
 def step(memory, feature, kernel, damping=0.1):
     layer = {"kernel": jnp.asarray(kernel), "bias": jnp.ones(1)}
-    gradients = {"head": {"classifier": layer}}
-    metrics = {"mean_feature": jnp.asarray(feature)}
-    gradients, memory = mla.project(
-        damping, gradients, metrics, memory, jax.random.key(0)
+    seen = helpers.step(
+        loss={"head": {"classifier": layer}},
+        memory=memory,
+        carry=jnp.asarray(feature),
     )
-    layer = gradients["head"]["classifier"]
+    method = methods.create("mla", {"damping": damping})
+    layer = method.combine(seen)["head"]["classifier"]
     np.testing.assert_array_equal(layer["bias"], [1])
-    return layer["kernel"], memory
+    return layer["kernel"], method.remember(seen)
 
 
 def test_projection_by_hand():
@@ -79,8 +80,15 @@ def test_projected_gradient_leaves_earlier_features_alone(rng):
 
 
 def test_projection_is_a_switch():
-    assert methods.create("mla", {"projection": False}).update is None
-    assert methods.create("mla", {"weights": "average"}).fuse is None
+    options = {"projection": False, "weights": "average"}
+    method = methods.create("mla", options)
+    assert method.init(helpers.context(), jax.random.key(0)) == ()
+    seen = helpers.step(loss={"head": jnp.ones(2)}, carry=jnp.ones(5))
+    assert method.combine(seen) is seen.gradients["loss"]
+    assert method.remember(seen) == ()
+    head = helpers.bare_forward({"a": [[0.0]]}).head
+    features = {"a": jnp.ones((1, 1)), "b": jnp.full((1, 1), 2.0)}
+    assert method.fuse(head, features, jnp.ones(2), (), ()) == 3
 
 
 @pytest.mark.parametrize(
@@ -99,7 +107,7 @@ def test_features_are_averaged_once_a_step_and_not_once_a_turn():
     method = methods.create("mla", {})
     state, plain, _ = helpers.steps(method, learning_rate=0.0)
     batch = helpers.tiny_batch()
-    model = helpers.tiny_model(fusion=method.fusion)
+    model = helpers.tiny_model(fusion=method.needs_fusion)
     features = helpers.encode(model, state.variables.params, batch["inputs"])
     state, _ = plain(state, batch)
     for name, feature in features.items():

@@ -7,6 +7,7 @@ from arm_jax import methods, shapley
 from arm_jax.errors import InputError
 from arm_jax.methods import sample_valuation
 from arm_jax.valuation import Subsets
+from tests.arm_jax import helpers
 
 
 def log_softmax(x):
@@ -18,7 +19,7 @@ def survey(logits, label, nobody=0.0):
     full = nobody + logits.sum(axis=0)
     of = lambda x: np.moveaxis(log_softmax(x), 0, 1)
     return methods.Survey(
-        features={},
+        features={str(m): None for m in range(len(logits))},
         log_probs=Subsets(
             log_softmax(full), of(nobody + logits), of(full - logits)
         ),
@@ -86,8 +87,8 @@ def test_right_from_every_subset(rng, modalities, nobody):
 
 def choose(logits, label, replay):
     method = methods.create("sample_valuation", {"replay": replay})
-    rng = np.random.default_rng(0)
-    return method.begin_epoch(survey(logits, label), (), rng)[1]
+    epoch = helpers.EpochByHand({"train": survey(logits, label)})
+    return method.begin_epoch(epoch)
 
 
 def test_copies_within_the_budget():
@@ -117,8 +118,8 @@ def test_a_random_subset_of_too_many_copies():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"replay": -0.5}, "replay must be at least 0"),
-        ({"replay": 0.0}, "replay must be positive"),
+        ({"replay": -0.5}, r"options.replay must be above 0, got -0\.5"),
+        ({"replay": 0.0}, "replay must be above 0"),
         ({"warmup": -1}, "warmup must be at least 0"),
     ],
 )

@@ -20,7 +20,7 @@ def gradient(modalities, other=0.0):
         forward = helpers.forward(model, params, batch)
         return methods.create("unimodal", {}).loss(forward, batch)[0]
 
-    return jax.grad(value)(params)
+    return jax.jit(jax.grad(value))(params)
 
 
 def test_a_modality_is_trained_as_if_alone():

@@ -8,7 +8,7 @@ import pytest
 
 from arm_jax import record
 from arm_jax.errors import InputError
-from arm_jax.methods import Method, joint
+from arm_jax.methods import Method
 from arm_jax.reports.comparison import (
     Curves,
     alone_table,
@@ -172,7 +172,11 @@ def test_nothing_is_trained_if_a_later_run_cannot_be(
     npz_file, tmp_path, monkeypatch, name, options, message
 ):
     module = types.ModuleType("tests.arm_jax.three")
-    module.method = lambda: Method(joint.loss, modality_counts=(3,))
+    module.Three = type(
+        "Three",
+        (Method,),
+        {"modality_counts": (3,), "__module__": module.__name__},
+    )
     monkeypatch.setitem(sys.modules, module.__name__, module)
     config = small_config(npz_file)
     config["runs"]["other"] = {"name": name, "options": options}
