@@ -14,7 +14,7 @@ from arm_jax.errors import InputError
 from arm_jax.methods import Copies, Epoch, Survey
 from arm_jax.run import Run, Snapshot
 from arm_jax.training import TrainState, Variables
-from arm_jax.valuation import Subsets
+from arm_jax.valuation import Subsets, modalities_first
 
 
 def begin(run: Run, snapshot: Snapshot, number: int) -> Snapshot:
@@ -140,7 +140,7 @@ class _Epoch(Epoch):
         log_probs, features = found
         return Survey(
             features=features,
-            log_probs=Subsets(*log_probs),
+            log_probs=modalities_first(Subsets(*log_probs)),
             label=splits[split].label,
             log_prior=self._run.dataset.log_prior,
         )

@@ -10,7 +10,13 @@ from arm_jax import parallel
 from arm_jax.data import Split
 from arm_jax.data.pipeline import eval_batches
 from arm_jax.training import Variables
-from arm_jax.valuation import Subsets
+from arm_jax.valuation import (
+    Subsets,
+    at_label,
+    conditional_contributions,
+    joint_contribution,
+    modalities_first,
+)
 
 
 class Predictions(NamedTuple):
@@ -18,7 +24,7 @@ class Predictions(NamedTuple):
 
     Attributes:
       log_probs: in nats; `full` `[n, classes]`, `alone` and `without`
-        `[n, modalities, classes]`.
+        `[modalities, n, classes]`.
       label: `[n]`.
       id: `[n]`.
     """
@@ -53,7 +59,7 @@ def outputs(
 def predictions(log_probs: Subsets, split: Split) -> list[Predictions]:
     """Returns the predictions of each run from the `outputs` of all."""
     return [
-        Predictions(Subsets(*run), split.label, split.id)
+        Predictions(modalities_first(Subsets(*run)), split.label, split.id)
         for run in zip(*log_probs, strict=True)
     ]
 
@@ -68,20 +74,22 @@ def summarize(
     Accuracies and the macro-F1 are shares of 1, the loss is in nats, `phi_mi`
     and `phi_cmi_MODALITY` are mean contributions in bits (arm_jax.valuation).
     """
-    log_probs, label = predictions.log_probs, predictions.label
-    rows = np.arange(len(label))
-    full = log_probs.full[rows, label].astype(np.float64)
+    label = predictions.label
+    log_probs = Subsets(
+        *(np.asarray(x, np.float64) for x in predictions.log_probs)
+    )
+    phi_mi = joint_contribution(log_probs, log_prior, label)
+    phi_cmi = conditional_contributions(log_probs, label)
     result = {
         "accuracy": float((log_probs.full.argmax(-1) == label).mean()),
         "macro_f1": macro_f1(np.argmax(log_probs.full, axis=-1), label),
-        "loss": float(-full.mean()),
-        "phi_mi": float((full - log_prior[label]).mean() / np.log(2)),
+        "loss": float(-at_label(log_probs.full, label).mean()),
+        "phi_mi": float(phi_mi.mean() / np.log(2)),
     }
     for m, name in enumerate(modalities):
-        alone = log_probs.alone[:, m]
-        without = log_probs.without[rows, m, label]
-        result[f"accuracy_{name}"] = float((alone.argmax(-1) == label).mean())
-        result[f"phi_cmi_{name}"] = float((full - without).mean() / np.log(2))
+        right = log_probs.alone[m].argmax(-1) == label
+        result[f"accuracy_{name}"] = float(right.mean())
+        result[f"phi_cmi_{name}"] = float(phi_cmi[m].mean() / np.log(2))
     return result
 
 

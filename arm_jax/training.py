@@ -17,8 +17,8 @@ from arm_jax.models import Model, Params, State
 from arm_jax.valuation import (
     Array,
     Head,
-    Subsets,
     at_label,
+    batch_first,
     conditional_contributions,
     is_right,
     joint_contribution,
@@ -256,11 +256,7 @@ def make_predict_step(
         )
         head = bind_head(model, method, variables)
         log_probs = subset_log_probs(head, found)
-        log_probs = Subsets(
-            log_probs.full,
-            jnp.moveaxis(log_probs.alone, 0, 1),
-            jnp.moveaxis(log_probs.without, 0, 1),
-        )
+        log_probs = batch_first(log_probs)
         return (log_probs, found) if features else log_probs
 
     return predict

@@ -13,7 +13,7 @@ I(X_m;Y|X_rest).
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,9 @@ Head = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
 class Subsets(NamedTuple):
     """One value for each subset that valuation looks at.
 
+    Of many examples, modalities come first. Only where devices and padding are
+    merged and cut, in a prediction step, the batch does, see `batch_first`.
+
     Attributes:
       full: all modalities, `[...]`.
       alone: each modality alone, `[modalities, ...]`.
@@ -38,6 +41,24 @@ class Subsets(NamedTuple):
     full: Array
     alone: Array
     without: Array
+
+
+def batch_first(log_probs: Subsets) -> Subsets:
+    """Moves the axis of modalities behind that of the batch."""
+    xp = log_probs.full.__array_namespace__()
+    return log_probs._replace(
+        alone=xp.moveaxis(log_probs.alone, 0, 1),
+        without=xp.moveaxis(log_probs.without, 0, 1),
+    )
+
+
+def modalities_first(log_probs: Subsets) -> Subsets:
+    """Undoes `batch_first`."""
+    xp = log_probs.full.__array_namespace__()
+    return log_probs._replace(
+        alone=xp.moveaxis(log_probs.alone, 1, 0),
+        without=xp.moveaxis(log_probs.without, 1, 0),
+    )
 
 
 def subset_masks(modalities: int) -> Subsets:
@@ -84,31 +105,35 @@ def is_right(scores: Array, label: Array) -> jax.Array:
     )
 
 
-def at_label(log_probs: Array, label: Array) -> jax.Array:
+def at_label(log_probs: Array, label: Array) -> Any:
     """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`.
+
+    NumPy arrays stay such, as in all functions of contributions with labels.
 
     Raises:
       InputError: outside of jit, a label that is no integer or no class.
     """
     _check_label(label, log_probs.shape[-1])
-    index = jnp.broadcast_to(label, log_probs.shape[:-1])[..., None]
-    return jnp.take_along_axis(log_probs, index, axis=-1)[..., 0]
+    xp = log_probs.__array_namespace__()
+    index = xp.broadcast_to(label, log_probs.shape[:-1])[..., None]
+    return xp.take_along_axis(log_probs, index, axis=-1)[..., 0]
 
 
 def joint_contribution(
     log_probs: Subsets, log_prior: Array, label: Array
-) -> jax.Array:
+) -> Any:
     """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`.
 
     Raises:
       InputError: as `at_label`.
     """
     _check_label(label, len(log_prior))
-    prior = jnp.asarray(log_prior, log_probs.full.dtype)
-    return at_label(log_probs.full, label) - jnp.take(prior, label)
+    xp = log_probs.full.__array_namespace__()
+    prior = xp.asarray(log_prior, dtype=log_probs.full.dtype)
+    return at_label(log_probs.full, label) - xp.take(prior, label)
 
 
-def conditional_contributions(log_probs: Subsets, label: Array) -> jax.Array:
+def conditional_contributions(log_probs: Subsets, label: Array) -> Any:
     """phi_CMI `[modalities, batch]` in nats.
 
     Raises:

@@ -40,7 +40,7 @@ def of_predictions(
     classes = predictions[0].log_probs.full.shape[-1]
     counts = []
     for of_run in predictions:
-        predicted = np.argmax(of_run.log_probs.alone, axis=-1)
+        predicted = np.argmax(of_run.log_probs.alone, axis=-1).T
         counts += [
             count(
                 [predicted[:, i], predicted[:, j], of_run.label], (classes,) * 3

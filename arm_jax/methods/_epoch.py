@@ -15,7 +15,7 @@ class Survey(NamedTuple):
     Attributes:
       features: Those of each modality, `[n, width]`.
       log_probs: `full` `[n, classes]`, `alone` and `without`
-        `[n, modalities, classes]`; nats.
+        `[modalities, n, classes]`; nats.
       label: `[n]`.
       log_prior: log p(y) in the training split, `[classes]`.
     """

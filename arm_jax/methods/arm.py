@@ -173,9 +173,7 @@ class ARM(Method):
         if not self.replay:
             return None
         survey = epoch.survey()
-        at = np.arange(len(survey.label)), survey.label
-        without = np.asarray(survey.log_probs.without)[at[0], :, at[1]]
-        phi = np.asarray(survey.log_probs.full[at][:, None] - without)
+        phi = conditional_contributions(survey.log_probs, survey.label).T
         return replay_weakest(phi, self.copies(len(phi)), epoch.rng)
 
 

@@ -97,7 +97,7 @@ def right_by_subset(log_probs: Subsets, label: np.ndarray) -> np.ndarray:
       bool `[2**modalities, n]`, in the order of `shapley.coalitions`; nobody
       is never right.
     """
-    alone = np.moveaxis(np.asarray(log_probs.alone, np.float64), 1, 0)
+    alone = np.asarray(log_probs.alone, np.float64)
     count = len(alone)
     members = shapley.coalitions(count)
     nobody = (alone.sum(axis=0) - log_probs.full) / max(count - 1, 1)

@@ -22,7 +22,6 @@ from arm_jax.evaluation import Predictions
 from arm_jax.reports import valuation as valuation_report
 from arm_jax.studies.finished import load_run
 from arm_jax.valuation import (
-    Subsets,
     conditional_contributions,
     expected_conditional_contributions,
     expected_joint_contribution,
@@ -65,11 +64,7 @@ def _of_run(
     predictions: Predictions, log_prior: np.ndarray
 ) -> dict[str, np.ndarray]:
     label: Any = predictions.label
-    log_probs = Subsets(
-        predictions.log_probs.full,
-        np.moveaxis(np.asarray(predictions.log_probs.alone), 1, 0),
-        np.moveaxis(np.asarray(predictions.log_probs.without), 1, 0),
-    )
+    log_probs = predictions.log_probs
     bits = 1 / np.log(2)
     conditional: Any = conditional_contributions(log_probs, label)
     expected: Any = expected_conditional_contributions(log_probs)

@@ -7,7 +7,8 @@ from arm_jax.valuation import Subsets
 def test_summary_by_hand():
     full = np.log([[0.5, 0.5 - 1e-9], [0.25, 0.75]])
     alone = np.log([[[0.9, 0.1], [0.4, 0.6]], [[0.8, 0.2], [0.3, 0.7]]])
-    without = alone[:, ::-1]
+    alone = alone.swapaxes(0, 1)
+    without = alone[::-1]
     predictions = Predictions(
         Subsets(full, alone, without), np.array([0, 1]), np.array([0, 1])
     )

@@ -13,6 +13,7 @@ from arm_jax.valuation import (
     Subsets,
     conditional_contributions,
     expected_conditional_contributions,
+    modalities_first,
     subset_log_probs,
 )
 from tests.arm_jax import helpers
@@ -223,7 +224,9 @@ def test_survey_gives_the_right_number_of_copies(rng):
     log_p = np.log(rng.dirichlet(np.ones(3), size=(40, 5))).astype(np.float32)
     survey = methods.Survey(
         features={"a": None, "b": None},
-        log_probs=Subsets(log_p[:, 0], log_p[:, 1:3], log_p[:, 3:]),
+        log_probs=modalities_first(
+            Subsets(log_p[:, 0], log_p[:, 1:3], log_p[:, 3:])
+        ),
         label=rng.integers(3, size=40),
         log_prior=np.log(np.full(3, 1 / 3)),
     )

@@ -17,11 +17,12 @@ def log_softmax(x):
 def survey(logits, label, nobody=0.0):
     """Of an additive head: `logits` are `[modalities, n, classes]`."""
     full = nobody + logits.sum(axis=0)
-    of = lambda x: np.moveaxis(log_softmax(x), 0, 1)
     return methods.Survey(
         features={str(m): None for m in range(len(logits))},
         log_probs=Subsets(
-            log_softmax(full), of(nobody + logits), of(full - logits)
+            log_softmax(full),
+            log_softmax(nobody + logits),
+            log_softmax(full - logits),
         ),
         label=label,
         log_prior=None,
