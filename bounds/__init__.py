@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bounds.estimation.evidence import Unimodal as Unimodal
     from bounds.estimation.interactions import Interactions as Interactions
     from bounds.estimation.quantify import quantify as quantify
+    from bounds.marginals import Marginals as Marginals
     from bounds.maximum_entropy import MaxEnt as MaxEnt
     from bounds.maximum_entropy import maxent as maxent
     from bounds.status import Status as Status
@@ -51,6 +52,7 @@ _HOMES = {
     "InputError": "errors",
     "Interactions": "estimation.interactions",
     "Labelled": "estimation.evidence",
+    "Marginals": "marginals",
     "MaxEnt": "maximum_entropy",
     "PID": "decomposition",
     "Predictions": "estimation.evidence",

@@ -1,15 +1,26 @@
 """Pairwise marginals that should belong to one joint of x1, x2 and y."""
 
-from typing import Any, NamedTuple
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import scipy
 
-from bounds import _batch, _entry, _maxent
+from bounds import _batch, _entry, _maxent, _rounding
+from bounds.decomposition import PID, pid_from_marginals
 from bounds.errors import InputError
+from bounds.information import mutual_information_nats
 from bounds.status import Status
 
+T = TypeVar("T")
+
 _NAMES = ("p12", "p1y", "p2y")
+_LOG2 = np.log(2)
+# Gap, in bits, of the decomposition and of the maximum entropy.
+_TOL = 2e-10
 
 
 class Triple(NamedTuple):
@@ -34,6 +45,116 @@ class Triple(NamedTuple):
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The three marginals."""
         return self.p12, self.p1y, self.p2y
+
+
+class Marginals:
+    """p(x1, x2), p(x1, y), p(x2, y) of joints, and what they determine; bits.
+
+    Checked once; what is asked for is computed once, and shared by all bounds
+    that are given the object instead of three arrays. All fields are flat
+    batches; `lead` are the leading axes that these stand for.
+
+    Attributes:
+      triple: The marginals.
+      maxent: Their joint of largest entropy, the proof that there is one.
+    """
+
+    def __init__(
+        self, p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+    ) -> None:
+        """Checks the marginals, see `consistent`."""
+        self.triple, self.maxent = solve(
+            p12, p1y, p2y, project=project, tol=_TOL
+        )
+        self._results: dict[Callable[..., Any], Any] = {}
+
+    def once(self, function: Callable[["Marginals"], T]) -> T:
+        """Returns `function(self)`, computed the first time it is asked for."""
+        if function not in self._results:
+            self._results[function] = function(self)
+        return self._results[function]
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The leading axes."""
+        return self.triple.lead
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """p(x1, x2), p(x1, y) and p(x2, y)."""
+        return self.triple.arrays
+
+    @functools.cached_property
+    def pid(self) -> PID:
+        """Redundancy and unique informations."""
+        return pid_from_marginals(self.triple.p1y, self.triple.p2y, tol=_TOL)
+
+    @functools.cached_property
+    def _entropies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return _batch.evaluate(_entropies, *self.arrays)
+
+    @property
+    def entropy(self) -> np.ndarray:
+        """H(X1,X2) + H(Y), so that S = entropy - H(joint) - T_min."""
+        return self._entropies[0]
+
+    @property
+    def margin(self) -> np.ndarray:
+        """What may change in an entropy.
+
+        By rounding, and because marginals agree only to within it.
+        """
+        return self._entropies[2]
+
+    @property
+    def error(self) -> np.ndarray:
+        """Proven bound on the error of T_min and of the unique informations."""
+        return self.pid.gap + self.margin
+
+    @property
+    def t_low(self) -> np.ndarray:
+        """Proven lower bound on T_min."""
+        # Not R + U1 + U2, of which those are 0 that the solver has below 0.
+        return self._entropies[1] - self.pid.redundancy - self.error
+
+    @property
+    def t_high(self) -> np.ndarray:
+        """Proven upper bound on T_min."""
+        return self._entropies[1] - self.pid.redundancy + self.error
+
+    @property
+    def unique1(self) -> np.ndarray:
+        """Proven upper bound on the first unique information."""
+        return self.pid.unique1 + self.error
+
+    @property
+    def unique2(self) -> np.ndarray:
+        """Proven upper bound on the second unique information."""
+        return self.pid.unique2 + self.error
+
+
+def of(
+    p12: Any, p1y: Any = None, p2y: Any = None, *, project: bool = False
+) -> Marginals:
+    """Returns `Marginals` as they are, or makes them of three arrays.
+
+    Raises:
+      InputError: An array that is missing, or one too many; see `consistent`.
+    """
+    if not isinstance(p12, Marginals):
+        for name, value in (("p1y", p1y), ("p2y", p2y)):
+            if value is None:
+                raise InputError(
+                    f"{name} is missing: give p12, p1y and p2y, or one "
+                    "bounds.Marginals"
+                )
+        return Marginals(p12, p1y, p2y, project=project)
+    if p1y is not None or p2y is not None or project:
+        raise InputError(
+            "Marginals are given alone: they hold all three arrays, projected "
+            "or not"
+        )
+    return p12
 
 
 def consistent(
@@ -248,3 +369,15 @@ def _set(
             flat[k] = flat[k].copy()
         flat[k][i] = joint.sum(axis)
     distance[i] = moved
+
+
+def _entropies(
+    p12: jax.Array, p1y: jax.Array, p2y: jax.Array
+) -> tuple[jax.Array, ...]:
+    """H(X1,X2) + H(Y), I(X1;Y) + I(X2;Y) and the margin, in bits."""
+    entr = jax.scipy.special.entr
+    entropy = jnp.sum(entr(p12)) + jnp.sum(entr(p1y.sum(0)))
+    noise = _rounding.noise(p12, p1y, p2y)
+    margin = _rounding.entropy_change(noise, p12.size * p1y.shape[1])
+    both = mutual_information_nats(p1y) + mutual_information_nats(p2y)
+    return entropy / _LOG2, both / _LOG2, margin / _LOG2

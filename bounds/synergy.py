@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bounds import _batch, synergy_lower, synergy_upper
-from bounds._known import Known, known
+from bounds import _batch, marginals, synergy_upper
 from bounds.errors import InputError
+from bounds.synergy_lower import LOWER
+from bounds.synergy_upper import UPPER
 
 EFFORTS = ("bounds", "fast", "exact")
 
@@ -20,8 +21,8 @@ class SynergyInterval(NamedTuple):
       upper: proven: no joint with these marginals has more.
       achieved: synergy of a joint that was found, so at most `upper -
         achieved` is left to gain; with effort="bounds" none was looked for.
-      by_bound: every bound, `by_bound["lower"][name]` of `synergy_lower` and
-        `by_bound["upper"][name]` of `synergy_upper`.
+      by_bound: every bound, `by_bound["lower"][name]` of `synergy_lower.LOWER`
+        and `by_bound["upper"][name]` of `synergy_upper.UPPER`.
       redundancy: R of the partial information decomposition.
       unique1: U1.
       unique2: U2.
@@ -44,8 +45,8 @@ class SynergyInterval(NamedTuple):
 
 def synergy_interval(
     p12: Any,
-    p1y: Any,
-    p2y: Any,
+    p1y: Any = None,
+    p2y: Any = None,
     *,
     effort: str = "fast",
     project: bool = False,
@@ -62,7 +63,8 @@ def synergy_interval(
     outward, so no convergence has to be trusted.
 
     Args:
-      p12: p(x1, x2), `[..., x1, x2]`.
+      p12: p(x1, x2), `[..., x1, x2]`; or `Marginals` alone, which holds all
+        three.
       p1y: p(x1, y), `[..., x1, y]`.
       p2y: p(x2, y), `[..., x2, y]`; leading axes broadcast.
       effort: "bounds": the proven bounds only; "fast": and a search for a joint
@@ -87,35 +89,24 @@ def synergy_interval(
             f"effort must be one of {EFFORTS}, got {reprlib.repr(effort)}"
         )
     budget = synergy_upper.check_budget(tol, max_nodes, seconds)
-    k = known(p12, p1y, p2y, project=project)
-    found = synergy_upper.search(k, descend=effort != "bounds")
-    upper = synergy_upper.bounds_of(k, found)
-    achieved = synergy_upper.achieved_of(k, found.entropy)
-    if effort == "exact" or k.maxent.joint.shape[1:] == (2, 2, 2):
-        best = synergy_upper.exact_of(k, found, **budget)
+    m = marginals.of(p12, p1y, p2y, project=project)
+    upper = {name: bound(m) for name, bound in UPPER.items()}
+    search = synergy_upper.search(m, descend=effort != "bounds")
+    achieved = synergy_upper.achieved_of(m, search.entropy)
+    if effort == "exact" or m.maxent.joint.shape[1:] == (2, 2, 2):
+        best = synergy_upper.exact_of(m, search, **budget)
         upper["exact"], achieved = best.upper, best.achieved
-    lower = _lower_bounds(k)
+    lower = {name: bound(m) for name, bound in LOWER.items()}
     out = SynergyInterval(
         # Synergy is a divergence to a set that contains the joint.
         lower=np.maximum(np.max(list(lower.values()), axis=0), 0),
         upper=np.min(list(upper.values()), axis=0),
         achieved=achieved,
         by_bound={"lower": lower, "upper": upper},
-        redundancy=k.pid.redundancy,
-        unique1=k.pid.unique1,
-        unique2=k.pid.unique2,
-        gap=k.maxent.gap + (k.t_high - k.t_low) + 2 * k.margin,
-        distance=k.triple.distance,
+        redundancy=m.pid.redundancy,
+        unique1=m.pid.unique1,
+        unique2=m.pid.unique2,
+        gap=m.maxent.gap + (m.t_high - m.t_low) + 2 * m.margin,
+        distance=m.triple.distance,
     )
-    return _batch.restore(out, k.triple.lead)
-
-
-def _lower_bounds(k: Known) -> dict[str, np.ndarray]:
-    family = synergy_lower.disagreements_of(k)
-    return {
-        "redundancy": synergy_lower.redundancy_of(k),
-        "chernoff": family.chernoff,
-        "bhattacharyya": family.bhattacharyya,
-        "disagreement": family.disagreement,
-        "paper_disagreement": family.paper,
-    }
+    return _batch.restore(out, m.lead)

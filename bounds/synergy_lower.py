@@ -21,8 +21,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from bounds import _batch, _entry, inputs
-from bounds._known import Known, known
+from bounds._bounds import Bound, bound
 from bounds.errors import InputError
+from bounds.marginals import Marginals
+
+# Every lower bound, by name.
+LOWER: dict[str, Bound] = {}
 
 # Largest factor of the expected squared distance that the proof allows.
 LARGEST_FACTOR = 1 / (4 * math.log(2))
@@ -53,81 +57,65 @@ class Disagreement(NamedTuple):
     weight: Any
 
 
-def redundancy(
-    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
-) -> np.ndarray:
+@bound(LOWER)
+def redundancy(m: Marginals) -> np.ndarray:
     """The best possible lower bound: a joint that fits has this synergy.
 
     S_R = R - I(X1;X2) + min I(X1;X2|Y) over the joints with these marginals,
     the shared-information theorem of Liang et al., by maximum entropy.
 
     Args:
-      p12: p(x1, x2), `[..., x1, x2]`.
-      p1y: p(x1, y), `[..., x1, y]`.
-      p2y: p(x2, y), `[..., x2, y]`.
-      project: see `marginals.consistent`.
+      m: `Marginals`; or p(x1, x2) `[..., x1, x2]`, p(x1, y) and p(x2, y), with
+        `project` as in `marginals.consistent`.
 
     Returns:
       `[...]`, bits.
 
     Raises:
-      InputError: see `marginals.consistent`.
+      InputError: See `marginals.consistent`.
 
     References:
       Liang et al., Multimodal learning without labeled multimodal data:
       guarantees and applications, ICLR 2024.
     """
-    k = known(p12, p1y, p2y, project=project)
-    return _batch.restore(redundancy_of(k), k.triple.lead)
+    return m.entropy - m.maxent.bound - m.t_high - m.margin
 
 
-def disagreement(
-    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
-) -> np.ndarray:
-    """S_D, from the expected squared distance of the posteriors.
-
-    Arguments, result and errors are those of `redundancy`.
-    """
-    return _one("disagreement", p12, p1y, p2y, project)
-
-
-def bhattacharyya(
-    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
-) -> np.ndarray:
-    """S_B, from Bhattacharyya's distance of the posteriors.
-
-    Arguments, result and errors are those of `redundancy`.
-    """
-    return _one("bhattacharyya", p12, p1y, p2y, project)
-
-
-def chernoff(
-    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
-) -> np.ndarray:
+@bound(LOWER)
+def chernoff(m: Marginals) -> np.ndarray:
     """S_C, from Chernoff's divergence of the posteriors at the best w.
 
     Arguments, result and errors are those of `redundancy`.
     """
-    return _one("chernoff", p12, p1y, p2y, project)
+    return m.once(_disagreements).chernoff - m.margin
 
 
-def paper_disagreement(
-    p12: Any,
-    p1y: Any,
-    p2y: Any,
-    *,
-    c: float = 0.25,
-    project: bool = False,
-) -> np.ndarray:
+@bound(LOWER)
+def bhattacharyya(m: Marginals) -> np.ndarray:
+    """S_B, from Bhattacharyya's distance of the posteriors.
+
+    Arguments, result and errors are those of `redundancy`.
+    """
+    return m.once(_disagreements).bhattacharyya - m.margin
+
+
+@bound(LOWER)
+def disagreement(m: Marginals) -> np.ndarray:
+    """S_D, from the expected squared distance of the posteriors.
+
+    Arguments, result and errors are those of `redundancy`.
+    """
+    return m.once(_disagreements).disagreement - m.margin
+
+
+@bound(LOWER)
+def paper_disagreement(m: Marginals, *, c: float = 0.25) -> np.ndarray:
     """S_U = c alpha - max(U1, U2), the disagreement theorem of the paper.
 
     Args:
-      p12: see `redundancy`.
-      p1y: see `redundancy`.
-      p2y: see `redundancy`.
-      c: factor of alpha, at most 1 / (4 ln 2): up to there `disagreement`
+      m: See `redundancy`.
+      c: Factor of alpha, at most 1 / (4 ln 2): up to there `disagreement`
         implies the bound. With the released code's c = 1 it is none.
-      project: see `redundancy`.
 
     Returns:
       `[...]`, bits.
@@ -140,10 +128,8 @@ def paper_disagreement(
         f"a number from 0 to 1/(4 ln 2) = {LARGEST_FACTOR:.4f}, beyond which "
         "it is not a lower bound",
     )  # fmt: skip
-    k = known(p12, p1y, p2y, project=project)
-    alpha = disagreements_of(k).distance
-    bound = c * alpha - np.maximum(k.unique1, k.unique2) - k.margin
-    return _batch.restore(bound, k.triple.lead)
+    alpha = m.once(_disagreements).distance
+    return c * alpha - np.maximum(m.unique1, m.unique2) - m.margin
 
 
 def from_predictions(
@@ -193,33 +179,16 @@ def from_predictions(
     return _batch.restore(out, lead)
 
 
-def redundancy_of(k: Known) -> np.ndarray:
-    """`redundancy` of a checked batch."""
-    return k.entropy - k.maxent.bound - k.t_high - k.margin
-
-
-def disagreements_of(k: Known) -> Disagreement:
-    """The disagreement family of a checked batch."""
-    triple = k.triple
-    cells = math.prod(triple.p12.shape[1:]) * triple.p1y.shape[2]
-    out = _batch.evaluate(
+def _disagreements(m: Marginals) -> Disagreement:
+    """The disagreement family, before rounding is taken off."""
+    cells = math.prod(m.triple.p12.shape[1:]) * m.triple.p1y.shape[2]
+    return _batch.evaluate(
         _of_table,
-        *triple.arrays,
-        k.unique1,
-        k.unique2,
+        *m.arrays,
+        m.unique1,
+        m.unique2,
         chunk=max(1, _CHUNK_CELLS // cells),
     )
-    return out._replace(
-        **{
-            name: getattr(out, name) - k.margin
-            for name in ("paper", "disagreement", "bhattacharyya", "chernoff")
-        }
-    )
-
-
-def _one(name: str, p12: Any, p1y: Any, p2y: Any, project: bool) -> np.ndarray:
-    k = known(p12, p1y, p2y, project=project)
-    return _batch.restore(getattr(disagreements_of(k), name), k.triple.lead)
 
 
 def _family(

@@ -15,9 +15,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _branch, _entry, _normal, _slices, coupling
-from bounds._known import Known, known
+from bounds import (
+    _batch,
+    _branch,
+    _entry,
+    _normal,
+    _slices,
+    coupling,
+    marginals,
+)
+from bounds._bounds import Bound, bound
+from bounds.marginals import Marginals
 
+# Every upper bound but `exact`, by name.
+UPPER: dict[str, Bound] = {}
 _LOG2 = math.log(2)
 _CHUNK_CELLS = 2**14
 
@@ -39,67 +50,60 @@ class Exact(NamedTuple):
     nodes: Any
 
 
-def majorization(
-    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
-) -> np.ndarray:
+@bound(UPPER)
+def majorization(m: Marginals) -> np.ndarray:
     """From a coupling of p(x1, x2) with p(y): the bound of the paper.
 
     Args:
-      p12: p(x1, x2), `[..., x1, x2]`.
-      p1y: p(x1, y), `[..., x1, y]`.
-      p2y: p(x2, y), `[..., x2, y]`.
-      project: see `marginals.consistent`.
+      m: `Marginals`; or p(x1, x2) `[..., x1, x2]`, p(x1, y) and p(x2, y), with
+        `project` as in `marginals.consistent`.
 
     Returns:
       `[...]`, bits.
 
     Raises:
-      InputError: see `marginals.consistent`.
+      InputError: See `marginals.consistent`.
 
     References:
       Liang et al., Multimodal learning without labeled multimodal data:
       guarantees and applications, ICLR 2024; Cicalese, Gargano and Vaccaro,
       Minimum-entropy couplings and their applications, 2019.
     """
-    return _one("majorization", p12, p1y, p2y, project)
+    return _bits(m, _run(_majorization_floor, m.arrays))
 
 
-def released(
-    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
-) -> np.ndarray:
+@bound(UPPER)
+def released(m: Marginals) -> np.ndarray:
     """The best of three couplings of one pair with the third variable.
 
     What the paper's released code computes. Arguments, result and errors are
     those of `majorization`.
     """
-    return _one("released", p12, p1y, p2y, project)
+    return _bits(m, _run(_released_floor, m.arrays))
 
 
-def conditional(
-    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
-) -> np.ndarray:
+@bound(UPPER)
+def conditional(m: Marginals) -> np.ndarray:
     """The best of coupling two variables given each value of the third.
 
     Uses all three marginals; never above the trivial I(X;Y|X') <= H(Y|X').
     Arguments, result and errors are those of `majorization`.
     """
-    return _one("conditional", p12, p1y, p2y, project)
+    return _bits(m, _run(_conditional_floor, m.arrays))
 
 
-def chord(p12: Any, p1y: Any, p2y: Any, *, project: bool = False) -> np.ndarray:
+@bound(UPPER)
+def chord(m: Marginals) -> np.ndarray:
     """From the chord of -r log r over the range of each cell.
 
     A linear program over the joints, certified by a dual point. Arguments,
     result and errors are those of `majorization`.
     """
-    k = known(p12, p1y, p2y, project=project)
-    floor = _run(_slices.chord_bound, k.triple.arrays)
-    return _batch.restore(_bits(k, floor), k.triple.lead)
+    return _bits(m, m.once(_chord_floor))
 
 
-def envelope(
-    p12: Any, p1y: Any, p2y: Any, *, project: bool = False
-) -> np.ndarray:
+@bound(UPPER)
+def envelope(m: Marginals) -> np.ndarray:
     """From the concave envelope of the entropy of each slice of the joint.
 
     A slice over one variable is a point of a small polytope, because its sum
@@ -107,15 +111,13 @@ def envelope(
     has at most 5 values, else `chord`. Arguments, result and errors are those
     of `majorization`.
     """
-    k = known(p12, p1y, p2y, project=project)
-    floors, _ = _solve_floors(k)
-    return _batch.restore(_bits(k, floors.largest), k.triple.lead)
+    return _bits(m, m.once(_solve_floors)[0].largest)
 
 
 def exact(
     p12: Any,
-    p1y: Any,
-    p2y: Any,
+    p1y: Any = None,
+    p2y: Any = None,
     *,
     project: bool = False,
     tol: float = 1e-5,
@@ -129,23 +131,23 @@ def exact(
     the bound proven so far.
 
     Args:
-      p12: see `majorization`.
-      p1y: see `majorization`.
-      p2y: see `majorization`.
-      project: see `majorization`.
-      tol: gap between `upper` and `achieved`, in bits, at which to stop.
-      max_nodes: budget of one table.
-      seconds: budget of a table on average.
+      p12: p(x1, x2), `[..., x1, x2]`, or `Marginals` alone.
+      p1y: p(x1, y), `[..., x1, y]`.
+      p2y: p(x2, y), `[..., x2, y]`.
+      project: See `marginals.consistent`.
+      tol: Gap between `upper` and `achieved`, in bits, at which to stop.
+      max_nodes: Budget of one table.
+      seconds: Budget of a table on average.
 
     Returns:
       The bound and the joint that shows how much is left to gain.
 
     Raises:
-      InputError: see `marginals.consistent`.
+      InputError: See `marginals.consistent`.
     """
     budget = check_budget(tol, max_nodes, seconds)
-    k = known(p12, p1y, p2y, project=project)
-    return _batch.restore(exact_of(k, search(k), **budget), k.triple.lead)
+    m = marginals.of(p12, p1y, p2y, project=project)
+    return _batch.restore(exact_of(m, search(m), **budget), m.lead)
 
 
 def check_budget(tol: Any, max_nodes: Any, seconds: Any) -> dict[str, float]:
@@ -193,52 +195,44 @@ class Search(NamedTuple):
     entropy: np.ndarray
 
 
-def bounds_of(k: Known, found: Search) -> dict[str, np.ndarray]:
-    """All bounds but `exact` of a checked batch."""
-    floors = {name: _run(f, k.triple.arrays) for name, f in _FLOORS.items()}
-    floors["chord"] = found.floors.chord
-    floors["envelope"] = found.floors.largest
-    return {name: _bits(k, floor) for name, floor in floors.items()}
-
-
-def search(k: Known, *, descend: bool = True) -> Search:
+def search(m: Marginals, *, descend: bool = True) -> Search:
     """Computes the floors; searches locally for small entropy.
 
     Without `descend` the joint is that of the greatest entropy.
     """
-    floors, starts = _solve_floors(k)
-    if _is_segment(k):
+    floors, starts = m.once(_solve_floors)
+    if _is_segment(m):
         first, second, entropy1, entropy2 = _batch.evaluate(
-            _segment_ends, *k.triple.arrays
+            _segment_ends, *m.arrays
         )
         second_best = entropy2 < entropy1
         joint = np.where(second_best[:, None, None, None], second, first)
         return Search(floors, joint, np.minimum(entropy1, entropy2))
     if not descend:
-        return Search(floors, k.maxent.joint, k.maxent.bound * _LOG2)
-    joint, entropy = _descend(k.maxent.joint, k)
+        return Search(floors, m.maxent.joint, m.maxent.bound * _LOG2)
+    joint, entropy = _descend(m.maxent.joint, m)
     for start in starts:
-        other, value = _descend(start, k)
+        other, value = _descend(start, m)
         better = value < entropy
         joint = np.where(better[:, None, None, None], other, joint)
         entropy = np.where(better, value, entropy)
     return Search(floors, joint, entropy)
 
 
-def achieved_of(k: Known, entropy: np.ndarray) -> np.ndarray:
+def achieved_of(m: Marginals, entropy: np.ndarray) -> np.ndarray:
     """Synergy of joints with this entropy (nats), rounded down, at least 0."""
-    return np.maximum(k.entropy - entropy / _LOG2 - k.t_high - k.margin, 0)
+    return np.maximum(m.entropy - entropy / _LOG2 - m.t_high - m.margin, 0)
 
 
 def exact_of(
-    k: Known, found: Search, *, tol: float, max_nodes: float, seconds: float
+    m: Marginals, found: Search, *, tol: float, max_nodes: float, seconds: float
 ) -> Exact:
     """`exact` of a checked batch."""
-    size = len(k.margin)
-    if _is_segment(k):
+    size = len(m.margin)
+    if _is_segment(m):
         return Exact(
-            _bits(k, found.entropy),
-            achieved_of(k, found.entropy),
+            _bits(m, found.entropy),
+            achieved_of(m, found.entropy),
             found.joint,
             np.zeros(size, int),
         )
@@ -252,7 +246,7 @@ def exact_of(
         which = np.flatnonzero(is_open & (best_axis == axis))
         if not which.size:
             continue
-        p12, p1y, p2y = _views(k.triple.arrays, axis)
+        p12, p1y, p2y = _views(m.arrays, axis)
         least = _branch.minimize(
             p12[which],
             p1y[which],
@@ -266,7 +260,7 @@ def exact_of(
         joint[which] = np.moveaxis(least.joint, -1, axis + 1)
         entropy[which] = least.value
         nodes[which] = least.nodes
-    return Exact(_bits(k, floor), achieved_of(k, entropy), joint, nodes)
+    return Exact(_bits(m, floor), achieved_of(m, entropy), joint, nodes)
 
 
 def _axis_of_largest(envelopes: dict[int, np.ndarray]) -> np.ndarray:
@@ -277,18 +271,12 @@ def _axis_of_largest(envelopes: dict[int, np.ndarray]) -> np.ndarray:
     return axes[np.argmax(np.stack(list(envelopes.values())), axis=0)]
 
 
-def _one(name: str, p12: Any, p1y: Any, p2y: Any, project: bool) -> np.ndarray:
-    k = known(p12, p1y, p2y, project=project)
-    floor = _run(_FLOORS[name], k.triple.arrays)
-    return _batch.restore(_bits(k, floor), k.triple.lead)
+def _bits(m: Marginals, floor: np.ndarray) -> np.ndarray:
+    return m.entropy - floor / _LOG2 - m.t_low + m.margin
 
 
-def _bits(k: Known, floor: np.ndarray) -> np.ndarray:
-    return k.entropy - floor / _LOG2 - k.t_low + k.margin
-
-
-def _is_segment(k: Known) -> bool:
-    return k.maxent.joint.shape[1:] == (2, 2, 2)
+def _is_segment(m: Marginals) -> bool:
+    return m.maxent.joint.shape[1:] == (2, 2, 2)
 
 
 def _views(arrays: tuple[np.ndarray, ...], axis: int) -> tuple[np.ndarray, ...]:
@@ -302,23 +290,24 @@ def _views(arrays: tuple[np.ndarray, ...], axis: int) -> tuple[np.ndarray, ...]:
     }[axis]
 
 
-def _solve_floors(k: Known) -> tuple[Floors, list[np.ndarray]]:
+def _solve_floors(m: Marginals) -> tuple[Floors, list[np.ndarray]]:
     """Solves the linear programs; also the joints that attain the envelopes."""
     floors, joints = {}, []
-    for axis, symbols in enumerate(k.maxent.joint.shape[1:]):
+    for axis, symbols in enumerate(m.maxent.joint.shape[1:]):
         if symbols > _slices.MOST_SYMBOLS:
             continue
-        floor, joint = _run(
-            _slices.envelope_bound, _views(k.triple.arrays, axis)
-        )
+        floor, joint = _run(_slices.envelope_bound, _views(m.arrays, axis))
         floors[axis] = floor
         joints.append(np.moveaxis(joint, -1, axis + 1))
-    chord = _run(_slices.chord_bound, k.triple.arrays)
-    return Floors(chord, floors), joints
+    return Floors(m.once(_chord_floor), floors), joints
 
 
-def _descend(start: np.ndarray, k: Known) -> tuple[np.ndarray, np.ndarray]:
-    return _run(_slices.descend, (start, *k.triple.arrays))
+def _chord_floor(m: Marginals) -> np.ndarray:
+    return _run(_slices.chord_bound, m.arrays)
+
+
+def _descend(start: np.ndarray, m: Marginals) -> tuple[np.ndarray, np.ndarray]:
+    return _run(_slices.descend, (start, *m.arrays))
 
 
 def _run(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Any:
@@ -369,11 +358,3 @@ def _segment_ends(
     first, second = _slices.segment(p12, p1y, p2y)
     entropy = lambda r: jnp.sum(_slices.entr(r))
     return first, second, entropy(first), entropy(second)
-
-
-# Lower bounds on the entropy, nats, without a linear program.
-_FLOORS = {
-    "majorization": _majorization_floor,
-    "released": _released_floor,
-    "conditional": _conditional_floor,
-}

@@ -1,13 +1,16 @@
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bounds
-from bounds import synergy_upper
+from bounds import _bounds, synergy_lower, synergy_upper
+from bounds.errors import InputError
 from tests.bounds import synergy_helpers as helpers
 
 SHAPE = (3, 3, 2)
+HALF = np.eye(2) / 2
 
 
 @settings(max_examples=15, deadline=None)
@@ -138,3 +141,58 @@ def test_bad_input(rng):
         bounds.synergy_interval(*m, effort="slow")
     with pytest.raises(ValueError, match=r"p12\[0, 1\] is nan"):
         bounds.synergy_interval([[0.5, np.nan], [0.2, 0.3]], *m[1:])
+
+
+def test_marginals_are_checked_once_and_shared(rng, monkeypatch):
+    p = rng.dirichlet(np.ones(8), size=(2, 3)).reshape(2, 3, 2, 2, 2)
+    arrays = helpers.marginals(p)
+    m = bounds.Marginals(*arrays)
+    from_arrays = bounds.synergy_interval(*arrays)
+    from_object = bounds.synergy_interval(m)
+    for a, b in zip(
+        jax.tree.leaves(from_arrays), jax.tree.leaves(from_object), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    # All is there by now.
+    monkeypatch.setattr(synergy_upper, "_run", None)
+    monkeypatch.setattr("bounds.marginals.solve", None)
+    for name in ("chord", "envelope"):
+        np.testing.assert_array_equal(
+            getattr(synergy_upper, name)(m),
+            from_arrays.by_bound["upper"][name],
+        )
+    np.testing.assert_array_equal(
+        synergy_lower.chernoff(m), from_arrays.by_bound["lower"]["chernoff"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((HALF, HALF), {}, "p2y is missing: give p12, p1y and p2y, or one"),
+        ((HALF,), {}, "p1y is missing"),
+        ((None, HALF), {}, "Marginals are given alone"),
+        ((None,), {"project": True}, "Marginals are given alone"),
+    ],
+)
+def test_marginals_that_are_given_by_half(arguments, options, message):
+    if arguments[0] is None:
+        arguments = (bounds.Marginals(HALF, HALF, HALF), *arguments[1:])
+    with pytest.raises(InputError, match=message):
+        bounds.synergy_interval(*arguments, **options)
+
+
+def test_a_bound_of_ones_own_is_one_function(monkeypatch):
+    monkeypatch.setattr(synergy_lower, "LOWER", dict(synergy_lower.LOWER))
+    monkeypatch.setattr("bounds.synergy.LOWER", synergy_lower.LOWER)
+
+    @_bounds.bound(synergy_lower.LOWER)
+    def least(m):
+        """A bound that nobody beats on these tables."""
+        return m.entropy - m.entropy + 0.01
+
+    interval = bounds.synergy_interval(HALF, HALF, HALF)
+    assert interval.by_bound["lower"]["least"] == 0.01
+    assert interval.lower == 0.01
+    assert least(HALF, HALF, HALF) == 0.01
+    assert least(bounds.Marginals(HALF[None], HALF, HALF)).shape == (1,)
