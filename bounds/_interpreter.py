@@ -5,6 +5,8 @@ table with it. So problems that come alone are interpreted and batches are
 compiled, from the same code: JAX traces the function to a jaxpr, its list of
 primitive operations, and here each primitive has its equivalent in NumPy.
 A program with any other primitive is left to the compiler.
+
+One table of rules, so one long file.
 """
 
 import functools

@@ -19,7 +19,7 @@ from arm_jax.errors import InputError
 _NOT_DATASETS = frozenset(
     {
         *("dataset", "options", "packed", "pipeline", "prepared"),
-        *("scaling", "avdigits_sources", "logmel", "source"),
+        *("scaling", "avdigits_sources", "logmel", "memory", "source"),
     }
 )
 

@@ -2,11 +2,11 @@
 
 An .npz file is a zip archive of .npy files. They are read here one by one: an
 array that nobody asks for costs neither time nor memory and cannot be wrong,
-and nothing is ever unpickled.
+and nothing is ever unpickled. One long file, because reading and what can be
+wrong with it belong together.
 """
 
 import contextlib
-import ctypes
 import hashlib
 import lzma
 import os
@@ -21,6 +21,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
+from arm_jax.data import memory
 from arm_jax.errors import InputError, shortened
 from bounds import inputs
 
@@ -216,12 +217,12 @@ class Archive:
 
     def check_fits(self, needed: int) -> None:
         """Raises InputError if this machine has no `needed` bytes of memory."""
-        memory = physical_memory()
-        if memory is not None and needed > _MEMORY_SHARE * memory:
+        there = memory.physical_memory()
+        if there is not None and needed > _MEMORY_SHARE * there:
             raise InputError(
                 f"{self.path} needs {needed / 1e9:.1f} GB, more than "
                 f"{_MEMORY_SHARE:.0%} of this machine's memory "
-                f"({memory / 1e9:.1f} GB): take fewer rows or features, or "
+                f"({there / 1e9:.1f} GB): take fewer rows or features, or "
                 "store them in float32"
             )
 
@@ -326,70 +327,6 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).partition("\n")[0][:100] or type(error).__name__
-
-
-def physical_memory() -> int | None:
-    """Returns the bytes of memory that this process may have, if known.
-
-    That is the machine's memory, or the limit of a container or batch job.
-    """
-    limits = [_machine_memory(), *_cgroup_limits()]
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _machine_memory() -> int | None:
-    if hasattr(os, "sysconf"):
-        try:
-            pages = os.sysconf("SC_PHYS_PAGES")  # or -1
-            return pages * os.sysconf("SC_PAGE_SIZE") if pages > 0 else None
-        except (ValueError, OSError):  # a system without these names
-            return None
-    windows = getattr(ctypes, "windll", None)
-    if windows is None:
-        return None
-    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-    if not windows.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
-        return None
-    return int(status.physical)
-
-
-class _MemoryStatus(ctypes.Structure):
-    """MEMORYSTATUSEX of the Windows API."""
-
-    _fields_ = (
-        ("length", ctypes.c_uint32),
-        ("load", ctypes.c_uint32),
-        ("physical", ctypes.c_uint64),
-        ("rest", ctypes.c_uint64 * 6),
-    )
-
-
-_CGROUP_OF_PROCESS = Path("/proc/self/cgroup")
-_CGROUPS = Path("/sys/fs/cgroup")
-
-
-def _cgroup_limits() -> Iterator[int]:
-    """Yields Linux's limits on this process and the groups that it is in."""
-    try:
-        lines = _CGROUP_OF_PROCESS.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        if not controllers:
-            root, name = _CGROUPS, "memory.max"
-        elif "memory" in controllers.split(","):
-            root, name = _CGROUPS / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        folder = root / group.lstrip("/")
-        for place in (folder, *folder.parents):
-            if not place.is_relative_to(root):
-                break
-            with contextlib.suppress(OSError):
-                limit = (place / name).read_text(encoding="utf-8").strip()
-                if limit.isdecimal():  # or "max"
-                    yield int(limit)
 
 
 def check_shapes(

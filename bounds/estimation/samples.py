@@ -2,7 +2,8 @@
 
 Samples come in units that are independent of each other: each sample its own
 unit, or groups such as all windows of one recording. Everything here is about
-tables of one shape `[*alphabets]`, of any rank.
+tables of one shape `[*alphabets]`, of any rank, in one file because it rests on
+one layout by unit.
 """
 
 import math

@@ -480,7 +480,7 @@ def test_float32_names_the_channel_that_it_does_not_carry(column):
 
 
 def test_float32_looks_at_every_row_of_a_long_channel(monkeypatch, rng):
-    monkeypatch.setattr(inputs, "_COMPARED", 14)
+    monkeypatch.setattr("bounds._narrowing._COMPARED", 14)
     x = rng.normal(size=(60, 2)) + 1000
     inputs.float32("x", x)
     x[-1] = [1e39, 0]

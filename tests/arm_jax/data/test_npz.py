@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from arm_jax import data
+from arm_jax.data import memory as memory_module
 from arm_jax.data import npz, packed
 from arm_jax.errors import InputError
 
@@ -216,7 +217,7 @@ def test_too_little_memory_is_told_before_reading(load, monkeypatch):
         raise AssertionError(key)
 
     monkeypatch.setattr(packed.Archive, "read", read)
-    monkeypatch.setattr(packed, "physical_memory", lambda: 1000)
+    monkeypatch.setattr(memory_module, "physical_memory", lambda: 1000)
     with pytest.raises(InputError, match="more than 80% of this machine's"):
         load()
 
@@ -232,7 +233,9 @@ def test_too_little_memory_is_told_before_reading(load, monkeypatch):
 )
 def test_memory_is_counted(load, monkeypatch, standardize, needed):
     for memory, fits in ((needed / 0.8 + 2, True), (needed / 0.8 - 2, False)):
-        monkeypatch.setattr(packed, "physical_memory", lambda m=memory: m)
+        monkeypatch.setattr(
+            memory_module, "physical_memory", lambda m=memory: m
+        )
         if fits:
             load(standardize=standardize)
         else:

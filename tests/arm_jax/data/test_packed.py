@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from arm_jax.data import memory as memory_module
 from arm_jax.data import packed
 from arm_jax.errors import InputError
 
@@ -78,7 +79,7 @@ def test_names_are_listed_up_to_ten(tmp_path):
 def test_arrays_that_would_not_fit(folder, monkeypatch):
     path = folder / "some.npz"
     needed = sum(x.nbytes for x in packed.read(path).values())
-    monkeypatch.setattr(packed, "physical_memory", lambda: needed)
+    monkeypatch.setattr(memory_module, "physical_memory", lambda: needed)
     with pytest.raises(InputError, match="more than 80% of this machine's"):
         packed.read(path)
     # Only those that are read count.
@@ -86,7 +87,7 @@ def test_arrays_that_would_not_fit(folder, monkeypatch):
 
 
 def test_unknown_memory_is_no_limit(folder, monkeypatch):
-    monkeypatch.setattr(packed, "physical_memory", lambda: None)
+    monkeypatch.setattr(memory_module, "physical_memory", lambda: None)
     assert list(packed.read(folder / "some.npz")) == ["a", "b"]
 
 
@@ -276,20 +277,20 @@ def test_bfloat16_keeps_its_bytes_apart(tmp_path):
 
 
 def test_memory_of_this_machine():
-    assert 2**24 < packed.physical_memory() < 2**60
+    assert 2**24 < memory_module.physical_memory() < 2**60
 
 
 def test_memory_without_sysconf(folder, monkeypatch):
     monkeypatch.delattr(os, "sysconf")
-    monkeypatch.setattr(packed, "_CGROUP_OF_PROCESS", folder / "none")
-    assert packed.physical_memory() is None
+    monkeypatch.setattr(memory_module, "_CGROUP_OF_PROCESS", folder / "none")
+    assert memory_module.physical_memory() is None
     assert list(packed.read(folder / "some.npz")) == ["a", "b"]
 
 
 def test_memory_that_the_system_does_not_know(folder, monkeypatch):
-    monkeypatch.setattr(packed, "_CGROUP_OF_PROCESS", folder / "none")
+    monkeypatch.setattr(memory_module, "_CGROUP_OF_PROCESS", folder / "none")
     monkeypatch.setattr(os, "sysconf", lambda name: -1)
-    assert packed.physical_memory() is None
+    assert memory_module.physical_memory() is None
 
 
 def test_memory_of_windows(folder, monkeypatch):
@@ -303,9 +304,9 @@ def test_memory_of_windows(folder, monkeypatch):
                 return 1
 
     monkeypatch.delattr(os, "sysconf")
-    monkeypatch.setattr(packed, "_CGROUP_OF_PROCESS", folder / "none")
-    monkeypatch.setattr(packed.ctypes, "windll", Windows, raising=False)
-    assert packed.physical_memory() == 5 * 10**9
+    monkeypatch.setattr(memory_module, "_CGROUP_OF_PROCESS", folder / "none")
+    monkeypatch.setattr(memory_module.ctypes, "windll", Windows, raising=False)
+    assert memory_module.physical_memory() == 5 * 10**9
 
 
 @pytest.mark.parametrize(
@@ -332,9 +333,11 @@ def test_memory_of_a_container(tmp_path, monkeypatch, groups, files, expected):
         file = tmp_path / "root" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8")
-    monkeypatch.setattr(packed, "_CGROUP_OF_PROCESS", tmp_path / "cgroup")
-    monkeypatch.setattr(packed, "_CGROUPS", tmp_path / "root")
-    assert packed.physical_memory() == expected
+    monkeypatch.setattr(
+        memory_module, "_CGROUP_OF_PROCESS", tmp_path / "cgroup"
+    )
+    monkeypatch.setattr(memory_module, "_CGROUPS", tmp_path / "root")
+    assert memory_module.physical_memory() == expected
 
 
 @pytest.mark.parametrize(
