@@ -56,6 +56,29 @@ class PID(NamedTuple):
     status: Any
     steps: Any
 
+    @property
+    def t_min(self) -> Any:
+        """The least information of a joint with these marginals of the label.
+
+        The sum of redundancy and unique informations.
+        """
+        return self.redundancy + self.unique1 + self.unique2
+
+    @property
+    def information1(self) -> Any:
+        """I(X1;Y)."""
+        return self.redundancy + self.unique1
+
+    @property
+    def information2(self) -> Any:
+        """I(X2;Y)."""
+        return self.redundancy + self.unique2
+
+    @property
+    def message(self) -> str:
+        """How the worst of the computations ended; not inside jit."""
+        return Status(int(np.max(self.status, initial=0))).message
+
 
 def pid(
     p: Any,
@@ -273,7 +296,7 @@ def _traced(arrays: Any, dtype: np.dtype, function: Any) -> Any:
     # Of the two dtypes either may be float64.
     with jax.enable_x64(True):
         # The fields are rounded to the dtype around: so must the bound be.
-        largest = out.redundancy + out.unique1 + out.unique2
+        largest = out.t_min
         rounding = float(jnp.finfo(around).eps) * (1 + jnp.abs(largest))
         out = out._replace(gap=out.gap + jax.lax.stop_gradient(rounding))
         return jax.tree.map(

@@ -42,6 +42,11 @@ class SynergyInterval(NamedTuple):
     gap: Any
     distance: Any
 
+    @property
+    def t_min(self) -> Any:
+        """R + U1 + U2, so that I(X1,X2;Y) is from t_min + lower to + upper."""
+        return self.redundancy + self.unique1 + self.unique2
+
 
 def synergy_interval(
     p12: Any,

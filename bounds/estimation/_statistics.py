@@ -108,11 +108,10 @@ def decomposed(
 
 
 def _with_informations(solved: Any) -> dict[str, np.ndarray]:
-    terms = {name: getattr(solved, name) for name in DECOMPOSITION}
     return {
-        "information1": terms["redundancy"] + terms["unique1"],
-        "information2": terms["redundancy"] + terms["unique2"],
-        **terms,
+        "information1": solved.information1,
+        "information2": solved.information2,
+        **{name: getattr(solved, name) for name in DECOMPOSITION},
         "gap": solved.gap,
     }
 
@@ -123,12 +122,11 @@ def of_intervals(
     """Bounds of the synergy and of the total information, without labels."""
     # Those of one table agree, and nothing is moved.
     interval = synergy_interval(p12, p1y, p2y, effort=effort, project=True)
-    t_min = interval.redundancy + interval.unique1 + interval.unique2
     return {
         "lower": interval.lower,
         "upper": interval.upper,
-        "least": t_min + interval.lower,
-        "most": t_min + interval.upper,
+        "least": interval.t_min + interval.lower,
+        "most": interval.t_min + interval.upper,
     }
 
 

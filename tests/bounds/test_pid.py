@@ -147,6 +147,22 @@ def test_closed_forms():
     )
 
 
+def test_what_follows_from_a_decomposition():
+    p = np.zeros((2, 2, 2))
+    p[0, 0, 0] = p[1, 1, 1] = 0.3
+    p[0, 1, 0] = 0.4
+    out = bounds.pid(np.stack([p, p]))
+    np.testing.assert_allclose(out.t_min + out.synergy, out.total, atol=TOL)
+    entropy = lambda *q: -np.sum(np.array(q) * np.log2(q))
+    # y is x1; x2 is 1 in 0.7, of which y is in 0.3.
+    np.testing.assert_allclose(out.information1, entropy(0.3, 0.7), atol=TOL)
+    of_x2 = entropy(0.3, 0.7) - 0.7 * entropy(3 / 7, 4 / 7)
+    np.testing.assert_allclose(out.information2, of_x2, atol=TOL)
+    assert out.message.startswith("converged")
+    late = out._replace(status=np.array([0, 1]))
+    assert late.message.startswith("step limit reached")
+
+
 def test_identities_and_swap():
     p = random_tables()
     out = bounds.pid(p)

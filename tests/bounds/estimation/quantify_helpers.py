@@ -44,6 +44,10 @@ class Band(NamedTuple):
     unique1: np.ndarray
     unique2: np.ndarray
 
+    @property
+    def t_min(self):
+        return self.redundancy + self.unique1 + self.unique2
+
 
 def accurate(information, label, **options):
     return interactions.Range(0.1, 0.9)
