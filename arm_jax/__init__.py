@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from arm_jax.studies.comparison import compare as compare
     from arm_jax.studies.finished import evaluate as evaluate
     from arm_jax.studies.finished import load_run as load_run
+    from arm_jax.studies.outputs import valuate_outputs as valuate_outputs
     from arm_jax.studies.quantify import quantify as quantify
     from arm_jax.studies.training import fit as fit
     from arm_jax.studies.valuation import valuate as valuate
@@ -48,6 +49,7 @@ _HOMES = {
     "load_run": "studies.finished.load_run",
     "quantify": "studies.quantify.quantify",
     "valuate": "studies.valuation.valuate",
+    "valuate_outputs": "studies.outputs.valuate_outputs",
 }
 
 

@@ -19,7 +19,14 @@ from arm_jax.errors import InputError
 _NOT_DATASETS = frozenset(
     {
         *("dataset", "options", "packed", "pipeline", "prepared"),
-        *("scaling", "avdigits_sources", "logmel", "memory", "source"),
+        *(
+            "scaling",
+            "avdigits_sources",
+            "logmel",
+            "memory",
+            "outputs",
+            "source",
+        ),
     }
 )
 

@@ -1,0 +1,116 @@
+"""The report on a model that was trained elsewhere."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arm_jax.reports import valuation
+from arm_jax.reports.pieces import fixed, markdown_table, part
+
+
+def subsets_table(results: Mapping[str, Any]) -> str:
+    """Accuracy, cross-entropy and calibration by subset."""
+    rows = [
+        [
+            name,
+            fixed(100 * score["accuracy"], 1),
+            _number(score["cross_entropy"]),
+            fixed(100 * score["ece"], 1),
+        ]
+        for name, score in results["subsets"].items()
+    ]
+    header = ["modalities", "accuracy (%)", "cross-entropy (bits)", "ECE (%)"]
+    return markdown_table(header, rows)
+
+
+def contributions_table(results: Mapping[str, Any]) -> str:
+    """Mean contributions in bits, and shares in the accuracy."""
+    phi, shares = results["contributions"], results["shapley"]
+    rows = []
+    for m, name in enumerate(results["modalities"]):
+        row = [name]
+        if phi is not None:
+            row += [_number(phi[k][m]) for k in ("phi_cmi", "expected_phi_cmi")]
+        if shares is not None:
+            row.append(fixed(100 * shares[name], 1))
+        rows.append(row)
+    header = ["modality"]
+    if phi is not None:
+        header += ["phi_CMI (bits)", "phi_CMI, label-free"]
+    if shares is not None:
+        header.append("Shapley (points)")
+    return markdown_table(header, rows)
+
+
+def agreement_table(results: Mapping[str, Any]) -> str:
+    """Who is right, in % of the samples, of each pair."""
+    rows = [
+        [pair, *(fixed(100 * share, 1) for share in found.values())]
+        for pair, found in results["agreement"].items()
+        if found is not None
+    ]
+    header = [
+        "pair (1 & 2)", "both alone", "1 alone", "2 alone", "only together",
+        "lost together", "never",
+    ]  # fmt: skip
+    return markdown_table(header, rows)
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """Returns the tables and what they mean."""
+    lines = [
+        f"# What each modality contributes: {results['file']}",
+        "",
+        f"{results['samples']} samples, {results['classes']} classes, "
+        f"{results['kind'].replace('_', '-')} of each subset. ECE is the "
+        "expected calibration error in 15 bins; contributions are true only "
+        "as far as the outputs are calibrated.",
+        "",
+        subsets_table(results),
+        "",
+    ]
+    if results["contributions"] is None and results["shapley"] is None:
+        lines += [
+            "There are no contributions: the outputs of all modalities but "
+            "one are missing.",
+            "",
+        ]
+    else:
+        lines += [contributions_table(results), ""]
+    if any(results["agreement"].values()):
+        lines += [
+            "Of the samples, in %: right from each alone and from both "
+            "together, from one of them alone, only from both together (the "
+            "synergy rate), right from one or both alone but not from both "
+            "together, and never.",
+            "",
+            agreement_table(results),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def write(
+    folder: Path,
+    results: Mapping[str, Any],
+    values: Mapping[str, np.ndarray] | None,
+) -> None:
+    """Writes report.md and, where there are contributions, their figure."""
+    text = markdown(results)
+    if values is not None:
+
+        def draw() -> list[str]:
+            arrays = {key: x[None] for key, x in values.items()}
+            arrays["modalities"] = np.asarray(results["modalities"])
+            valuation.draw(folder / "figures" / "contributions.png", arrays)
+            return ["![Contributions](figures/contributions.png)", ""]
+
+        text = "\n".join([text, *part("The figure", draw)])
+    (folder / "report.md").write_text(text, encoding="utf-8")
+
+
+def _number(value: float | None) -> str:
+    """A number; in JSON null stands for one that is not finite."""
+    return "not finite" if value is None else fixed(value, 2)

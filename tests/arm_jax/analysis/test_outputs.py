@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+
+from arm_jax import valuation
+from arm_jax.analysis import outputs as analysis
+from arm_jax.data.outputs import of_arrays
+from arm_jax.reports import outputs as report
+from arm_jax.studies.outputs import valuate_outputs
+
+# Who is right, of a, b and both, and how often.
+CASES = {
+    (1, 1, 1): 5, (1, 0, 1): 4, (0, 1, 1): 3, (0, 0, 1): 2,
+    (1, 1, 0): 1, (1, 0, 0): 2, (0, 0, 0): 3,
+}  # fmt: skip
+
+
+@pytest.fixture
+def outputs():
+    right = np.repeat(list(CASES), list(CASES.values()), axis=0)
+    label = np.arange(20) % 2
+    # 0.8 on the predicted class.
+    p = lambda r: np.eye(2)[np.where(r, label, 1 - label)] * 0.6 + 0.2
+    a, b, both = (p(right[:, i]) for i in range(3))
+    return of_arrays({"a": a, "b": b, "a+b": both, "label": label})
+
+
+def test_agreement_by_hand(outputs):
+    found = analysis.agreement(outputs, "a", "b")
+    assert found == pytest.approx(
+        (5 / 20, 4 / 20, 3 / 20, 2 / 20, 3 / 20, 3 / 20)
+    )
+    assert sum(found) == pytest.approx(1)
+
+
+def test_scores_by_hand(outputs):
+    scores = analysis.scores(outputs)
+    assert list(scores) == ["a", "b", "a+b"]
+    assert scores["a"]["accuracy"] == pytest.approx(12 / 20)
+    # Always 80 % sure.
+    assert scores["a"]["ece"] == pytest.approx(0.2)
+    assert scores["a+b"]["accuracy"] == pytest.approx(14 / 20)
+    bits = -0.7 * np.log2(0.8) - 0.3 * np.log2(0.2)
+    assert scores["a+b"]["cross_entropy"] == pytest.approx(bits)
+
+
+def test_calibration_by_hand():
+    confidence = np.array([1.0, 0.9, 0.9, 0.55])
+    right = np.array([True, True, False, True])
+    # Bins of 1/15: 0.9 twice, 1.0 with them in none, 0.55.
+    by_hand = (abs(1 - 1) + abs(1.8 - 1) + abs(0.55 - 1)) / 4
+    found = analysis.calibration_error(confidence, right)
+    assert found == pytest.approx(by_hand)
+
+
+def test_contributions_are_those_of_the_valuation(outputs):
+    phi = analysis.contributions(outputs)
+    single = lambda m: outputs.log_probs[frozenset(m)].astype(np.float32)
+    subsets = valuation.Subsets(
+        single("ab"),
+        np.stack([single(m) for m in "ab"]),
+        np.stack([single(m) for m in "ba"]),
+    )
+    by_hand = {
+        "phi_mi": valuation.joint_contribution(
+            subsets, outputs.log_prior, outputs.label
+        ),
+        "phi_cmi": valuation.conditional_contributions(
+            subsets, outputs.label
+        ).T,
+        "expected_phi_mi": valuation.expected_joint_contribution(
+            subsets, outputs.log_prior
+        ),
+        "expected_phi_cmi": valuation.expected_conditional_contributions(
+            subsets
+        ).T,
+    }
+    for key, value in by_hand.items():
+        np.testing.assert_allclose(
+            phi[key], np.asarray(value) / np.log(2), atol=1e-6
+        )
+
+
+def test_shares_sum_to_the_gain_over_guessing(outputs):
+    shares = analysis.accuracy_shares(outputs)
+    assert sum(shares.values()) == pytest.approx(14 / 20 - 10 / 20)
+    # Half of what a adds to nothing, and half of what it adds to b.
+    a = (12 / 20 - 10 / 20) / 2 + (14 / 20 - 9 / 20) / 2
+    assert shares["a"] == pytest.approx(a)
+
+
+def test_three_modalities_without_pairs(rng):
+    label = rng.integers(3, size=40)
+    x = lambda: rng.normal(size=(40, 3))
+    arrays = {"a": x(), "b": x(), "c": x(), "a+b+c": x(), "label": label}
+    results = analysis.summary(of_arrays(arrays))
+    assert results["contributions"] is results["shapley"] is None
+    assert results["agreement"] == dict.fromkeys(["a & b", "a & c", "b & c"])
+    text = report.markdown(results | {"file": "x"})
+    assert "There are no contributions" in text
+    with_pairs = of_arrays(arrays | {"a+b": x(), "a+c": x(), "c+b": x()})
+    results = analysis.summary(with_pairs)
+    assert results["contributions"]["phi_cmi"].shape == (3,)
+    assert set(results["shapley"]) == set("abc")
+    assert results["agreement"]["b & c"] is not None
+
+
+def test_a_folder_of_results(tmp_path, rng):
+    label = rng.integers(3, size=40)
+    p = np.eye(3)[label]
+    wrong = np.eye(3)[(label + (np.arange(40) < 4)) % 3]
+    # Some have no probability at all.
+    np.savez(tmp_path / "o.npz", a=p, b=wrong, **{"a+b": p}, label=label)
+    results = valuate_outputs(tmp_path / "o.npz", tmp_path / "run")
+    assert results["contributions"]["phi_cmi"][0] is None
+    assert results["contributions"]["expected_phi_mi"] > 1
+    names = {f.name for f in (tmp_path / "run").rglob("*") if f.is_file()}
+    assert {"results.json", "report.md", "contributions.npz"} <= names
+    text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    (row,) = [x for x in text.splitlines() if x.startswith("| a        |")]
+    assert row.split("|")[2].strip() == "not finite"
+    assert "\n\n![Contributions](figures/contributions.png)\n" in text
+    with np.load(tmp_path / "run" / "contributions.npz") as file:
+        assert file["phi_cmi"].shape == (40, 2)
+        np.testing.assert_array_equal(np.isinf(file["phi_cmi"][:, 0]),
+                                      np.arange(40) < 4)  # fmt: skip
