@@ -10,10 +10,10 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict
 
-from arm_jax import failures, lock
+from arm_jax import environment, failures, lock
 from arm_jax.errors import InputError, TrainingError
 
-from . import environment, overrides
+from . import overrides
 
 CONFIG = flags.DEFINE_string(
     "config",

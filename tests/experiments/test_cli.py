@@ -8,8 +8,9 @@ import jax
 import pytest
 
 import experiments
+from arm_jax import environment
 from arm_jax.errors import InputError, TrainingError
-from experiments import cli, environment
+from experiments import cli
 
 ROOT = Path(__file__).parent.parent.parent
 

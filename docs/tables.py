@@ -1,6 +1,6 @@
 """Makes the tables of README and docs from the results in docs/results.
 
-    python -m experiments.tables [--collect=runs]
+    python -m docs.tables [--collect=runs]
 
 A table stands between `<!-- table: KIND NAME ... -->` and `<!-- end -->`, and
 is made of docs/results/NAME.json. With `--collect`, those are first taken
@@ -19,15 +19,19 @@ from arm_jax.errors import InputError
 from arm_jax.reports import comparison, quantify
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.workdir import read_json
-
-from . import cli, demo
+from experiments import cli, demo
 
 _COLLECT = flags.DEFINE_string(
     "collect", None, "Folder of workdirs whose results are taken."
 )
-_ROOT = Path(__file__).parent.parent
-_RESULTS = _ROOT / "docs" / "results"
-PAGES = (_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md")))
+_DOCS = Path(__file__).parent
+_RESULTS = _DOCS / "results"
+PAGES = (_DOCS.parent / "README.md", *sorted(_DOCS.glob("*.md")))
+# Data sets that are not named as their results are.
+_DATA_SETS = {
+    "avdigits": "avdigits, new speakers",
+    "avdigits_official": "avdigits, official",
+}
 # Columns of the overview that are not named by their data set.
 _OVERVIEW = {
     "select_avdigits": "avdigits, held-out speakers",
@@ -68,7 +72,7 @@ def _of_pairs(names: Sequence[str], table: Any, drop: Sequence[str]) -> str:
         results = _results(f"quantify_{name}")
         header, own = table(results)
         keep = [i for i, column in enumerate(header) if column not in drop]
-        what = name.replace("_", ", ")
+        what = _DATA_SETS.get(name, name)
         rows += [[what, *(row[i] for i in keep)] for row in own]
     return markdown_table(["data set", *(header[i] for i in keep)], rows)
 

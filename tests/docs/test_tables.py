@@ -1,7 +1,7 @@
 import pytest
 
 from arm_jax.errors import InputError
-from experiments import tables
+from docs import tables
 
 
 @pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
