@@ -23,6 +23,6 @@ def check_choice(what: str, value: str, known: Iterable[str]) -> None:
 
 
 def check_known(what: str, value: str, known: Iterable[str]) -> None:
-    """Raises InputError for a name, `what` it is of, that is not in `known`."""
+    """Raises InputError, which begins with `what`, unless `value` is known."""
     if value not in known:
         raise InputError(f"{what} '{value}'; known: {', '.join(known)}")

@@ -86,7 +86,7 @@ def histograms(
     ):
         cell = jnp.zeros(lengths[0], jnp.int32)
         for variable, size in zip(variables, shape, strict=True):
-            # Where x is not a number its bin is none; but any must be one.
+            # NaN has no bin; it gets one so that the index stays valid.
             number = (place[variable] * size).astype(jnp.int32)
             cell = cell * size + jnp.clip(number, 0, size - 1)
         cells.append(cell + int(start))

@@ -44,9 +44,9 @@ def outputs(
 
     Args:
       step: a step mapped by `parallel.predict`.
-      variables: of all runs, replicated.
+      variables: Variables of all runs, replicated.
       split: the examples; every process looks at all of them.
-      batch_size: of all local devices together.
+      batch_size: Examples per batch, on all local devices together.
     """
     parts = []
     for batch in eval_batches(split, batch_size):

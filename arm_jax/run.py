@@ -46,9 +46,9 @@ class Snapshot(NamedTuple):
     """All that a checkpoint holds: where the runs are, and what is next.
 
     Attributes:
-      state: of all runs.
+      state: Training state of all runs.
       best: so far.
-      copies: of the epoch under way; unused while its method makes none.
+      copies: Copies of the epoch under way; unused while the method makes none.
     """
 
     state: TrainState
@@ -60,7 +60,7 @@ class Schedule(NamedTuple):
     """How many steps the epochs of a run have.
 
     Attributes:
-      epochs: of the run.
+      epochs: Number of epochs of the run.
       warmup: epochs before the method first shows copies.
       copies: examples that an epoch after it shows once more.
       plain: steps of an epoch of the warm-up.

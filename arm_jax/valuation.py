@@ -72,7 +72,7 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
 
     Args:
       head: `head(features, mask) -> logits [batch, classes]`.
-      features: of each modality, `[batch, width]`; computed once.
+      features: Features of each modality, `[batch, width]`; computed once.
 
     Returns:
       Arrays `[..., batch, classes]` by subset.

@@ -37,10 +37,10 @@ def call(
 
     Args:
       function: a module-level function of arrays `[*event]` to a pytree.
-      names: of the arguments, for messages.
+      names: Names of the arguments, for messages.
       values: distributions `[..., *event]`.
       event_ranks: number of trailing event axes of each value.
-      dtype: of the computation.
+      dtype: Type of the computation.
       chunk: tables evaluated at a time; all if None.
 
     Returns:
@@ -108,7 +108,7 @@ def evaluate(
     Args:
       function: see `call`.
       *arrays: `[batch, *event]` each.
-      dtype: of the computation.
+      dtype: Type of the computation.
       chunk: tables evaluated at a time; all if None.
       concurrent: whether chunks may run at the same time. Two programs that
         call LAPACK can wait for each other's threads on the CPU, for ever.

@@ -77,8 +77,8 @@ def minimize(
       p2y: `[batch, x2, y]`.
       start: `[batch, x1, x2, y]`, joints where the local search starts.
       tol: gap in nats at which a table is done.
-      max_nodes: of one table.
-      seconds: of a table on average.
+      max_nodes: Budget of one table.
+      seconds: Budget of a table on average.
     """
     parts = [
         _minimize_group(

@@ -5,7 +5,7 @@
 Model, batch and data are those of the config, its method does not matter;
 methods that are not defined for its number of modalities are left out. The
 methods take turns, so that all see the same machine; a time is the least of
-several rounds. A method that takes several optimiser turns a batch (mla) has
+several rounds. A method that takes several optimiser turns per batch (mla) has
 them all in its time. `--methods=joint,arm` times a part, or a method of your
 own by its dotted path; the first one is what the others are compared with.
 """

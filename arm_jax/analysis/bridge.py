@@ -28,7 +28,7 @@ def of_predictions(
     """PID (bits, plug-in) of each pair's predicted classes with the label.
 
     Args:
-      predictions: of each run.
+      predictions: Predictions of each run.
       modalities: names, in the order of the predictions.
 
     Returns:

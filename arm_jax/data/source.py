@@ -71,7 +71,8 @@ class Source:
         """Returns the examples at `indices`, stacked.
 
         Args:
-          indices: Of any shape, which comes first in what is returned.
+          indices: Positions, of any shape, which comes first in what is
+            returned.
           draw: `draw(*position) -> rng` of the augmentation of the example at
             a position in `indices`; None for none.
 

@@ -77,7 +77,7 @@ class Forward(NamedTuple):
       features: Those of each modality by name, `[batch, width]`.
       head: `head(features, mask) -> logits [batch, classes]`, differentiable
         in the features and in the parameters it closes over. `mask` is over
-        modalities; those that the batch lacks are absent whatever it says.
+        modalities; those missing from the batch stay masked.
         An entry other than 0 and 1 weighs what the modality adds.
       log_prior: log p(y) in the training split, `[classes]`, nats.
       step: Number of steps taken before this one, for schedules.

@@ -202,7 +202,7 @@ def fusion_weights(
       temperature: in bits; the smaller, the more the largest one counts.
     """
     scores = jnp.where(mask > 0, contributions / temperature, -jnp.inf)
-    # A sample without any modality has no weights to speak of.
+    # Avoid NaN where no modality is present.
     scores = jnp.where(mask.sum(-1, keepdims=True) > 0, scores, 0.0)
     return jax.nn.softmax(scores) * mask.sum(-1, keepdims=True)
 

@@ -68,7 +68,7 @@ def scale_gradient(x: jax.Array, factor: jax.Array) -> jax.Array:
 
     Args:
       x: any array.
-      factor: of a shape that broadcasts to that of `x`. It gets no gradient.
+      factor: Factor that broadcasts against `x`. It gets no gradient.
     """
     del factor
     return x

@@ -123,7 +123,7 @@ def draw(
         made.append(
             (
                 f"{prefix}_balanced_loss.png",
-                "The balanced loss, one line a seed",
+                "The balanced loss, one line per seed",
             )
         )
     if len(modalities) == 2:

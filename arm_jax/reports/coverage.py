@@ -26,7 +26,7 @@ def report(
             f"{config['replicates']} "
             "bootstrap replicates, nominal 95 % intervals around the "
             "jackknife's values. Mean and smallest coverage in %, over tables "
-            "for which there are at least 5 samples a possible cell, and how "
+            "for which there are at least 5 samples per possible cell, and how "
             "often it is below 90 %.",
             "",
             coverage_table(records, "jackknife"),

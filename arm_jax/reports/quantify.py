@@ -125,7 +125,7 @@ def setup(results: Mapping[str, Any]) -> list[str]:
         "what the features know. Values are corrected for bias (jackknife); "
         f"intervals are 95 % ({resampling['replicates']} bootstrap replicates, "
         f"{resampling['interval_replicates']} for synergy without pair labels)."
-        " Numbers with fewer than 5 independent samples a cell are not given."
+        " Numbers with fewer than 5 independent samples per cell are not given."
         f" The solver's proven error is at most {gap:.0e} bits."
     )
     if results["knowledge"] == "unimodal":

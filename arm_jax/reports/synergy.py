@@ -50,7 +50,7 @@ def write(
         "",
         f"{count} {what}; mean true synergy "
         f"{values['synergy'].mean():.4f} bits. All bounds together took "
-        f"{seconds:.1f} s, {1e3 * seconds / count:.3g} ms a table, "
+        f"{seconds:.1f} s, {1e3 * seconds / count:.3g} ms per table, "
         "compilation included.",
         "",
         "A violation is a bound on the wrong side of the truth by more than "

@@ -58,7 +58,7 @@ def of_predictions(
             raise InputError(f"units has {len(unit)} entries, first has {n}")
     independent = int(unit.max()) + 1
     # Outputs are probabilities, so that bins are not noisy counts of labels:
-    # what they need is samples, not samples a cell.
+    # what they need is samples, not samples per cell.
     needed = SAMPLES_PER_CELL * _FEWEST_BINS
     verdict = Verdict(independent >= needed, needed)
     bins = max(_FEWEST_BINS, min(bins, independent // SAMPLES_PER_CELL))

@@ -50,7 +50,7 @@ class Gain(NamedTuple):
     """What a candidate pair promises over the best of its single modalities.
 
     Attributes:
-      name: of the candidate.
+      name: Name of the candidate.
       certain: accuracy that is gained at least.
       possible: accuracy that may be gained at most.
       labels: labelled pairs that settle its synergy.

@@ -81,7 +81,7 @@ class Edges(NamedTuple):
     Attributes:
       offsets: Edges less the origin, increasing, `[symbols - 1]`; an edge
         belongs to the right.
-      origin: Of the type of the numbers that were fitted.
+      origin: Numbers that are taken off, of the type of those fitted.
     """
 
     offsets: np.ndarray

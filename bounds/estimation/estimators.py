@@ -30,7 +30,7 @@ class Estimate(NamedTuple):
       lower: end of the confidence interval.
       upper: end of the confidence interval.
       plug_in: uncorrected.
-      deviation: of the plug-in value, over bootstrap replicates.
+      deviation: Deviation of the plug-in value over bootstrap replicates.
       null: the value that 95 % of permutations, which have no information on
         the label, stay below; NaN without permutations.
       p_value: share of permutations that reach the plug-in value, itself

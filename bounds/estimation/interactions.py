@@ -31,19 +31,19 @@ class Interactions(NamedTuple):
       level: which of the three levels of knowledge.
       estimates: by name: `information1`, `information2`, `redundancy`,
         `unique1`, `unique2`; of labelled pairs also `synergy`, `total`.
-      synergy_lower: of the least synergy that the pairwise marginals allow.
-      synergy_upper: of the bound on the largest.
+      synergy_lower: The least synergy that the pairwise marginals allow.
+      synergy_upper: The bound on the largest.
       synergy: what is known of the synergy: that of `estimates` if there are
         enough labelled pairs, otherwise from `synergy_lower` to
         `synergy_upper`.
-      information: likewise of I(X1,X2;Y).
-      accuracy: of the best classifier of both: estimated if there are enough
+      information: What is known of I(X1,X2;Y), in the same way.
+      accuracy: That of the best classifier of both: estimated if there are enough
         labelled pairs, otherwise `accuracy_bounds`.
       accuracy_bounds: what follows for it without labelled pairs, see
         `accuracy_interval`.
-      accuracy1: of the best classifier of the first: estimated if there are
+      accuracy1: That of the best classifier of the first: estimated if there are
         enough samples, otherwise what follows from `information1`.
-      accuracy2: likewise of the second.
+      accuracy2: That of the second, in the same way.
       label: p(y) as observed, `[y]`.
       label_entropy: H(Y).
       cells: number of possible cells of (x1, x2, y).

@@ -57,7 +57,7 @@ def quantify(
         interval, which costs more.
       level: Level of confidence, 0.95 for 95 %.
       effort: Effort of `synergy_interval`: "bounds", "fast" or "exact".
-      seed: Seed of everything random.
+      seed: Random seed.
       memory_limit: Bytes that the resamples under way may take together. The
         numbers do not depend on it, unless the permutations of `Labelled`, or
         all resamples of `Unimodal`, do not fit at once: then they are drawn in
