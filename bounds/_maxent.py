@@ -38,8 +38,8 @@ class MaxEnt(NamedTuple):
 
     Attributes:
       joint: `[..., x1, x2, y]`, with the given pairwise marginals.
-      entropy: Entropy of `joint`; H(X1,X2) if no joint was found that fits, which
-        the status then says.
+      entropy: Entropy of `joint`; H(X1,X2) if no joint was found that fits,
+        which the status then says.
       bound: no joint with these marginals has a larger entropy; rounding
         errors included. It is what `dual1` and `dual2` prove.
       gap: `bound - entropy`.

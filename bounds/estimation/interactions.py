@@ -37,12 +37,12 @@ class Interactions(NamedTuple):
         enough labelled pairs, otherwise from `synergy_lower` to
         `synergy_upper`.
       information: What is known of I(X1,X2;Y), in the same way.
-      accuracy: That of the best classifier of both: estimated if there are enough
-        labelled pairs, otherwise `accuracy_bounds`.
+      accuracy: That of the best classifier of both: estimated if there are
+        enough labelled pairs, otherwise `accuracy_bounds`.
       accuracy_bounds: what follows for it without labelled pairs, see
         `accuracy_interval`.
-      accuracy1: That of the best classifier of the first: estimated if there are
-        enough samples, otherwise what follows from `information1`.
+      accuracy1: That of the best classifier of the first: estimated if there
+        are enough samples, otherwise what follows from `information1`.
       accuracy2: That of the second, in the same way.
       label: p(y) as observed, `[y]`.
       label_entropy: H(Y).
