@@ -29,6 +29,7 @@ _TOLERANCE = {
     "interior": {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4},
     "scaling": {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2},
 }
+_DUAL = ("lam", "mu")
 _MAX_STEPS = {"interior": 200, "scaling": 10_000}
 # Arrays of the size of a pair, or of both marginals, that a table has alive.
 _LIVE_ARRAYS = 12
@@ -190,7 +191,8 @@ _scale = jax.jit(scale)
 
 
 def _without_arrays(state: _scaling.State) -> _scaling.State:
-    return state._replace(log_m=None, before=None, b=None, lam=None, mu=None)
+    arrays: dict[str, Any] = dict.fromkeys(("log_m", "before", "b", *_DUAL))
+    return state._replace(**arrays)
 
 
 def _minimum(state: _scaling.State) -> _batching.Minimum:
