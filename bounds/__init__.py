@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from bounds import coupling as coupling
     from bounds import information as information
     from bounds import marginals as marginals
+    from bounds import problems as problems
     from bounds import synergy_lower as synergy_lower
     from bounds import synergy_upper as synergy_upper
     from bounds.accuracy import AccuracyInterval as AccuracyInterval
     from bounds.accuracy import accuracy_interval as accuracy_interval
+    from bounds.calibration import Calibrated as Calibrated
+    from bounds.calibration import calibrate as calibrate
     from bounds.decomposition import PID as PID
     from bounds.decomposition import pid as pid
     from bounds.decomposition import pid_from_marginals as pid_from_marginals
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from bounds.errors import InputError as InputError
     from bounds.maximum_entropy import MaxEnt as MaxEnt
     from bounds.maximum_entropy import maxent as maxent
+    from bounds.posteriors import PosteriorPID as PosteriorPID
+    from bounds.posteriors import pid_of_posteriors as pid_of_posteriors
     from bounds.status import Status as Status
     from bounds.synergy import SynergyInterval as SynergyInterval
     from bounds.synergy import synergy_interval as synergy_interval
@@ -34,21 +39,26 @@ _MODULES = frozenset(
         "coupling",
         "information",
         "marginals",
+        "problems",
         "synergy_lower",
         "synergy_upper",
     }
 )
 _HOMES = {
     "AccuracyInterval": "accuracy",
+    "Calibrated": "calibration",
     "InputError": "errors",
     "MaxEnt": "maximum_entropy",
     "PID": "decomposition",
+    "PosteriorPID": "posteriors",
     "Status": "status",
     "SynergyInterval": "synergy",
     "accuracy_interval": "accuracy",
+    "calibrate": "calibration",
     "maxent": "maximum_entropy",
     "pid": "decomposition",
     "pid_from_marginals": "decomposition",
+    "pid_of_posteriors": "posteriors",
     "stack_tables": "decomposition",
     "synergy_interval": "synergy",
 }

@@ -31,7 +31,7 @@ from bounds import inputs
 from bounds.decomposition import pid
 from bounds.errors import InputError
 
-_DRAWS, _DRAWN_AT_ONCE = 2**17, 2**13
+_DRAWS, _DRAWN_AT_ONCE = 2**18, 2**13
 _TRUTH_SEED = 1
 
 
@@ -131,7 +131,11 @@ def discrete(p: Any) -> Problem:
 
     def solve() -> Truth:
         return Truth(
-            *(float(x) for x in out[:5]),
+            redundancy=float(out.redundancy),
+            unique1=float(out.unique1),
+            unique2=float(out.unique2),
+            synergy=float(out.synergy),
+            total=float(out.total),
             error=float(out.gap),
             reason="the table's own decomposition, certified",
         )
@@ -257,7 +261,9 @@ def gaussian(
                 ]
             )
         draws = np.concatenate(pieces, axis=1)  # [5, draws]
-        a1, a2, a12, b1, b2 = draws.mean(1)
+        a1, a2, a12, b1, b2 = (float(x) for x in draws.mean(1))
+        if sigma1 == sigma2:
+            a1 = a2 = (a1 + a2) / 2
         low = min(a1, a2)
         error = (draws.std(1) / math.sqrt(draws.shape[1])).max()
         return Truth(
