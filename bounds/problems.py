@@ -281,6 +281,49 @@ def gaussian(
     return Problem(prior, draw, solve)
 
 
+def named(name: str) -> Problem:
+    """One of `NAMES`, of which tables are made.
+
+    "and" and "xor" are gates with a tenth of the labels drawn anew; "copy" has
+    a second modality that is the noisier one, "near" one a little noisier,
+    "equal" one with the same noise, "halves" sees the other half of the label,
+    "mixed" has all four terms, "correlated" noise that one modality tells
+    about the other's; the number is that of the classes, "wide2" has 64
+    features.
+
+    Raises:
+      InputError: Another name.
+    """
+    name = inputs.choice("name", name, NAMES)
+    if name in _GATES:
+        p = np.full((2, 2, 2), 0.1 / 8)
+        for x1, x2 in np.ndindex(2, 2):
+            p[x1, x2, _GATES[name](x1, x2)] += 0.9 / 4
+        return discrete(p)
+    return gaussian(**_GAUSSIANS[name])
+
+
+_GATES: dict[str, Callable[[int, int], int]] = {
+    "and": lambda x1, x2: x1 & x2,
+    "xor": lambda x1, x2: x1 ^ x2,
+}
+_GAUSSIANS: dict[str, dict[str, Any]] = {
+    "copy4": {"shared": 4, "noise": (1.5, 3)},
+    "equal4": {"shared": 4, "features": 3, "noise": (2, 2)},
+    "correlated4": {"shared": 4, "noise": (3, 3), "correlation": -0.8},
+    "wide2": {"shared": 2, "features": 64, "noise": (12, 16)},
+    "halves16": {"first": 4, "second": 4, "noise": (2, 2)},
+    "mixed16": {
+        "shared": 4, "first": 2, "second": 2, "features": 3, "noise": (1.5, 3)
+    },
+    "copy31": {"shared": 31, "features": 8, "noise": (2, 4)},
+    "near31": {"shared": 31, "features": 8, "noise": (3, 3.5)},
+    "equal31": {"shared": 31, "features": 8, "noise": (3, 3)},
+    "copy101": {"shared": 101, "features": 16, "noise": (3, 5)},
+}  # fmt: skip
+NAMES = (*_GATES, *_GAUSSIANS)
+
+
 def _log_likelihood(
     x: np.ndarray, means: np.ndarray, sigma: float
 ) -> np.ndarray:
