@@ -8,12 +8,21 @@ import numpy as np
 
 from bounds import _pooled, _scaling, _solvers
 from bounds._entry import compile_and_call
-from bounds._posterior_input import Input, entropy, information, table
+from bounds._posterior_input import (
+    Input,
+    entropy,
+    information,
+    restricted,
+    table,
+)
 
 # The value, which is at a feasible table, is good long before its proof is.
 _TOLERANCE, _MAX_STEPS = 2e-3, 96
-# Numbers of atoms are filled up to multiples of this: few shapes to compile.
-_ROWS = 128
+# Numbers of atoms are filled up to multiples of a power of 2 that is at least
+# this, and at least this share of them: few shapes to compile.
+_ROWS, _FILL = 128, 1 / 8
+# A class of less mass is lacking.
+_NO_MASS = 1e-9
 
 
 class Solution(NamedTuple):
@@ -22,6 +31,8 @@ class Solution(NamedTuple):
     Attributes:
       excess: the minimum less the mean of both informations; what a subsample
         has too much of either cancels in it.
+      bias: what `excess` has too much because samples are atoms; 0 if it was
+        not estimated.
       gap: proven error of the minimum.
       status: see `bounds.PID`.
       steps: see `bounds.PID`.
@@ -31,6 +42,7 @@ class Solution(NamedTuple):
     """
 
     excess: float
+    bias: float
     gap: float
     status: int
     steps: int
@@ -38,104 +50,133 @@ class Solution(NamedTuple):
     mu: np.ndarray
 
 
-def laws_of(data: Input, folds: np.ndarray | None) -> _pooled.Laws:
-    """The laws of both modalities' posteriors, pooled unless `folds` is None.
-
-    Args:
-      data: all samples.
-      folds: fold of every row of r1, then of r2.
-    """
-    arrays = data.r["r1"], data.r["r2"], data.w["r1"], data.w["r2"]
-    if folds is None:
-        return _pooled.apart(*arrays)
-    return _pooled.pool(*arrays, folds)
-
-
 def solve(
-    laws: _pooled.Laws,
+    data: Input,
     prior: np.ndarray,
     index1: np.ndarray,
     index2: np.ndarray,
+    laws: _pooled.Laws | None,
+    rng: np.random.Generator,
 ) -> Solution:
     """Decomposes the atoms of a subsample.
 
     Args:
-      laws: of all samples.
+      data: all samples.
       prior: p(y).
       index1: rows of r1 that take part.
       index2: rows of r2 that take part.
+      laws: of all samples, for the bias; None if it is not wanted.
+      rng: draws the samples that measure it.
 
     Returns:
       The solution.
     """
-    index = np.concatenate([index1, laws.size1 + index2])
-    atoms = laws.atoms[index]
-    marginals, rows = [], []
-    for weights in (laws.weights1[index], laws.weights2[index]):
-        there = np.flatnonzero(weights)
-        p = table(atoms[there], weights[there] / weights.sum(), prior)
-        marginals.append(p / p.sum())
-        rows.append(there)
-    state = compile_and_call(
-        _minimize,
-        *(np.pad(p, ((0, -len(p) % _ROWS), (0, 0))) for p in marginals),
-        np.asarray(_TOLERANCE * math.log(2)),
-    )
-    multipliers = [
+    sub = restricted(data, index1, index2)
+    p1, p2 = (table(sub.r[n], sub.w[n], prior) for n in ("r1", "r2"))
+    state, excess = _decompose(p1, p2, prior)
+    lam, mu = (
         x.T[: len(p)] / math.log(2)
-        for x, p in zip((state.lam, state.mu), marginals, strict=True)
-    ]
-    one, two = (
-        np.sum(p * x, 0) for p, x in zip(marginals, multipliers, strict=True)
+        for x, p in zip((state.lam, state.mu), (p1, p2), strict=True)
     )
-    shift = (one - two) / 2 / np.where(prior > 0, prior, 1)
-    full = []
-    for there, x, sign in zip(rows, multipliers, (-1, 1), strict=True):
-        placed = np.zeros(atoms.shape)
-        placed[there] = x + sign * shift
-        full.append(placed)
-    first, second = (information(p, prior) for p in marginals)
-    minimum = float(state.upper) / math.log(2) + entropy(prior)
+    split = np.sum(p1 * lam, 0) - np.sum(p2 * mu, 0)
+    shift = split / 2 / np.where(prior > 0, prior, 1)
+    bias = 0.0
+    if laws is not None:
+        index = np.concatenate([index1, laws.size1 + index2])
+        bias = _bias(laws, index, prior, rng)
     return Solution(
-        excess=minimum - (first + second) / 2,
+        excess=excess,
+        bias=bias,
         gap=float(_scaling.gap_nats(state)) / math.log(2),
         status=int(state.status),
         steps=int(state.steps),
-        lam=full[0][: len(index1)],
-        mu=full[1][len(index1) :],
+        lam=lam - shift,
+        mu=mu + shift,
     )
 
 
-def _minimize(p1y: Any, p2y: Any, tol: Any) -> Any:
+def _bias(
+    laws: _pooled.Laws,
+    index: np.ndarray,
+    prior: np.ndarray,
+    rng: np.random.Generator,
+) -> float:
+    """The bias of `excess`, from samples of laws whose own excess is known.
+
+    Every atom is dealt to either modality, with the odds that the laws give
+    it. Those are samples as many as there were, of laws much like the true
+    ones; theirs is too large by much the same.
+    """
+    atoms = laws.atoms[index]
+    weights = laws.weights1[index], laws.weights2[index]
+    both = weights[0] + weights[1]
+    own = both * (rng.random(len(atoms)) * both < weights[0])
+    dealt = own, both - own
+    tables = []
+    for w in (*weights, *dealt):
+        there = np.flatnonzero(w)
+        p = w[there, None] * atoms[there]
+        if (p.sum(0) <= _NO_MASS * prior).any():
+            return 0.0
+        tables.append(table(atoms[there], w[there], prior))
+    excess = 0.0
+    if not np.array_equal(*weights):
+        _, excess = _decompose(tables[0], tables[1], prior)
+    return _decompose(tables[2], tables[3], prior)[1] - excess
+
+
+def _decompose(
+    p1: np.ndarray, p2: np.ndarray, prior: np.ndarray
+) -> tuple[_scaling.State, float]:
+    """Solves one table; returns the state without its pair, and the excess."""
+    state = compile_and_call(
+        _minimize,
+        *(np.pad(p, ((0, _filling(len(p))), (0, 0))) for p in (p1, p2)),
+        np.asarray(_TOLERANCE * math.log(2)),
+    )
+    minimum = float(state.upper) / math.log(2) + entropy(prior)
+    mean = (information(p1, prior) + information(p2, prior)) / 2
+    return state, minimum - mean
+
+
+def _filling(rows: int) -> int:
+    step = _ROWS
+    while 2 * step <= _FILL * rows:
+        step *= 2
+    return -rows % step
+
+
+def _minimize(p1y: Any, p2y: Any, tol: Any) -> _scaling.State:
     state = _solvers.scale(p1y[None], p2y[None], tol, _MAX_STEPS)
     state = state._replace(log_m=state.steps, before=state.steps, b=state.steps)
     return jax.tree.map(lambda x: x[0], state)
 
 
 def combine(
-    solutions: list[Solution],
-    laws: _pooled.Laws,
-    prior: np.ndarray,
-    total: float | None,
+    solutions: list[Solution], informations: dict[str, float]
 ) -> tuple[dict[str, float], float]:
     """Averages subsamples.
+
+    Args:
+      solutions: of the subsamples.
+      informations: of "r1", "r2" and, where it is there, "r12", of all samples.
 
     Returns:
       The quantities by name, and the standard error that is due to the
       subsamples, 0 if there is one.
     """
-    one = information(table(laws.atoms, laws.weights1, prior), prior)
-    two = information(table(laws.atoms, laws.weights2, prior), prior)
-    excess = np.array([s.excess for s in solutions])
+    one, two = informations["r1"], informations["r2"]
+    excess = np.array([s.excess - s.bias for s in solutions])
     minimum = max(float(excess.mean()) + (one + two) / 2, one, two)
+    minimum = min(minimum, one + two)
     values = {
         "redundancy": one + two - minimum,
         "unique1": minimum - two,
         "unique2": minimum - one,
     }
-    if total is not None:
-        values["synergy"] = total - minimum
-        values["total"] = total
+    if "r12" in informations:
+        values["synergy"] = informations["r12"] - minimum
+        values["total"] = informations["r12"]
     if len(solutions) == 1:
         return values, 0.0
     return values, float(excess.std(ddof=1)) / math.sqrt(len(solutions))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bounds import _posterior_checks, _posterior_solve, inputs
+from bounds import _pooled, _posterior_checks, _posterior_solve, inputs
 from bounds._posterior_input import (
     FEWEST,
     Input,
@@ -50,6 +50,7 @@ class PosteriorPID(NamedTuple):
         lower bound on the information in expectation.
       deviation: standard error of every quantity, over bootstrap replicates of
         the units and, in quadrature, between subsamples.
+      bias: taken off the mean of unique1 and unique2 (and added to redundancy).
       interval: ends of the confidence interval of every quantity.
       contributions: of every sample to every quantity, `[n]`, with these means;
         None if samples are not paired or were subsampled. One convention: see
@@ -70,6 +71,7 @@ class PosteriorPID(NamedTuple):
     soft: dict[str, float]
     hard: dict[str, float]
     deviation: dict[str, float]
+    bias: float
     interval: dict[str, tuple[float, float]]
     contributions: dict[str, np.ndarray] | None
     atoms: int
@@ -89,7 +91,7 @@ def pid_of_posteriors(
     labels2: Any = None,
     groups: Any = None,
     calibration: str | None = None,
-    pooled: bool = True,
+    correct_bias: bool = True,
     max_atoms: int = 2000,
     replicates: int = 200,
     confidence: float = 0.95,
@@ -116,8 +118,8 @@ def pid_of_posteriors(
         by the bootstrap.
       calibration: "temperature" or "vector" calibrates all posteriors by their
         labels first, see `bounds.calibrate`.
-      pooled: put both laws on all atoms, which removes the bias that is due
-        to samples of two laws never meeting (`bounds._pooled`).
+      correct_bias: estimate, and take off, what is due to samples of two laws
+        never meeting (`bounds._pooled`).
       max_atoms: atoms of both modalities in one table. Of more samples,
         subsamples of so many are decomposed and averaged.
       replicates: of the bootstrap.
@@ -145,24 +147,14 @@ def pid_of_posteriors(
     if calibration is not None:
         data = calibrated(data, calibration, seed)
     p = label_prior(data)
-    folds = None
-    if pooled:
-        units = data.units if data.paired else None
-        number = number_of_folds(data)
-        folds = np.concatenate(
-            [
-                folds_of(units, len(data.r[name]), number, seed)
-                for name in ("r1", "r2")
-            ]
-        )
     rng = np.random.default_rng(seed)
     parts = list(subsamples(data, max_atoms, rng))
-    laws = _posterior_solve.laws_of(data, folds)
-    solutions = [_posterior_solve.solve(laws, p, *part) for part in parts]
+    laws = _laws(data, seed) if correct_bias else None
+    solutions = [
+        _posterior_solve.solve(data, p, *part, laws, rng) for part in parts
+    ]
     soft = informations(data, p)
-    values, between = _posterior_solve.combine(
-        solutions, laws, p, soft.get("r12")
-    )
+    values, between = _posterior_solve.combine(solutions, soft)
     solution, part = solutions[0], parts[0]
     sub = restricted(data, *part)
     spread = _bootstrap(sub, solution, replicates, rng)
@@ -175,10 +167,11 @@ def pid_of_posteriors(
         alone = float(draws.std())
         deviation[name] = math.hypot(alone, 0.0 if name == "total" else between)
         draws *= deviation[name] / alone if alone > 0 else 1.0
-        ends = value + np.quantile(draws, [tail, 1 - tail])
+        low, high = value + np.quantile(draws, [tail, 1 - tail])
         if name != "synergy":
-            ends = np.maximum(ends, 0)
-        interval[name] = (float(ends[0]), float(ends[1]))
+            low = max(low, 0.0)
+        # At the edge of what is possible all replicates may be on one side.
+        interval[name] = (min(float(low), value), max(float(high), value))
     contributions = None
     if data.paired and len(parts) == 1:
         contributions = _contributions(data, p, solution, values)
@@ -199,11 +192,21 @@ def pid_of_posteriors(
         soft=soft,
         hard=hard,
         deviation=deviation,
+        bias=float(np.mean([s.bias for s in solutions])),
         interval=interval,
         contributions=contributions,
         atoms=len(part[0]) + len(part[1]),
         doubts=tuple(doubts),
     )
+
+
+def _laws(data: Input, seed: int) -> _pooled.Laws:
+    units = data.units if data.paired else None
+    number = number_of_folds(data)
+    names = ("r1", "r2")
+    folds = [folds_of(units, len(data.r[n]), number, seed) for n in names]
+    (r1, r2), (w1, w2) = ([x[n] for n in names] for x in (data.r, data.w))
+    return _pooled.pool(r1, r2, w1, w2, np.concatenate(folds))
 
 
 def _bootstrap(

@@ -31,7 +31,9 @@ _DRAWS = flags.DEFINE_integer("draws", 20, "Draws of every problem and size.")
 _ESTIMATED = flags.DEFINE_bool(
     "estimated", False, "Fit classifiers instead of the exact posteriors."
 )
-_POOLED = flags.DEFINE_bool("pooled", True, "See bounds.pid_of_posteriors.")
+_CORRECT = flags.DEFINE_bool(
+    "correct_bias", True, "See bounds.pid_of_posteriors."
+)
 _QUANTITIES = ("redundancy", "unique1", "unique2", "synergy")
 
 
@@ -56,7 +58,7 @@ def decompose(samples: problems.Samples, num_classes: int, seed: int) -> Any:
     return bounds.pid_of_posteriors(
         *rows[:2], r12=rows[2], labels=samples.labels, seed=seed,
         calibration="temperature" if _ESTIMATED.value else None,
-        pooled=_POOLED.value,
+        correct_bias=_CORRECT.value,
     )  # fmt: skip
 
 
