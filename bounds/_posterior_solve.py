@@ -73,19 +73,16 @@ def solve(
     """
     sub = restricted(data, index1, index2)
     p1, p2 = (table(sub.r[n], sub.w[n], prior) for n in ("r1", "r2"))
-    state, excess = _decompose(p1, p2, prior)
-    lam, mu = (
-        x.T[: len(p)] / math.log(2)
-        for x, p in zip((state.lam, state.mu), (p1, p2), strict=True)
-    )
+    state, minimum, lam, mu = _decompose(p1, p2, prior)
     split = np.sum(p1 * lam, 0) - np.sum(p2 * mu, 0)
     shift = split / 2 / np.where(prior > 0, prior, 1)
+    mean = (information(p1, prior) + information(p2, prior)) / 2
     bias = 0.0
     if laws is not None:
         index = np.concatenate([index1, laws.size1 + index2])
         bias = _bias(laws, index, prior, rng)
     return Solution(
-        excess=excess,
+        excess=minimum - mean,
         bias=bias,
         gap=float(_scaling.gap_nats(state)) / math.log(2),
         status=int(state.status),
@@ -101,42 +98,57 @@ def _bias(
     prior: np.ndarray,
     rng: np.random.Generator,
 ) -> float:
-    """The bias of `excess`, from samples of laws whose own excess is known.
+    """The bias of `excess`, from samples of laws whose own minimum is known.
 
     Every atom is dealt to either modality, with the odds that the laws give
     it. Those are samples as many as there were, of laws much like the true
-    ones; theirs is too large by much the same.
+    ones; what their minimum has more than the laws' multipliers give them is
+    too much, and so it is, nearly, in the samples that are there.
     """
     atoms = laws.atoms[index]
     weights = laws.weights1[index], laws.weights2[index]
     both = weights[0] + weights[1]
     own = both * (rng.random(len(atoms)) * both < weights[0])
-    dealt = own, both - own
-    tables = []
-    for w in (*weights, *dealt):
+    tables, rows = [], []
+    for w in (*weights, own, both - own):
         there = np.flatnonzero(w)
-        p = w[there, None] * atoms[there]
-        if (p.sum(0) <= _NO_MASS * prior).any():
+        if (w[there] @ atoms[there] <= _NO_MASS * prior).any():
             return 0.0
         tables.append(table(atoms[there], w[there], prior))
-    excess = 0.0
-    if not np.array_equal(*weights):
-        _, excess = _decompose(tables[0], tables[1], prior)
-    return _decompose(tables[2], tables[3], prior)[1] - excess
+        rows.append(there)
+    first, second, dealt1, dealt2 = tables
+    _, minimum, _, _ = _decompose(dealt1, dealt2, prior)
+    if np.array_equal(*weights):
+        # The minimum of equal laws is their information.
+        own_value = information(dealt1, prior) + information(dealt2, prior)
+        return minimum - own_value / 2
+    _, smooth, lam, mu = _decompose(first, second, prior)
+    known = np.zeros((2, *atoms.shape))
+    known[0, rows[0]], known[1, rows[1]] = lam, mu
+    laws_value = np.sum(first * lam) + np.sum(second * mu)
+    value = np.sum(dealt1 * known[0, rows[2]])
+    value += np.sum(dealt2 * known[1, rows[3]])
+    # Either difference without H(Y), which is the same.
+    return float((minimum - value) - (smooth - laws_value))
 
 
 def _decompose(
     p1: np.ndarray, p2: np.ndarray, prior: np.ndarray
-) -> tuple[_scaling.State, float]:
-    """Solves one table; returns the state without its pair, and the excess."""
+) -> tuple[_scaling.State, float, np.ndarray, np.ndarray]:
+    """Solves one table.
+
+    Returns:
+      The state without its pair, the minimum in bits, and the multipliers.
+    """
     state = compile_and_call(
         _minimize,
         *(np.pad(p, ((0, _filling(len(p))), (0, 0))) for p in (p1, p2)),
         np.asarray(_TOLERANCE * math.log(2)),
     )
     minimum = float(state.upper) / math.log(2) + entropy(prior)
-    mean = (information(p1, prior) + information(p2, prior)) / 2
-    return state, minimum - mean
+    lam = state.lam.T[: len(p1)] / math.log(2)
+    mu = state.mu.T[: len(p2)] / math.log(2)
+    return state, minimum, lam, mu
 
 
 def _filling(rows: int) -> int:
@@ -158,7 +170,7 @@ def combine(
     """Averages subsamples.
 
     Args:
-      solutions: of the subsamples.
+      solutions: of the subsamples; the first one's bias is taken for all.
       informations: of "r1", "r2" and, where it is there, "r12", of all samples.
 
     Returns:
@@ -166,8 +178,9 @@ def combine(
       subsamples, 0 if there is one.
     """
     one, two = informations["r1"], informations["r2"]
-    excess = np.array([s.excess - s.bias for s in solutions])
-    minimum = max(float(excess.mean()) + (one + two) / 2, one, two)
+    excess = np.array([s.excess for s in solutions])
+    middle = float(excess.mean()) - solutions[0].bias
+    minimum = max(middle + (one + two) / 2, one, two)
     minimum = min(minimum, one + two)
     values = {
         "redundancy": one + two - minimum,

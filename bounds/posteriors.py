@@ -150,8 +150,10 @@ def pid_of_posteriors(
     rng = np.random.default_rng(seed)
     parts = list(subsamples(data, max_atoms, rng))
     laws = _laws(data, seed) if correct_bias else None
+    # The bias depends on the number of atoms, and is measured once.
     solutions = [
-        _posterior_solve.solve(data, p, *part, laws, rng) for part in parts
+        _posterior_solve.solve(data, p, *part, None if i else laws, rng)
+        for i, part in enumerate(parts)
     ]
     soft = informations(data, p)
     values, between = _posterior_solve.combine(solutions, soft)
@@ -192,7 +194,7 @@ def pid_of_posteriors(
         soft=soft,
         hard=hard,
         deviation=deviation,
-        bias=float(np.mean([s.bias for s in solutions])),
+        bias=solution.bias,
         interval=interval,
         contributions=contributions,
         atoms=len(part[0]) + len(part[1]),

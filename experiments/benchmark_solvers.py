@@ -4,7 +4,8 @@
 
 Tables are Dirichlet ones (0.3), replicates multinomial draws of 5,000 samples
 from one; of the largest the marginals are drawn alone. Seconds are the least of
-the runs after a first one, which compiles. The interior point is timed where it takes less than a minute or so.
+the runs after a first one, which compiles. The interior
+point is timed where it takes less than a minute or so.
 """
 
 import resource
