@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 _LEAST = 1e-6
 # The least gain of log-likelihood, in all, of a scale that is not 0.
-_GAIN = 2.0
+_GAIN = 5.0
 # Odds below this are zeros: such atoms only keep the solver busy.
 _PRUNED = 1e-3
 # Boosting: shallow, and stopped early, by a tenth of the samples, if enough.

@@ -188,6 +188,18 @@ def pointwise(p: np.ndarray, prior: np.ndarray) -> np.ndarray:
     return np.sum(p * np.log2(ratio), axis=1)
 
 
+def error_of_difference(data: Input, prior: np.ndarray) -> float:
+    """Standard error of the difference of the informations of r1 and r2."""
+    each = []
+    for name in ("r1", "r2"):
+        w = data.w[name]
+        p = pointwise(table(data.r[name], w, prior), prior)
+        each.append(p - w * p.sum())
+    if data.paired:
+        return float(np.sqrt(np.sum((each[0] - each[1]) ** 2)))
+    return float(np.sqrt(sum(np.sum(x**2) for x in each)))
+
+
 def informations(data: Input, prior: np.ndarray) -> dict[str, float]:
     return {
         name: information(table(r, data.w[name], prior), prior)

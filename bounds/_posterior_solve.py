@@ -1,6 +1,7 @@
 """The least information of two laws of posteriors, atom by atom."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +22,9 @@ _TOLERANCE, _MAX_STEPS = 2e-3, 96
 # Numbers of atoms are filled up to multiples of a power of 2 that is at least
 # this, and at least this share of them: few shapes to compile.
 _ROWS, _FILL = 128, 1 / 8
+_LEAST_PAIR = 1e-30
+# Standard errors by which informations of laws that look equal may differ.
+_ERRORS = 2.0
 # A class of less mass is lacking.
 _NO_MASS = 1e-9
 
@@ -31,6 +35,7 @@ class Solution(NamedTuple):
     Attributes:
       excess: the minimum less the mean of both informations; what a subsample
         has too much of either cancels in it.
+      equal: whether the laws cannot be told apart.
       bias: what `excess` has too much because samples are atoms; 0 if it was
         not estimated.
       gap: proven error of the minimum.
@@ -42,6 +47,7 @@ class Solution(NamedTuple):
     """
 
     excess: float
+    equal: bool
     bias: float
     gap: float
     status: int
@@ -77,12 +83,14 @@ def solve(
     split = np.sum(p1 * lam, 0) - np.sum(p2 * mu, 0)
     shift = split / 2 / np.where(prior > 0, prior, 1)
     mean = (information(p1, prior) + information(p2, prior)) / 2
-    bias = 0.0
+    bias, equal = 0.0, False
     if laws is not None:
+        equal = np.array_equal(laws.weights1, laws.weights2)
         index = np.concatenate([index1, laws.size1 + index2])
         bias = _bias(laws, index, prior, rng)
     return Solution(
         excess=minimum - mean,
+        equal=equal,
         bias=bias,
         gap=float(_scaling.gap_nats(state)) / math.log(2),
         status=int(state.status),
@@ -122,7 +130,8 @@ def _bias(
         # The minimum of equal laws is their information.
         own_value = information(dealt1, prior) + information(dealt2, prior)
         return minimum - own_value / 2
-    _, smooth, lam, mu = _decompose(first, second, prior)
+    same = np.intersect1d(rows[0], rows[1], return_indices=True)[1:]
+    _, smooth, lam, mu = _decompose(first, second, prior, same)
     known = np.zeros((2, *atoms.shape))
     known[0, rows[0]], known[1, rows[1]] = lam, mu
     laws_value = np.sum(first * lam) + np.sum(second * mu)
@@ -133,18 +142,31 @@ def _bias(
 
 
 def _decompose(
-    p1: np.ndarray, p2: np.ndarray, prior: np.ndarray
+    p1: np.ndarray,
+    p2: np.ndarray,
+    prior: np.ndarray,
+    same: Sequence[np.ndarray] | None = None,
 ) -> tuple[_scaling.State, float, np.ndarray, np.ndarray]:
     """Solves one table.
+
+    Args:
+      p1: p(x1, y).
+      p2: p(x2, y).
+      prior: p(y).
+      same: rows of either that are the same atom. What laws much alike have in
+        common pairs these, which a start without them finds slowly.
 
     Returns:
       The state without its pair, the minimum in bits, and the multipliers.
     """
-    state = compile_and_call(
-        _minimize,
-        *(np.pad(p, ((0, _filling(len(p))), (0, 0))) for p in (p1, p2)),
-        np.asarray(_TOLERANCE * math.log(2)),
-    )
+    arrays = [np.pad(p, ((0, _filling(len(p))), (0, 0))) for p in (p1, p2)]
+    if same is not None:
+        label = np.where(prior > 0, prior, 1)
+        pair = (arrays[0] / label) @ arrays[1].T
+        pair[tuple(same)] += np.minimum(p1.sum(1)[same[0]], p2.sum(1)[same[1]])
+        arrays.append(np.log(np.maximum(pair, _LEAST_PAIR)))
+    nats = np.asarray(_TOLERANCE * math.log(2))
+    state = compile_and_call(_minimize, nats, *arrays)
     minimum = float(state.upper) / math.log(2) + entropy(prior)
     lam = state.lam.T[: len(p1)] / math.log(2)
     mu = state.mu.T[: len(p2)] / math.log(2)
@@ -158,26 +180,34 @@ def _filling(rows: int) -> int:
     return -rows % step
 
 
-def _minimize(p1y: Any, p2y: Any, tol: Any) -> _scaling.State:
-    state = _solvers.scale(p1y[None], p2y[None], tol, _MAX_STEPS)
+def _minimize(tol: Any, p1y: Any, p2y: Any, log_m: Any = None) -> Any:
+    start = None
+    if log_m is not None:
+        b = (p2y.T > 0).astype(p2y.dtype)
+        start = _scaling.Start(log_m[None], b[None])
+    state = _solvers.scale(p1y[None], p2y[None], tol, _MAX_STEPS, start)
     state = state._replace(log_m=state.steps, before=state.steps, b=state.steps)
     return jax.tree.map(lambda x: x[0], state)
 
 
 def combine(
-    solutions: list[Solution], informations: dict[str, float]
+    solutions: list[Solution], informations: dict[str, float], error: float
 ) -> tuple[dict[str, float], float]:
     """Averages subsamples.
 
     Args:
       solutions: of the subsamples; the first one's bias is taken for all.
       informations: of "r1", "r2" and, where it is there, "r12", of all samples.
+      error: standard error of the difference of the first two. Those of laws
+        that cannot be told apart are one, unless they differ by more.
 
     Returns:
       The quantities by name, and the standard error that is due to the
       subsamples, 0 if there is one.
     """
     one, two = informations["r1"], informations["r2"]
+    if solutions[0].equal and abs(one - two) <= _ERRORS * error:
+        one = two = (one + two) / 2
     excess = np.array([s.excess for s in solutions])
     middle = float(excess.mean()) - solutions[0].bias
     minimum = max(middle + (one + two) / 2, one, two)

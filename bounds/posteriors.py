@@ -19,6 +19,7 @@ from bounds._posterior_input import (
     calibrated,
     checked,
     entropy,
+    error_of_difference,
     information,
     informations,
     label_prior,
@@ -156,7 +157,9 @@ def pid_of_posteriors(
         for i, part in enumerate(parts)
     ]
     soft = informations(data, p)
-    values, between = _posterior_solve.combine(solutions, soft)
+    values, between = _posterior_solve.combine(
+        solutions, soft, error_of_difference(data, p)
+    )
     solution, part = solutions[0], parts[0]
     sub = restricted(data, *part)
     spread = _bootstrap(sub, solution, replicates, rng)
