@@ -52,7 +52,8 @@ class PosteriorPID(NamedTuple):
       deviation: standard error of every quantity, over bootstrap replicates of
         the units and, in quadrature, between subsamples.
       bias: taken off the mean of unique1 and unique2 (and added to redundancy).
-      interval: ends of the confidence interval of every quantity.
+      interval: ends of the confidence interval of every quantity, by the
+        bootstrap; the gap is added. What is left of the bias is not in it.
       contributions: of every sample to every quantity, `[n]`, with these means;
         None if samples are not paired or were subsampled. One convention: see
         docs/posteriors.md.
@@ -163,6 +164,7 @@ def pid_of_posteriors(
     solution, part = solutions[0], parts[0]
     sub = restricted(data, *part)
     spread = _bootstrap(sub, solution, replicates, rng)
+    gap = max(s.gap for s in solutions)
     # A subsample's replicates scatter more than those of all would.
     share = sum(map(len, part)) / sum(len(data.r[x]) for x in ("r1", "r2"))
     deviation, interval = {}, {}
@@ -173,6 +175,8 @@ def pid_of_posteriors(
         deviation[name] = math.hypot(alone, 0.0 if name == "total" else between)
         draws *= deviation[name] / alone if alone > 0 else 1.0
         low, high = value + np.quantile(draws, [tail, 1 - tail])
+        if name != "total":
+            low, high = low - gap, high + gap
         if name != "synergy":
             low = max(low, 0.0)
         # At the edge of what is possible all replicates may be on one side.
@@ -181,7 +185,6 @@ def pid_of_posteriors(
     if data.paired and len(parts) == 1:
         contributions = _contributions(data, p, solution, values)
     hard, doubts = _posterior_checks.miscalibration(data, p, soft)
-    gap = max(s.gap for s in solutions)
     doubts += _posterior_checks.other_doubts(
         data, p, values, deviation, between, gap
     )

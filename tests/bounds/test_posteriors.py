@@ -98,6 +98,10 @@ def test_equal_laws_are_found_to_be_equal():
     apart, pooled = (answer("equal4", correct_bias=x) for x in (False, True))
     assert apart.unique1 + apart.unique2 > 0.06
     assert pooled.unique1 + pooled.unique2 < 0.03
+    assert pooled.bias > 0.03
+    # Laws that look the same are taken to have the same information.
+    np.testing.assert_allclose(pooled.unique1, pooled.unique2, atol=1e-9)
+    assert abs(apart.unique1 - apart.unique2) > 1e-3
     assert abs(pooled.redundancy - problems.named("equal4").truth[0]) < 0.1
 
 
@@ -147,7 +151,12 @@ def test_overconfidence_is_said_and_cured():
     s = draw("copy4", 300)
     rows = [sharpened(r) for r in (s.posterior1, s.posterior2, s.posterior12)]
     decompose = functools.partial(
-        bounds.pid_of_posteriors, *rows[:2], r12=rows[2], labels=s.labels, **FEW
+        bounds.pid_of_posteriors,
+        *rows[:2],
+        r12=rows[2],
+        labels=s.labels,
+        correct_bias=False,
+        **FEW,
     )
     out = decompose()
     assert any("r2 is overconfident" in doubt for doubt in out.doubts)
@@ -161,13 +170,20 @@ def test_overconfidence_is_said_and_cured():
 def test_other_doubts():
     s = draw("copy4")
     few = draw("mixed16", 40)
-    out = bounds.pid_of_posteriors(few.posterior1, few.posterior2, **FEW)
+    out = bounds.pid_of_posteriors(
+        few.posterior1, few.posterior2, correct_bias=False, **FEW
+    )
     assert any(
         "40 (effective) samples for 16 classes" in doubt for doubt in out.doubts
     )
     flat = np.full_like(s.posterior1, 1 / 4)
     out = bounds.pid_of_posteriors(
-        s.posterior1, s.posterior2, r12=flat, prior=np.full(4, 1 / 4), **FEW
+        s.posterior1,
+        s.posterior2,
+        r12=flat,
+        prior=np.full(4, 1 / 4),
+        correct_bias=False,
+        **FEW,
     )
     assert any("synergy is negative" in doubt for doubt in out.doubts)
     assert out.synergy < 0
