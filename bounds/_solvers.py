@@ -19,12 +19,16 @@ import numpy as np
 from tqdm import tqdm
 
 from bounds import _batching, _scaling
+from bounds.status import Status
 
 NAMES = ("auto", "interior", "scaling")
-# The rows of Newton's matrix from which on scaling is faster, and the least
-# tolerance, in bits, that it is trusted to reach in a few thousand steps.
-_MANY_ROWS = 64
-_REACHED = 1e-6
+# From so many rows of Newton's matrix on scaling is faster. It is trusted with a
+# tolerance, in bits, by the number of labels: with few of them the optimum is at
+# the boundary almost everywhere, and it may crawl.
+_MANY_ROWS, _TOO_MANY_ROWS = 64, 1024
+_TRUSTED = ((16, 1e-6), (8, 1e-4))
+# Tables with at most so many rows go to the interior point if it does crawl.
+_FEW_ROWS = 512
 _TOLERANCE = {
     "interior": {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4},
     "scaling": {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2},
@@ -41,9 +45,16 @@ def choose(
     """Returns "interior" or "scaling" for marginals `[..., x, y]`."""
     if solver != "auto":
         return solver
-    rows = min(shape1[-2], shape2[-2]) * shape1[-1]
-    coarse = tol is not None and tol >= _REACHED
-    return "scaling" if coarse and rows >= _MANY_ROWS else "interior"
+    rows, labels = _rows(shape1, shape2), shape1[-1]
+    if tol is None or rows < _MANY_ROWS:
+        return "interior"
+    trusted = any(labels >= n and tol >= t for n, t in _TRUSTED)
+    trusted |= rows >= _TOO_MANY_ROWS and tol >= _TRUSTED[-1][1]
+    return "scaling" if trusted else "interior"
+
+
+def _rows(shape1: Sequence[int], shape2: Sequence[int]) -> int:
+    return min(shape1[-2], shape2[-2]) * shape1[-1]
 
 
 def _completed(
@@ -113,7 +124,7 @@ def minimize(
     Returns:
       NumPy arrays with the batch first; of scaling without multipliers.
     """
-    solver = choose(solver, tol, p1y.shape, p2y.shape)
+    asked, solver = solver, choose(solver, tol, p1y.shape, p2y.shape)
     nats, most_steps = _completed(solver, dtype, tol, max_steps)
     if solver == "interior" or not len(p1y):
         return _batching.minimize(
@@ -152,7 +163,17 @@ def minimize(
         for part in pool.map(solve, jobs):
             parts.append(part)
             bar.update(len(part.value))
-    return jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
+    out = jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
+    left = np.flatnonzero(out.status != Status.CONVERGED)
+    few = _rows(p1y.shape, p2y.shape) <= _FEW_ROWS
+    if asked == "auto" and max_steps is None and few and left.size:
+        rest = minimize(
+            p1y[left], p2y[left], solver="interior", tol=tol, max_steps=None,
+            dtype=dtype, devices=devices, memory_limit=memory_limit,
+        )  # fmt: skip
+        for into, x in zip(out[:4], rest[:4], strict=True):
+            into[left] = x
+    return out
 
 
 def scale(

@@ -89,8 +89,8 @@ def pid(
         to 15, or 10,000 of scaling, of which most need 50 to 500.
       solver: "interior" for the interior point, which reaches 1e-9;
         "scaling" for alternating scaling, which is far faster with many
-        labels or symbols; "auto" takes the second for tables from 64 rows of
-        min(x1, x2) y on, if `tol` is given and at least 1e-6.
+        labels or symbols; "auto" takes the second if `tol` is given, at least
+        1e-6 with 16 labels or 1e-4 with 8, and min(x1, x2) y is at least 64.
       dtype: float64 or float32, of the computation.
       devices: devices to share the batch; all local ones by default.
       memory_limit: bytes that the chunks under way may take together.

@@ -197,6 +197,18 @@ def test_a_solution_starts_a_table_much_alike():
         np.testing.assert_allclose(warm.upper, cold.upper, atol=2e-4)
 
 
+def test_what_scaling_leaves_goes_to_the_interior_point(monkeypatch):
+    monkeypatch.setitem(_solvers._MAX_STEPS, "scaling", 16)
+    p = np.random.default_rng(0).dirichlet(np.ones(4 * 4 * 16), 2)
+    p = p.reshape(2, 4, 4, 16)
+    out = bounds.pid(p, tol=1e-5)
+    assert (out.status == Status.CONVERGED).all()
+    assert (out.gap <= 1e-5).all()
+    short = bounds.pid(p, tol=1e-5, solver="scaling")
+    assert (short.status == Status.STEP_LIMIT).all()
+    assert (np.abs(parts(short) - parts(out)).max(-1) <= short.gap + 1e-5).all()
+
+
 def test_the_choice():
     small, large = (4, 3), (64, 31)
     choose = _solvers.choose
@@ -204,6 +216,12 @@ def test_the_choice():
     assert choose("auto", 1e-7, large, large) == "interior"
     assert choose("auto", 1e-4, small, small) == "interior"
     assert choose("auto", 1e-4, large, large) == "scaling"
+    assert choose("auto", 1e-6, large, large) == "scaling"
+    # Few labels are the interior point's, unless its matrix would be huge.
+    assert choose("auto", 1e-4, (64, 8), (64, 8)) == "scaling"
+    assert choose("auto", 1e-6, (64, 8), (64, 8)) == "interior"
+    assert choose("auto", 1e-4, (64, 2), (64, 2)) == "interior"
+    assert choose("auto", 1e-4, (1024, 2), (1024, 2)) == "scaling"
     assert choose("interior", 1e-4, large, large) == "interior"
     assert choose("scaling", None, small, small) == "scaling"
     p = np.random.default_rng(0).dirichlet(np.ones(8 * 8 * 31))
