@@ -22,9 +22,9 @@ from bounds import _batching, _scaling
 from bounds.status import Status
 
 NAMES = ("auto", "interior", "scaling")
-# From so many rows of Newton's matrix on scaling is faster. It is trusted with a
-# tolerance, in bits, by the number of labels: with few of them the optimum is at
-# the boundary almost everywhere, and it may crawl.
+# From so many rows of Newton's matrix on scaling is faster. The pairs are a
+# number of labels and a tolerance, in bits, that scaling reaches with as many;
+# with fewer the optimum is at the boundary almost everywhere: it may crawl.
 _MANY_ROWS, _TOO_MANY_ROWS = 64, 1024
 _TRUSTED = ((16, 1e-6), (8, 1e-4))
 # Tables with at most so many rows go to the interior point if it does crawl.
