@@ -44,7 +44,8 @@ class PosteriorPID(NamedTuple):
         negative even.
       total: I(X1,X2;Y) by r12; None without it.
       gap: proven error of the decomposition of the atoms; not the sampling's.
-      status: the worst `bounds.Status` of the solver.
+      status: the worst `bounds.Status` of the solver; STEP_LIMIT is ordinary,
+        for the value is good long before its proof is.
       steps: the most steps that it took.
       soft: E KL(r || p(y)) of "r1", "r2" and, if given, "r12": what they claim.
       hard: E log r(label) / p(label) of those with labels: what they keep, a

@@ -198,15 +198,15 @@ def test_a_solution_starts_a_table_much_alike():
 
 
 def test_what_scaling_leaves_goes_to_the_interior_point(monkeypatch):
-    monkeypatch.setitem(_solvers._MAX_STEPS, "scaling", 16)
-    p = np.random.default_rng(0).dirichlet(np.ones(4 * 4 * 16), 2)
-    p = p.reshape(2, 4, 4, 16)
-    out = bounds.pid(p, tol=1e-5)
+    monkeypatch.setitem(_solvers._MAX_STEPS, "scaling", 2)
+    p = np.random.default_rng(0).dirichlet(np.ones(4 * 4 * 16))
+    p = p.reshape(1, 4, 4, 16)
+    out = bounds.pid(p, tol=1e-4)
     assert (out.status == Status.CONVERGED).all()
-    assert (out.gap <= 1e-5).all()
-    short = bounds.pid(p, tol=1e-5, solver="scaling")
+    assert (out.gap <= 1e-4).all()
+    short = bounds.pid(p, tol=1e-4, solver="scaling")
     assert (short.status == Status.STEP_LIMIT).all()
-    assert (np.abs(parts(short) - parts(out)).max(-1) <= short.gap + 1e-5).all()
+    assert (np.abs(parts(short) - parts(out)).max(-1) <= short.gap + 1e-4).all()
 
 
 def test_the_choice():
