@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from bounds import estimation as estimation
     from bounds import information as information
     from bounds import marginals as marginals
+    from bounds import problems as problems
     from bounds import synergy_lower as synergy_lower
     from bounds import synergy_upper as synergy_upper
     from bounds.accuracy import AccuracyInterval as AccuracyInterval
     from bounds.accuracy import accuracy_interval as accuracy_interval
+    from bounds.calibration import Calibrated as Calibrated
+    from bounds.calibration import calibrate as calibrate
     from bounds.decomposition import PID as PID
     from bounds.decomposition import pid as pid
     from bounds.decomposition import pid_from_marginals as pid_from_marginals
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from bounds.marginals import Marginals as Marginals
     from bounds.maximum_entropy import MaxEnt as MaxEnt
     from bounds.maximum_entropy import maxent as maxent
+    from bounds.posteriors import PosteriorPID as PosteriorPID
+    from bounds.posteriors import pid_of_posteriors as pid_of_posteriors
     from bounds.status import Status as Status
     from bounds.synergy import SynergyInterval as SynergyInterval
     from bounds.synergy import synergy_interval as synergy_interval
@@ -43,12 +48,14 @@ _MODULES = frozenset(
         "estimation",
         "information",
         "marginals",
+        "problems",
         "synergy_lower",
         "synergy_upper",
     }
 )
 _HOMES = {
     "AccuracyInterval": "accuracy",
+    "Calibrated": "calibration",
     "InputError": "errors",
     "Interactions": "estimation.interactions",
     "Labelled": "estimation.evidence",
@@ -56,14 +63,17 @@ _HOMES = {
     "MaxEnt": "maximum_entropy",
     "PID": "decomposition",
     "Predictions": "estimation.evidence",
+    "PosteriorPID": "posteriors",
     "Status": "status",
     "SynergyInterval": "synergy",
     "Unimodal": "estimation.evidence",
     "accuracy_interval": "accuracy",
+    "calibrate": "calibration",
     "maxent": "maximum_entropy",
     "pid": "decomposition",
     "pid_from_marginals": "decomposition",
     "quantify": "estimation.quantify",
+    "pid_of_posteriors": "posteriors",
     "stack_tables": "decomposition",
     "synergy_interval": "synergy",
 }

@@ -130,7 +130,7 @@ def minimize(
     most = min(
         memory_limit // (workers * table), max(most, _FEWEST * (most > 0))
     )
-    width = _width(batch, most)
+    width = chunk_width(batch, most)
 
     p1y = np.moveaxis(p1y.astype(dtype), 0, axis)
     p2y = np.moveaxis(p2y.astype(dtype), 0, axis)
@@ -211,7 +211,7 @@ def _start(
 _run = jax.jit(_broja.run, static_argnames="lanes_last")
 
 
-def _width(batch: int, most: float) -> int:
+def chunk_width(batch: int, most: float) -> int:
     """Chunk size: a power of 4, so that few shapes are ever compiled."""
     width = 1
     while width < batch and 4 * width <= most:

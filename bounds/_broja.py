@@ -130,18 +130,8 @@ class State(NamedTuple):
 
 def prepare(p1y: jax.Array, p2y: jax.Array, tol: jax.Array) -> Problem:
     """Finds the support of the marginals `[x1, y]` and `[x2, y]`."""
-    # Masses that round-off drowns are zeros here; `_certificate` pays for them.
-    count = p1y.shape[1] * (p1y.shape[0] + p2y.shape[0])
-    floor = jnp.maximum(1e-3 * tol / count, jnp.finfo(p1y.dtype).eps / 64)
-    size = max(p1y.shape[0], p2y.shape[0])
-    # A label heavier than this has an entry above the floor on either side.
-    label = jnp.minimum(_sum(p1y, 0), _sum(p2y, 0)) > size * floor
-    support1 = (p1y > floor) & label[None]
-    support2 = (p2y > floor) & label[None]
-    total = jnp.maximum(_sum_all(p1y), _sum_all(p2y))
-    p1y = jnp.where(support1, p1y, 0)
-    p2y = jnp.where(support2, p2y, 0)
-    dropped = total - jnp.minimum(_sum_all(p1y), _sum_all(p2y))
+    p1y, p2y, dropped = significant(p1y, p2y, tol)
+    support1, support2 = p1y > 0, p2y > 0
     # Not argmax: its lowering takes the dtype of the scope that it is lowered
     # in, and fails for float64 inside a float32 trace.
     index = _iota(p2y)
@@ -155,6 +145,34 @@ def prepare(p1y: jax.Array, p2y: jax.Array, tol: jax.Array) -> Problem:
     return Problem(
         p1y, p2y, dropped, support1, support2, free2, offset, live, weight
     )
+
+
+def significant(
+    p1y: jax.Array, p2y: jax.Array, tol: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Marginals without the masses that round-off drowns, and the loss.
+
+    They are zeros to the solvers; `lost_nats` is what that costs.
+    """
+    count = p1y.shape[1] * (p1y.shape[0] + p2y.shape[0])
+    floor = jnp.maximum(1e-3 * tol / count, jnp.finfo(p1y.dtype).eps / 64)
+    size = max(p1y.shape[0], p2y.shape[0])
+    # A label heavier than this has an entry above the floor on either side.
+    label = jnp.minimum(_sum(p1y, 0), _sum(p2y, 0)) > size * floor
+    total = jnp.maximum(_sum_all(p1y), _sum_all(p2y))
+    p1y = jnp.where((p1y > floor) & label[None], p1y, 0)
+    p2y = jnp.where((p2y > floor) & label[None], p2y, 0)
+    dropped = total - jnp.minimum(_sum_all(p1y), _sum_all(p2y))
+    return p1y, p2y, dropped
+
+
+def lost_nats(dropped: jax.Array, ny: int) -> jax.Array:
+    """The most that dropped mass changes the minimum, in nats.
+
+    Continuity of H(Y|X) (Alicki and Fannes 2004; Winter 2016, lemma 2).
+    """
+    lost = jnp.maximum(dropped, jnp.finfo(dropped.dtype).eps ** 2)
+    return 2 * lost * (math.log(ny) + 1 - jnp.log(lost))
 
 
 def start(problem: Problem) -> State:
@@ -462,11 +480,7 @@ def _certificate(
         + 3 * (entropy + 1)
     )
     eps = jnp.finfo(pi.dtype).eps
-    # Continuity of H(Y|X) (Alicki and Fannes 2004; Winter 2016, lemma 2) pays
-    # for the masses outside the support.
-    lost = jnp.maximum(problem.dropped, eps**2)
-    lost = lost * (math.log(pi.shape[2]) + 1 - jnp.log(lost))
-    rounding = roundings * eps * size + 2 * lost
+    rounding = roundings * eps * size + lost_nats(problem.dropped, pi.shape[2])
     return upper, lower, rounding
 
 

@@ -18,12 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batching, _entry, inputs
+from bounds import _batching, _entry, _solvers, inputs
 from bounds.errors import InputError
 from bounds.information import mutual_information_nats, nonnegative
 from bounds.status import Status
 
-_TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
+# Options of the solver that it has inside a trace, too.
+_TRACED = ("solver", "tol", "max_steps")
 
 
 class PID(NamedTuple):
@@ -44,7 +45,7 @@ class PID(NamedTuple):
       gap: Proven bound on the error of T_min, the sum of the first three,
         hence on the error of each of the four.
       status: `Status` codes.
-      steps: Newton steps that were taken.
+      steps: steps of the solver that were taken.
     """
 
     redundancy: Any
@@ -85,7 +86,8 @@ def pid(
     *,
     normalize: bool = False,
     tol: float | None = None,
-    max_steps: int = 200,
+    max_steps: int | None = None,
+    solver: str = "auto",
     dtype: Any = np.float64,
     devices: Sequence[jax.Device] | None = None,
     memory_limit: int = 2**30,
@@ -105,8 +107,13 @@ def pid(
         ordinary: smaller tables batch by zero padding, see `stack_tables`.
       normalize: accept tables of any positive sum, such as counts.
       tol: gap in bits at which a table is done; 1e-9 by default, 1e-4 in
-        float32.
-      max_steps: the most Newton steps; most tables need 5 to 15.
+        float32; of solver "scaling" 1e-6 and 1e-2.
+      max_steps: the most steps; 200 of Newton's, of which most tables need 5
+        to 15, or 10,000 of scaling, of which most need 50 to 500.
+      solver: "interior" for the interior point, which reaches 1e-9;
+        "scaling" for alternating scaling, which is far faster with many
+        labels or symbols; "auto" takes the second if `tol` is given, at least
+        1e-6 with 16 labels or 1e-4 with 8, and min(x1, x2) y is at least 64.
       dtype: float64 or float32, of the computation.
       devices: devices to share the batch; all local ones by default.
       memory_limit: bytes that the chunks under way may take together.
@@ -120,23 +127,22 @@ def pid(
         non-finite entries, or a sum that is not 1 within 1e-6; options out of
         range.
     """
-    solver = _check_options(
-        dtype=dtype, tol=tol, max_steps=max_steps, devices=devices,
-        memory_limit=memory_limit, progress=progress,
+    options = _check_options(
+        dtype=dtype, tol=tol, max_steps=max_steps, solver=solver,
+        devices=devices, memory_limit=memory_limit, progress=progress,
     )  # fmt: skip
-    dtype = solver["dtype"]
+    dtype = options["dtype"]
     if _entry.is_traced(p):
         p = _entry.traced_table("p", p, 3)
         core = partial(
             _decompose,
             normalize=normalize,
-            tol=solver["tol"],
-            max_steps=solver["max_steps"],
+            **{name: options[name] for name in _TRACED},
         )
         return _traced(p, dtype, core)
     p = _entry.check_distribution("p", p, 3, normalize=bool(normalize))
     p1y, p2y = p.sum(-2), p.sum(-3)
-    minimum = _solve(p1y, p2y, **solver)
+    minimum = _solve(p1y, p2y, **options)
     return _entry.evaluate(
         _combine, p1y, p2y, minimum.value, minimum.gap, p, dtype=dtype
     )._replace(status=minimum.status, steps=minimum.steps)
@@ -148,7 +154,8 @@ def pid_from_marginals(
     *,
     normalize: bool = False,
     tol: float | None = None,
-    max_steps: int = 200,
+    max_steps: int | None = None,
+    solver: str = "auto",
     dtype: Any = np.float64,
     devices: Sequence[jax.Device] | None = None,
     memory_limit: int = 2**30,
@@ -162,6 +169,7 @@ def pid_from_marginals(
       normalize: as in `pid`, and so are the other arguments.
       tol: see `pid`.
       max_steps: see `pid`.
+      solver: see `pid`.
       dtype: see `pid`.
       devices: see `pid`.
       memory_limit: see `pid`.
@@ -174,11 +182,11 @@ def pid_from_marginals(
       InputError: as `pid`; different batches or label alphabets; or label
         distributions p(y) that differ by more than 1e-6.
     """
-    solver = _check_options(
-        dtype=dtype, tol=tol, max_steps=max_steps, devices=devices,
-        memory_limit=memory_limit, progress=progress,
+    options = _check_options(
+        dtype=dtype, tol=tol, max_steps=max_steps, solver=solver,
+        devices=devices, memory_limit=memory_limit, progress=progress,
     )  # fmt: skip
-    dtype = solver["dtype"]
+    dtype = options["dtype"]
     if _entry.is_traced(p1y, p2y):
         p1y = _entry.traced_table("p1y", p1y, 2)
         p2y = _entry.traced_table("p2y", p2y, 2)
@@ -186,8 +194,7 @@ def pid_from_marginals(
         core = partial(
             _decompose_marginals,
             normalize=normalize,
-            tol=solver["tol"],
-            max_steps=solver["max_steps"],
+            **{name: options[name] for name in _TRACED},
         )
         return _traced((p1y, p2y), dtype, core)
     p1y = _entry.check_distribution("p1y", p1y, 2, normalize=bool(normalize))
@@ -195,7 +202,7 @@ def pid_from_marginals(
     _check_pair(p1y.shape, p2y.shape)
     _check_labels(p1y, p2y)
     p1y, p2y = _same_label(p1y, p2y)
-    minimum = _solve(p1y, p2y, **solver)
+    minimum = _solve(p1y, p2y, **options)
     return _entry.evaluate(
         _combine, p1y, p2y, minimum.value, minimum.gap, dtype=dtype
     )._replace(status=minimum.status, steps=minimum.steps)
@@ -271,13 +278,12 @@ def _x_log_x(x: jax.Array) -> jax.Array:
 
 
 def _solve(
-    p1y: np.ndarray, p2y: np.ndarray, *, tol: float, **options: Any
+    p1y: np.ndarray, p2y: np.ndarray, **options: Any
 ) -> _batching.Minimum:
     batch = p1y.shape[:-2]
-    out = _batching.minimize(
+    out = _solvers.minimize(
         p1y.reshape(-1, *p1y.shape[-2:]),
         p2y.reshape(-1, *p2y.shape[-2:]),
-        tol=tol * math.log(2),
         **options,
     )
     return jax.tree.map(lambda x: x.reshape(batch + x.shape[1:]), out)
@@ -307,26 +313,23 @@ def _traced(arrays: Any, dtype: np.dtype, function: Any) -> Any:
         )
 
 
-def _decompose(
-    p: jax.Array, *, normalize: bool, tol: float, max_steps: int
-) -> PID:
+def _decompose(p: jax.Array, *, normalize: bool, **options: Any) -> PID:
     p, valid = _check_traced(p, 3, normalize)
-    return _decompose_valid(p.sum(-2), p.sum(-3), p, valid, tol, max_steps)
+    return _decompose_valid(p.sum(-2), p.sum(-3), p, valid, options)
 
 
 def _decompose_marginals(
     marginals: tuple[jax.Array, jax.Array],
     *,
     normalize: bool,
-    tol: float,
-    max_steps: int,
+    **options: Any,
 ) -> PID:
     p1y, valid1 = _check_traced(marginals[0], 2, normalize)
     p2y, valid2 = _check_traced(marginals[1], 2, normalize)
     difference = jnp.abs(p1y.sum(-2) - p2y.sum(-2)).max(-1)
     valid = valid1 & valid2 & (difference <= _entry.SUM_TOLERANCE)
     p1y, p2y = _same_label(p1y, p2y)
-    return _decompose_valid(p1y, p2y, None, valid, tol, max_steps)
+    return _decompose_valid(p1y, p2y, None, valid, options)
 
 
 def _decompose_valid(
@@ -334,16 +337,14 @@ def _decompose_valid(
     p2y: jax.Array,
     p: jax.Array | None,
     valid: jax.Array,
-    tol: float,
-    max_steps: int,
+    options: dict[str, Any],
 ) -> PID:
     batch = p1y.shape[:-2]
     fixed1, fixed2 = jax.lax.stop_gradient((p1y, p2y))
-    minimum = _batching.minimize_traced(
+    minimum = _solvers.minimize_traced(
         fixed1.reshape(-1, *p1y.shape[-2:]),
         fixed2.reshape(-1, *p2y.shape[-2:]),
-        tol * math.log(2),
-        max_steps,
+        **options,
     )
     minimum = jax.tree.map(lambda x: x.reshape(batch + x.shape[1:]), minimum)
     # Danskin: the derivative of the minimum is its multiplier. The terms are
@@ -391,11 +392,12 @@ def _check_options(
     dtype: Any,
     tol: Any,
     max_steps: Any,
+    solver: Any,
     devices: Any,
     memory_limit: Any,
     progress: bool,
 ) -> dict[str, Any]:
-    """Returns the options of the solver, checked."""
+    """Returns the options of the solver, checked; None for its own."""
     dtype = _entry.check_float_dtype(dtype)
     if devices is not None:
         try:
@@ -412,10 +414,13 @@ def _check_options(
             )
     return {
         "dtype": dtype,
-        "tol": _entry.check_positive(
-            "tol", _TOLERANCE[dtype] if tol is None else tol
+        "tol": None if tol is None else _entry.check_positive("tol", tol),
+        "max_steps": (
+            None
+            if max_steps is None
+            else _entry.check_count("max_steps", max_steps)
         ),
-        "max_steps": _entry.check_count("max_steps", max_steps),
+        "solver": inputs.choice("solver", solver, _solvers.NAMES),
         "devices": devices,
         "memory_limit": _entry.check_positive("memory_limit", memory_limit),
         "progress": progress,

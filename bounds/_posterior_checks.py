@@ -1,0 +1,77 @@
+"""Whether the numbers that posteriors give are to be relied on."""
+
+import math
+
+import numpy as np
+
+from bounds._posterior_input import Input, entropy
+
+# What makes an answer doubtful: miscalibration in bits and standard errors,
+# samples per class, and a solver's gap or a deviation between subsamples.
+_MISCALIBRATED, _SIGNIFICANT = 0.05, 3.0
+_PER_CLASS = 5.0
+_COARSE = 0.05
+
+
+def miscalibration(
+    data: Input, prior: np.ndarray, soft: dict[str, float]
+) -> tuple[dict[str, float], list[str]]:
+    """Hard informations, and doubts where the soft ones differ from them."""
+    hard: dict[str, float] = {}
+    doubts = []
+    log_prior = np.log2(np.where(prior > 0, prior, 1))
+    for name, y in data.labels.items():
+        r, w = data.r[name], data.w[name]
+        logs = np.log2(np.maximum(r, np.finfo(np.float64).tiny))
+        gain = logs[np.arange(len(r)), y] - log_prior[y]
+        claim = np.sum(r * (logs - log_prior), axis=1)
+        hard[name] = float(w @ gain)
+        difference = claim - gain
+        off = float(w @ difference)
+        error = math.sqrt(float(w**2 @ (difference - off) ** 2))
+        if abs(off) > max(_MISCALIBRATED, _SIGNIFICANT * error):
+            kind = "over" if off > 0 else "under"
+            doubts.append(
+                f"{name} is {kind}confident: it claims {soft[name]:.2f} bits "
+                f"and keeps {hard[name]:.2f}; calibrate it on held-out samples "
+                "(calibration='temperature' or 'vector')"
+            )
+    return hard, doubts
+
+
+def other_doubts(
+    data: Input,
+    prior: np.ndarray,
+    values: dict[str, float],
+    deviation: dict[str, float],
+    between: float,
+    gap: float,
+) -> list[str]:
+    doubts = []
+    number = 2 ** entropy(prior)
+    for name in ("r1", "r2"):
+        size = 1 / float(np.sum(data.w[name] ** 2))
+        if size < _PER_CLASS * number:
+            doubts.append(
+                f"{name} has {size:.0f} (effective) samples for {number:.0f} "
+                f"classes; at least {math.ceil(_PER_CLASS * number)} are needed"
+            )
+    if gap > _COARSE:
+        doubts.append(
+            f"the solver stopped {gap:.2f} bits from the minimum; fewer atoms "
+            "(max_atoms) are easier"
+        )
+    if between > _COARSE:
+        doubts.append(
+            f"subsamples differ: standard error {between:.2f} "
+            "bits; raise max_atoms"
+        )
+    if "synergy" in values:
+        low = values["synergy"] + 2 * deviation["synergy"] + gap
+        if low < 0:
+            doubts.append(
+                f"the synergy is negative ({values['synergy']:.2f}): r12 knows "
+                "less than the modalities must know together; it needs a "
+                "better joint classifier, or r1 and r2 are overconfident"
+            )
+    return doubts

@@ -1,0 +1,302 @@
+"""The decomposition of posteriors: real modalities, without symbols.
+
+All that modality i says about the label is in r_i = p(.|x_i), and redundancy
+and unique informations depend on the laws of (r1, Y) and (r2, Y) only. So the
+samples are the alphabet: sample i has p(i, y) = w_i r_i(y), and the table of
+samples of one modality against those of the other is decomposed as any other
+(`bounds._scaling`). The samples of the modalities need not be paired.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bounds import _pooled, _posterior_checks, _posterior_solve, inputs
+from bounds._posterior_input import (
+    FEWEST,
+    Input,
+    calibrated,
+    checked,
+    entropy,
+    error_of_difference,
+    information,
+    informations,
+    label_prior,
+    number_of_folds,
+    pointwise,
+    restricted,
+    subsamples,
+    table,
+)
+from bounds.calibration import KINDS, folds_of
+
+
+class PosteriorPID(NamedTuple):
+    """Decomposition of I(X1,X2;Y) from posteriors, in bits.
+
+    Attributes:
+      redundancy: see `bounds.PID`.
+      unique1: see `bounds.PID`.
+      unique2: see `bounds.PID`.
+      synergy: total less the sum of these three; None without r12. As good as
+        the joint classifier: one that has not learned all makes it too small,
+        negative even.
+      total: I(X1,X2;Y) by r12; None without it.
+      gap: proven error of the decomposition of the atoms; not the sampling's.
+      status: the worst `bounds.Status` of the solver; STEP_LIMIT is ordinary,
+        for the value is good long before its proof is.
+      steps: the most steps that it took.
+      soft: E KL(r || p(y)) of "r1", "r2" and, if given, "r12": what they claim.
+      hard: E log r(label) / p(label) of those with labels: what they keep, a
+        lower bound on the information in expectation.
+      deviation: standard error of every quantity, over bootstrap replicates of
+        the units and, in quadrature, between subsamples.
+      bias: taken off the mean of unique1 and unique2 (and added to redundancy).
+      interval: ends of the confidence interval of every quantity, by the
+        bootstrap; the gap is added. What is left of the bias is not in it.
+      contributions: of every sample to every quantity, `[n]`, with these means;
+        None if samples are not paired or were subsampled. One convention: see
+        docs/posteriors.md.
+      atoms: samples of both modalities in one solved table.
+      doubts: reasons for which the numbers are not to be relied on, each with
+        what would be needed; empty if there is none.
+    """
+
+    redundancy: float
+    unique1: float
+    unique2: float
+    synergy: float | None
+    total: float | None
+    gap: float
+    status: int
+    steps: int
+    soft: dict[str, float]
+    hard: dict[str, float]
+    deviation: dict[str, float]
+    bias: float
+    interval: dict[str, tuple[float, float]]
+    contributions: dict[str, np.ndarray] | None
+    atoms: int
+    doubts: tuple[str, ...]
+
+
+def pid_of_posteriors(
+    r1: Any,
+    r2: Any,
+    *,
+    prior: Any = None,
+    weights1: Any = None,
+    weights2: Any = None,
+    r12: Any = None,
+    labels: Any = None,
+    labels1: Any = None,
+    labels2: Any = None,
+    groups: Any = None,
+    calibration: str | None = None,
+    correct_bias: bool = True,
+    max_atoms: int = 2000,
+    replicates: int = 200,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> PosteriorPID:
+    """Decomposes what two modalities say about a label, from posteriors.
+
+    Args:
+      r1: p(y|x1) of samples, `[n1, y]`: a calibrated classifier's answers on
+        samples that it was not fitted to.
+      r2: p(y|x2), `[n2, y]`, of the same samples or of others.
+      prior: p(y), `[y]`; by default the mean of the posteriors.
+      weights1: of the samples of r1, `[n1]`, such as inverse probabilities;
+        equal by default.
+      weights2: of the samples of r2; by default those of r1 if the samples
+        are paired.
+      r12: p(y|x1,x2), `[n, y]`, of the samples of r1 and r2 if those are
+        paired. Needed for total and synergy.
+      labels: classes of paired samples, `[n]`: the rows of r1, r2 and r12 are
+        of the same samples.
+      labels1: classes of the samples of r1 if they are not paired.
+      labels2: classes of the samples of r2 if they are not paired.
+      groups: of paired samples, `[n]`, such as persons; whole ones are drawn
+        by the bootstrap.
+      calibration: "temperature" or "vector" calibrates all posteriors by their
+        labels first, see `bounds.calibrate`.
+      correct_bias: estimate, and take off, what is due to samples of two laws
+        never meeting (`bounds._pooled`).
+      max_atoms: atoms of both modalities in one table. Of more samples,
+        subsamples of so many are decomposed and averaged.
+      replicates: of the bootstrap.
+      confidence: level of the intervals.
+      seed: of subsamples, folds and bootstrap.
+
+    Returns:
+      The decomposition.
+
+    Raises:
+      InputError: posteriors with NaN, or that do not sum to 1, logits among
+        them; a class that one modality's samples lack; priors that contradict
+        each other; weights that are negative or all zero; fewer than 10
+        samples; numbers of samples, classes or labels that do not agree.
+    """
+    seed = inputs.seed("seed", seed)
+    confidence = inputs.real("confidence", confidence, above=0, below=1)
+    replicates = inputs.integer("replicates", replicates, 2)
+    max_atoms = inputs.integer("max_atoms", max_atoms, 2 * FEWEST)
+    if calibration is not None:
+        inputs.choice("calibration", calibration, KINDS)
+    data = checked(
+        r1, r2, r12, prior, weights1, weights2, labels, labels1, labels2, groups
+    )
+    if calibration is not None:
+        data = calibrated(data, calibration, seed)
+    p = label_prior(data)
+    rng = np.random.default_rng(seed)
+    parts = list(subsamples(data, max_atoms, rng))
+    laws = _laws(data, seed) if correct_bias else None
+    # The bias depends on the number of atoms, and is measured once.
+    solutions = [
+        _posterior_solve.solve(data, p, *part, None if i else laws, rng)
+        for i, part in enumerate(parts)
+    ]
+    soft = informations(data, p)
+    values, between = _posterior_solve.combine(
+        solutions, soft, error_of_difference(data, p)
+    )
+    solution, part = solutions[0], parts[0]
+    sub = restricted(data, *part)
+    spread = _bootstrap(sub, solution, replicates, rng)
+    gap = max(s.gap for s in solutions)
+    # A subsample's replicates scatter more than those of all would.
+    share = sum(map(len, part)) / sum(len(data.r[x]) for x in ("r1", "r2"))
+    deviation, interval = {}, {}
+    tail = (1 - confidence) / 2
+    for name, value in values.items():
+        draws = spread[name] * math.sqrt(share)
+        alone = float(draws.std())
+        deviation[name] = math.hypot(alone, 0.0 if name == "total" else between)
+        draws *= deviation[name] / alone if alone > 0 else 1.0
+        low, high = value + np.quantile(draws, [tail, 1 - tail])
+        if name != "total":
+            low, high = low - gap, high + gap
+        if name != "synergy":
+            low = max(low, 0.0)
+        # At the edge of what is possible all replicates may be on one side.
+        interval[name] = (min(float(low), value), max(float(high), value))
+    contributions = None
+    if data.paired and len(parts) == 1:
+        contributions = _contributions(data, p, solution, values)
+    hard, doubts = _posterior_checks.miscalibration(data, p, soft)
+    doubts += _posterior_checks.other_doubts(
+        data, p, values, deviation, between, gap
+    )
+    return PosteriorPID(
+        redundancy=values["redundancy"],
+        unique1=values["unique1"],
+        unique2=values["unique2"],
+        synergy=values.get("synergy"),
+        total=values.get("total"),
+        gap=gap,
+        status=max(s.status for s in solutions),
+        steps=max(s.steps for s in solutions),
+        soft=soft,
+        hard=hard,
+        deviation=deviation,
+        bias=solution.bias,
+        interval=interval,
+        contributions=contributions,
+        atoms=len(part[0]) + len(part[1]),
+        doubts=tuple(doubts),
+    )
+
+
+def _laws(data: Input, seed: int) -> _pooled.Laws:
+    units = data.units if data.paired else None
+    number = number_of_folds(data)
+    names = ("r1", "r2")
+    folds = [folds_of(units, len(data.r[n]), number, seed) for n in names]
+    (r1, r2), (w1, w2) = ([x[n] for n in names] for x in (data.r, data.w))
+    return _pooled.pool(r1, r2, w1, w2, np.concatenate(folds))
+
+
+def _bootstrap(
+    data: Input, solution: _posterior_solve.Solution, replicates: int, rng: Any
+) -> dict[str, np.ndarray]:
+    """Changes of the quantities with the units drawn anew, `[replicates]`.
+
+    The multiplicities are weights of the atoms. The multipliers of the full
+    solution are feasible for any weights, so they bound every replicate's
+    minimum from below, and it differs from the bound in second order only.
+    """
+
+    def weights() -> dict[str, np.ndarray]:
+        if data.paired:
+            codes = np.unique(data.units, return_inverse=True)[1]
+            number = int(codes.max()) + 1
+            counts = rng.multinomial(number, np.full(number, 1 / number))
+            drawn = dict.fromkeys(data.r, counts[codes])
+        else:
+            drawn = {
+                name: rng.multinomial(len(r), np.full(len(r), 1 / len(r)))
+                for name, r in data.r.items()
+            }
+        return {name: data.w[name] * drawn[name] for name in data.r}
+
+    def statistics(w: dict[str, np.ndarray]) -> dict[str, float]:
+        w = {name: x / x.sum() for name, x in w.items()}
+        means = {name: w[name] @ data.r[name] for name in w}
+        prior = data.prior
+        if prior is None:
+            prior = (means["r1"] + means["r2"]) / 2
+        tables = {name: table(data.r[name], w[name], prior) for name in w}
+        info = {name: information(p, prior) for name, p in tables.items()}
+        minimum = np.sum(tables["r1"] * solution.lam)
+        minimum += np.sum(tables["r2"] * solution.mu)
+        minimum += entropy(prior)
+        out = {
+            "redundancy": info["r1"] + info["r2"] - minimum,
+            "unique1": minimum - info["r2"],
+            "unique2": minimum - info["r1"],
+        }
+        if "r12" in info:
+            out["synergy"] = info["r12"] - minimum
+            out["total"] = info["r12"]
+        return {name: float(x) for name, x in out.items()}
+
+    centre = statistics(data.w)
+    draws: dict[str, list[float]] = {name: [] for name in centre}
+    while len(draws["redundancy"]) < replicates:
+        w = weights()
+        if not all(x.any() for x in w.values()):
+            continue
+        for name, value in statistics(w).items():
+            draws[name].append(value - centre[name])
+    return {name: np.array(x) for name, x in draws.items()}
+
+
+def _contributions(
+    data: Input,
+    prior: np.ndarray,
+    solution: _posterior_solve.Solution,
+    values: dict[str, float],
+) -> dict[str, np.ndarray]:
+    """Every sample's share, such that the weighted means are the values."""
+    tables = {n: table(r, data.w[n], prior) for n, r in data.r.items()}
+    w = np.where(data.w["r1"] > 0, data.w["r1"], 1)
+    w2 = np.where(data.w["r2"] > 0, data.w["r2"], 1)
+    info = {n: pointwise(p, prior) for n, p in tables.items()}
+    label = np.log2(np.where(prior > 0, prior, 1))
+    minimum = np.sum(tables["r1"] * (solution.lam - label / 2), 1) / w
+    minimum += np.sum(tables["r2"] * (solution.mu - label / 2), 1) / w2
+    one, two = info["r1"] / w, info["r2"] / w2
+    out = {
+        "redundancy": one + two - minimum,
+        "unique1": minimum - two,
+        "unique2": minimum - one,
+    }
+    if "r12" in info:
+        out["synergy"] = info["r12"] / w - minimum
+        out["total"] = info["r12"] / w
+    # What the gap and the pooled laws leave is spread evenly.
+    return {
+        name: x + (values[name] - data.w["r1"] @ x) for name, x in out.items()
+    }

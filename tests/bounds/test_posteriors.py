@@ -1,0 +1,309 @@
+"""The decomposition of posteriors, and their calibration."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import bounds
+from bounds import problems
+
+FEW = {"replicates": 20}
+PARTS = ("redundancy", "unique1", "unique2", "synergy")
+
+
+def parts(out):
+    return np.array([getattr(out, name) for name in PARTS])
+
+
+def cases(p, times=10):
+    """Posteriors and labels of a table's cells, as often as they weigh."""
+    x1, x2, y = np.nonzero(p)
+    often = np.rint(p[x1, x2, y] * times / p[p > 0].min()).astype(int)
+    x1, x2, y = (np.repeat(x, often) for x in (x1, x2, y))
+
+    def rows(q):
+        return q / q.sum(-1, keepdims=True)
+
+    return rows(p.sum(1))[x1], rows(p.sum(0))[x2], rows(p[x1, x2]), y
+
+
+def gate(function):
+    p = np.zeros((2, 2, 1 + max(function(a, b) for a, b in np.ndindex(2, 2))))
+    for a, b in np.ndindex(2, 2):
+        p[a, b, function(a, b)] = 1 / 4
+    return p
+
+
+@functools.cache
+def draw(name, n=200, seed=0):
+    return problems.named(name).sample(n, seed)
+
+
+@functools.cache
+def answer(name, n=200, seed=0, **options):
+    s = draw(name, n, seed)
+    return bounds.pid_of_posteriors(
+        s.posterior1, s.posterior2, r12=s.posterior12, labels=s.labels,
+        **FEW, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda a, b: a & b, lambda a, b: a ^ b, lambda a, b: 2 * a + b],
+)
+@pytest.mark.parametrize("correct_bias", [True, False])
+def test_samples_that_are_a_table_give_its_decomposition(
+    function, correct_bias
+):
+    p = gate(function)
+    r1, r2, r12, y = cases(p)
+    out = bounds.pid_of_posteriors(
+        r1, r2, r12=r12, labels=y, correct_bias=correct_bias, **FEW
+    )
+    want = bounds.pid(p)
+    np.testing.assert_allclose(parts(out), parts(want), atol=5e-3)
+    np.testing.assert_allclose(out.total, want.total, atol=1e-9)
+    np.testing.assert_allclose(out.hard["r12"], want.total, atol=1e-9)
+    assert out.gap < 5e-3
+    assert out.doubts == ()
+
+
+def test_pairs_weights_and_repetitions():
+    s = draw("copy4", 40)
+    r1, r2 = s.posterior1, s.posterior2
+    decompose = functools.partial(
+        bounds.pid_of_posteriors,
+        correct_bias=False,
+        prior=np.full(4, 0.25),
+        **FEW,
+    )
+    out = decompose(r1, r2)
+    assert out.synergy is out.total is out.contributions is None
+    shuffled = decompose(r1, r2[::-1])
+    assert abs(out.unique1 - shuffled.unique1) < 5e-3
+    # Weights are repetitions, a weight of 0 is an absence.
+    often = np.arange(40) % 3
+    weighted = decompose(r1, r2, weights1=often, weights2=2.5 * often)
+    repeated = decompose(
+        np.repeat(r1, often, axis=0), np.repeat(r2, often, axis=0)
+    )
+    for name in PARTS[:3]:
+        difference = getattr(weighted, name) - getattr(repeated, name)
+        assert abs(difference) < 5e-3
+
+
+def test_equal_laws_are_found_to_be_equal():
+    apart, pooled = (answer("equal4", correct_bias=x) for x in (False, True))
+    assert apart.unique1 + apart.unique2 > 0.06
+    assert pooled.unique1 + pooled.unique2 < 0.03
+    assert pooled.bias > 0.03
+    # Laws that look the same are taken to have the same information.
+    np.testing.assert_allclose(pooled.unique1, pooled.unique2, atol=1e-9)
+    assert abs(apart.unique1 - apart.unique2) > 1e-3
+    assert abs(pooled.redundancy - problems.named("equal4").truth[0]) < 0.1
+
+
+@pytest.mark.parametrize("name", ["copy4", "halves16"])
+def test_answers_are_near_the_truth(name):
+    out, truth = answer(name), problems.named(name).truth
+    assert np.abs(parts(out) - truth[:4]).max() < 0.12
+    assert abs(out.soft["r1"] - truth.redundancy - truth.unique1) < 0.15
+    for part in (*PARTS, "total"):
+        low, high = out.interval[part]
+        assert low <= getattr(out, part) + 1e-9
+        assert getattr(out, part) <= high + out.deviation[part]
+        assert 0 <= out.deviation[part] < 0.15
+    np.testing.assert_allclose(
+        parts(out)[:2].sum(), out.redundancy + out.unique1
+    )
+
+
+def test_contributions_have_the_values_as_means():
+    out = answer("copy4")
+    for name in (*PARTS, "total"):
+        each = out.contributions[name]
+        assert each.shape == (200,)
+        np.testing.assert_allclose(each.mean(), getattr(out, name), atol=1e-9)
+    np.testing.assert_allclose(
+        sum(out.contributions[name] for name in PARTS),
+        out.contributions["total"],
+        atol=1e-9,
+    )
+
+
+def test_large_samples_are_decomposed_in_parts():
+    out, whole = answer("copy4", max_atoms=200), answer("copy4")
+    assert out.atoms == 200
+    assert whole.atoms == 400
+    assert out.contributions is None
+    assert np.abs(parts(out) - parts(whole)).max() < 0.05
+    assert out.deviation["total"] > 0
+
+
+def sharpened(r, power=3):
+    r = r**power
+    return r / r.sum(1, keepdims=True)
+
+
+def test_overconfidence_is_said_and_cured():
+    s = draw("copy4", 300)
+    rows = [sharpened(r) for r in (s.posterior1, s.posterior2, s.posterior12)]
+    decompose = functools.partial(
+        bounds.pid_of_posteriors,
+        *rows[:2],
+        r12=rows[2],
+        labels=s.labels,
+        correct_bias=False,
+        **FEW,
+    )
+    out = decompose()
+    assert any("r2 is overconfident" in doubt for doubt in out.doubts)
+    assert out.soft["r2"] > out.hard["r2"] + 0.1
+    cured = decompose(calibration="temperature")
+    assert not any("confident" in doubt for doubt in cured.doubts)
+    truth = problems.named("copy4").truth
+    assert np.abs(parts(cured) - truth[:4]).max() < 0.15
+
+
+def test_other_doubts():
+    s = draw("copy4")
+    few = draw("mixed16", 40)
+    out = bounds.pid_of_posteriors(
+        few.posterior1, few.posterior2, correct_bias=False, **FEW
+    )
+    assert any(
+        "40 (effective) samples for 16 classes" in doubt for doubt in out.doubts
+    )
+    flat = np.full_like(s.posterior1, 1 / 4)
+    out = bounds.pid_of_posteriors(
+        s.posterior1,
+        s.posterior2,
+        r12=flat,
+        prior=np.full(4, 1 / 4),
+        correct_bias=False,
+        **FEW,
+    )
+    assert any("synergy is negative" in doubt for doubt in out.doubts)
+    assert out.synergy < 0
+
+
+def test_whole_groups_are_drawn():
+    s = draw("copy4")
+    # Ten copies of every sample are as sure as one of each, not as ten.
+    rows = [np.repeat(r[:50], 4, 0) for r in (s.posterior1, s.posterior2)]
+    groups = np.repeat([f"person {i}" for i in range(50)], 4)
+    own = bounds.pid_of_posteriors(
+        *rows, r12=rows[0], correct_bias=False, replicates=60
+    )
+    out = bounds.pid_of_posteriors(
+        *rows, groups=groups, correct_bias=False, replicates=60
+    )
+    ratio = out.deviation["unique1"] / own.deviation["unique1"]
+    assert 1.5 < ratio < 2.7  # 2
+
+
+UNIFORM = np.full((20, 2), 0.5)
+
+
+def edited(at, value):
+    r = UNIFORM.copy()
+    r[at] = value
+    return r
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((edited((3, 1), np.nan), UNIFORM), {}, r"r1\[3, 1\] is nan"),
+        ((UNIFORM, edited((4, 0), 0.7)), {}, r"r2\[4\] sums to 1\.2"),
+        ((UNIFORM - 1, UNIFORM), {}, r"r1\[0, 0\] is -0\.5.*of logits take"),
+        ((UNIFORM, 3 * UNIFORM), {}, r"r2\[0\] sums to 3.*of logits take"),
+        ((UNIFORM, UNIFORM[:, :1] * 2), {}, "r2 has 1 classes, r1 has 2"),
+        ((UNIFORM, UNIFORM[:9]), {}, "r2 has 9 samples; at least 10"),
+        ((UNIFORM, np.eye(2)[[0] * 20]), {}, "r2 gives class 1 no mass, r1"),
+        (
+            (UNIFORM, 0 * UNIFORM + [0.3, 0.7]),
+            {},
+            r"r1 and r2 contradict each other on p\(y=0\): 0\.5 against 0\.3",
+        ),
+        (
+            (UNIFORM, UNIFORM),
+            {"prior": [0.2, 0.8]},
+            "prior and r1 contradict each other on p",
+        ),
+        ((UNIFORM, UNIFORM), {"prior": [1.0]}, "prior has 1 classes"),
+        (
+            (UNIFORM, UNIFORM),
+            {"weights1": [-1] + [1] * 19},
+            r"weights1\[0\] is negative: -1",
+        ),
+        ((UNIFORM, UNIFORM), {"weights2": [0] * 20}, "weights2 are all zero"),
+        ((UNIFORM, UNIFORM), {"weights2": [1]}, r"shape \(20,\), got \(1,\)"),
+        ((UNIFORM, UNIFORM), {"labels": [2] * 20}, r"labels\[0\] is 2, not a"),
+        (
+            (UNIFORM, UNIFORM[:15]),
+            {"labels": [0, 1] * 10},
+            "r2 has 15 samples, r1 has 20",
+        ),
+        (
+            (UNIFORM, UNIFORM),
+            {"labels": [0, 1] * 10, "labels1": [0, 1] * 10},
+            "not both",
+        ),
+        (
+            (UNIFORM, UNIFORM),
+            {"calibration": "vector"},
+            "needs labels of the samples of r1",
+        ),
+        ((UNIFORM, UNIFORM), {"calibration": "platt"}, "one of temperature"),
+        ((UNIFORM, UNIFORM), {"groups": [0] * 20}, "1 groups are too few"),
+        ((UNIFORM, UNIFORM), {"confidence": 95}, "confidence"),
+    ],
+)
+def test_bad_input(arguments, options, message):
+    with pytest.raises(bounds.InputError, match=message):
+        bounds.pid_of_posteriors(*arguments, **options)
+
+
+def test_calibration_finds_the_temperature():
+    s = draw("copy4", 1500)
+    out = bounds.calibrate(sharpened(s.posterior2), s.labels)
+    np.testing.assert_allclose(out.temperatures, 3, rtol=0.15)
+    assert out.after < out.before
+    assert np.abs(out.probabilities - s.posterior2).max() < 0.08
+    logits = 3 * np.log(s.posterior2) + 5
+    same = bounds.calibrate(logits, s.labels, given="logits")
+    np.testing.assert_allclose(same.probabilities, out.probabilities, atol=1e-3)
+
+
+def test_vector_scaling_moves_single_classes():
+    s = draw("copy4", 1500)
+    bent = s.posterior2 * [3, 1, 1, 1]
+    bent /= bent.sum(1, keepdims=True)
+    one, all_ = (
+        bounds.calibrate(bent, s.labels, kind=kind)
+        for kind in ("temperature", "vector")
+    )
+    assert all_.after < one.after - 0.02
+    assert np.abs(all_.probabilities - s.posterior2).mean() < 0.03
+
+
+def test_calibration_keeps_groups_together_and_refuses_nonsense():
+    s = draw("copy4")
+    r, y = s.posterior1, s.labels
+    groups = np.arange(200) // 50
+    assert len(bounds.calibrate(r, y, groups=groups, folds=4).temperatures) == 4
+    for options, message in (
+        ({"groups": groups}, "4 groups are too few for 5 folds"),
+        ({"kind": "spline"}, "one of temperature, vector"),
+        ({"given": "scores"}, "one of probabilities, logits"),
+        ({"weights": -np.ones(200)}, r"weights\[0\] is negative"),
+    ):
+        with pytest.raises(bounds.InputError, match=message):
+            bounds.calibrate(r, y, **options)
+    with pytest.raises(bounds.InputError, match=r"labels\[0\] is 4"):
+        bounds.calibrate(r, y + 4 - y[0])
+    with pytest.raises(bounds.InputError, match="one row per sample"):
+        bounds.calibrate(r[0], y, given="logits")
