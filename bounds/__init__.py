@@ -19,23 +19,25 @@ if TYPE_CHECKING:
     from bounds import synergy_upper as synergy_upper
     from bounds.accuracy import AccuracyInterval as AccuracyInterval
     from bounds.accuracy import accuracy_interval as accuracy_interval
-    from bounds.calibration import Calibrated as Calibrated
-    from bounds.calibration import calibrate as calibrate
     from bounds.decomposition import PID as PID
     from bounds.decomposition import pid as pid
     from bounds.decomposition import pid_from_marginals as pid_from_marginals
     from bounds.decomposition import stack_tables as stack_tables
     from bounds.errors import InputError as InputError
+    from bounds.estimation.calibration import Calibrated as Calibrated
+    from bounds.estimation.calibration import calibrate as calibrate
     from bounds.estimation.evidence import Labelled as Labelled
     from bounds.estimation.evidence import Predictions as Predictions
     from bounds.estimation.evidence import Unimodal as Unimodal
     from bounds.estimation.interactions import Interactions as Interactions
+    from bounds.estimation.posteriors import PosteriorPID as PosteriorPID
+    from bounds.estimation.posteriors import (
+        pid_of_posteriors as pid_of_posteriors,
+    )
     from bounds.estimation.quantify import quantify as quantify
     from bounds.marginals import Marginals as Marginals
     from bounds.maximum_entropy import MaxEnt as MaxEnt
     from bounds.maximum_entropy import maxent as maxent
-    from bounds.posteriors import PosteriorPID as PosteriorPID
-    from bounds.posteriors import pid_of_posteriors as pid_of_posteriors
     from bounds.status import Status as Status
     from bounds.synergy import SynergyInterval as SynergyInterval
     from bounds.synergy import synergy_interval as synergy_interval
@@ -55,7 +57,7 @@ _MODULES = frozenset(
 )
 _HOMES = {
     "AccuracyInterval": "accuracy",
-    "Calibrated": "calibration",
+    "Calibrated": "estimation.calibration",
     "InputError": "errors",
     "Interactions": "estimation.interactions",
     "Labelled": "estimation.evidence",
@@ -63,17 +65,17 @@ _HOMES = {
     "MaxEnt": "maximum_entropy",
     "PID": "decomposition",
     "Predictions": "estimation.evidence",
-    "PosteriorPID": "posteriors",
+    "PosteriorPID": "estimation.posteriors",
     "Status": "status",
     "SynergyInterval": "synergy",
     "Unimodal": "estimation.evidence",
     "accuracy_interval": "accuracy",
-    "calibrate": "calibration",
+    "calibrate": "estimation.calibration",
     "maxent": "maximum_entropy",
     "pid": "decomposition",
     "pid_from_marginals": "decomposition",
     "quantify": "estimation.quantify",
-    "pid_of_posteriors": "posteriors",
+    "pid_of_posteriors": "estimation.posteriors",
     "stack_tables": "decomposition",
     "synergy_interval": "synergy",
 }

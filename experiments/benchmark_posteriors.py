@@ -19,9 +19,10 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 import bounds
+from arm_jax.reports.pieces import markdown_table
 from bounds import problems
-from experiments import cli
-from experiments.report import markdown_table
+
+from . import cli
 
 _PROBLEMS = flags.DEFINE_list(
     "problems", list(problems.NAMES), "Names in bounds.problems."

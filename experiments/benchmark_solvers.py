@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 import bounds
-from experiments import cli
-from experiments.report import markdown_table
+from arm_jax.reports.pieces import markdown_table
+
+from . import cli
 
 # Shape, replicates, tolerance in bits, runs, whether the interior point runs.
 CASES = (

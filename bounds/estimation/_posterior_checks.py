@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bounds._posterior_input import Input, entropy
+from bounds.estimation._posterior_input import Input, entropy
 
 # What makes an answer doubtful: miscalibration in bits and standard errors,
 # samples per class, and a solver's gap or a deviation between subsamples.

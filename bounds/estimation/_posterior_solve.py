@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from bounds import _pooled, _scaling, _solvers
+from bounds import _scaling, _solvers
 from bounds._entry import compile_and_call
-from bounds._posterior_input import (
+from bounds.estimation import _pooled
+from bounds.estimation._posterior_input import (
     Input,
     entropy,
     information,

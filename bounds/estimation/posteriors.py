@@ -12,8 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bounds import _pooled, _posterior_checks, _posterior_solve, inputs
-from bounds._posterior_input import (
+from bounds import inputs
+from bounds.estimation import (
+    _pooled,
+    _posterior_checks,
+    _posterior_solve,
+)
+from bounds.estimation._posterior_input import (
     FEWEST,
     Input,
     calibrated,
@@ -29,7 +34,7 @@ from bounds._posterior_input import (
     subsamples,
     table,
 )
-from bounds.calibration import KINDS, folds_of
+from bounds.estimation.calibration import KINDS, folds_of
 
 
 class PosteriorPID(NamedTuple):
@@ -122,7 +127,7 @@ def pid_of_posteriors(
       calibration: "temperature" or "vector" calibrates all posteriors by their
         labels first, see `bounds.calibrate`.
       correct_bias: estimate, and take off, what is due to samples of two laws
-        never meeting (`bounds._pooled`).
+        never meeting (`bounds.estimation._pooled`).
       max_atoms: atoms of both modalities in one table. Of more samples,
         subsamples of so many are decomposed and averaged.
       replicates: of the bootstrap.

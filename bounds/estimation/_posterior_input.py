@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bounds import inputs
-from bounds.calibration import calibrate, classes, weights_of
 from bounds.errors import InputError
+from bounds.estimation.calibration import calibrate, classes, weights_of
 
 _FOLDS = 5
 FEWEST = 10
