@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import rel_entr
 
+import bounds
 from arm_jax import shapley
 from arm_jax.data.outputs import SEPARATOR, Outputs
+from arm_jax.errors import InputError
 from arm_jax.valuation import (
     Subsets,
     conditional_contributions,
@@ -128,6 +130,42 @@ def agreement(outputs: Outputs, first: str, second: str) -> Agreement | None:
     )
 
 
+def decomposition(
+    outputs: Outputs, first: str, second: str
+) -> dict[str, Any] | None:
+    """What two modalities tell the model, by `bounds.pid_of_posteriors`.
+
+    It holds as far as the outputs are calibrated; `doubts` say how far not.
+
+    Returns:
+      `value` and `interval` (bits) of redundancy, unique1, unique2, synergy
+      and total, and `doubts`; or `doubts` alone, where there is no answer; None
+      if there are no outputs of both.
+    """
+    r1, r2, r12 = (
+        outputs.log_probs.get(frozenset(subset))
+        for subset in ({first}, {second}, {first, second})
+    )
+    if r1 is None or r2 is None or r12 is None:
+        return None
+    prior = np.exp(outputs.log_prior)
+    try:
+        pid = bounds.pid_of_posteriors(
+            np.exp(r1),
+            np.exp(r2),
+            r12=np.exp(r12),
+            labels=outputs.label,
+            prior=prior,
+        )
+    except InputError as error:
+        return {"doubts": [str(error)]}
+    return {
+        "value": {name: getattr(pid, name) for name in pid.interval},
+        "interval": {name: list(ends) for name, ends in pid.interval.items()},
+        "doubts": list(pid.doubts),
+    }
+
+
 def accuracy_shares(outputs: Outputs) -> dict[str, float] | None:
     """Shapley values of the accuracy; None if a subset is missing.
 
@@ -161,6 +199,10 @@ def summary(outputs: Outputs) -> dict[str, Any]:
         if phi is None
         else {key: x.mean(0) for key, x in phi.items()},
         "shapley": accuracy_shares(outputs),
+        "decomposition": {
+            f"{a} & {b}": decomposition(outputs, a, b)
+            for a, b in itertools.combinations(outputs.modalities, 2)
+        },
         "agreement": {
             f"{a} & {b}": None
             if (found := agreement(outputs, a, b)) is None

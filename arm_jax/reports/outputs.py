@@ -44,6 +44,21 @@ def contributions_table(results: Mapping[str, Any]) -> str:
     return markdown_table(header, rows)
 
 
+def decomposition_table(results: Mapping[str, Any]) -> str:
+    """R, U1, U2, S of the predictions with intervals, of each pair."""
+    rows = []
+    for pair, found in results["decomposition"].items():
+        if found is None or "value" not in found:
+            continue
+        cells = [
+            f"{fixed(found['value'][q], 3)} "
+            f"[{', '.join(fixed(end, 3) for end in found['interval'][q])}]"
+            for q in ("redundancy", "unique1", "unique2", "synergy")
+        ]
+        rows.append([pair, *cells])
+    return markdown_table(["pair (1 & 2)", "R", "U1", "U2", "S"], rows)
+
+
 def agreement_table(results: Mapping[str, Any]) -> str:
     """Who is right, in % of the samples, of each pair."""
     rows = [
@@ -79,6 +94,19 @@ def markdown(results: Mapping[str, Any]) -> str:
         ]
     else:
         lines += [contributions_table(results), ""]
+    decomposed = {k: x for k, x in results["decomposition"].items() if x}
+    if any("value" in x for x in decomposed.values()):
+        lines += [
+            "What the modalities tell the model about the label, in bits "
+            "(BROJA decomposition of its posteriors, 95 % intervals):",
+            "",
+            decomposition_table(results),
+            "",
+        ]
+    for pair, found in decomposed.items():
+        lines += [f"- {pair}: {doubt}" for doubt in found["doubts"]]
+    if any(x["doubts"] for x in decomposed.values()):
+        lines.append("")
     if any(results["agreement"].values()):
         lines += [
             "Of the samples, in %: right from each alone and from both "

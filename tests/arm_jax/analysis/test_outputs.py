@@ -104,6 +104,33 @@ def test_three_modalities_without_pairs(rng):
     assert results["agreement"]["b & c"] is not None
 
 
+def test_decomposition_of_posteriors_that_are_true(rng):
+    # Two noisy views: one of the bit and one of nothing.
+    label = rng.integers(2, size=400)
+    seen = np.where(rng.random(400) < 0.1, 1 - label, label)
+    p = np.eye(2)[seen] * 0.8 + 0.1
+    nothing = np.full((400, 2), 0.5)
+    found = analysis.decomposition(
+        of_arrays({"a": p, "b": nothing, "a+b": p, "label": label,
+                   "prior": [1, 1]}), "a", "b"
+    )  # fmt: skip
+    information = 1 + 0.9 * np.log2(0.9) + 0.1 * np.log2(0.1)
+    assert found["value"]["unique1"] == pytest.approx(information, abs=0.03)
+    for name in ("redundancy", "unique2", "synergy"):
+        assert found["value"][name] == pytest.approx(0, abs=0.02)
+    low, high = found["interval"]["unique1"]
+    assert low < found["value"]["unique1"] < high
+
+
+def test_too_few_samples_are_a_doubt():
+    p = np.array([[0.6, 0.4], [0.4, 0.6]] * 3)
+    outputs = of_arrays({"a": p, "b": p, "a+b": p, "label": [0, 1] * 3})
+    found = analysis.decomposition(outputs, "a", "b")
+    assert found.keys() == {"doubts"}
+    text = report.markdown(analysis.summary(outputs) | {"file": "x"})
+    assert f"- a & b: {found['doubts'][0]}" in text
+
+
 def test_a_folder_of_results(tmp_path, rng):
     label = rng.integers(3, size=40)
     p = np.eye(3)[label]
