@@ -1,6 +1,7 @@
 """The report on a data set's interactions in Markdown."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,62 @@ def table(results: Mapping[str, Any]) -> Table:
         "S without pair labels", "samples (effective)",
     ]  # fmt: skip
     return header, rows
+
+
+def posteriors_table(results: Mapping[str, Any]) -> Table:
+    """One row per pair: R, U1, U2, S and their sum, of posteriors."""
+    rows = []
+    for pair in results["pairs"].values():
+        found = pair["posteriors"]
+        if found is None or "value" not in found:
+            continue
+        cells = [
+            f"{found['value'][q]:z.3f} [{found['interval'][q][0]:z.3f}, "
+            f"{found['interval'][q][1]:z.3f}]"
+            for q in (*QUANTITIES, "total")
+        ]
+        rows.append([title(pair), *cells, "see below" * bool(found["doubts"])])
+    return ["pair (1 & 2)", "R", "U1", "U2", "S", "total", "doubts"], rows
+
+
+def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
+    """Doubts about the decomposition of posteriors, and what symbols lose."""
+    lines = []
+    for pair in results["pairs"].values():
+        found = pair["posteriors"]
+        if found is None:
+            continue
+        names = {
+            "r1": pair["first"],
+            "r2": pair["second"],
+            "r12": "the classifier of both",
+        }
+        for doubt in found["doubts"]:
+            for short_name, name in names.items():
+                doubt = re.sub(rf"\b{short_name}\b", name, doubt)
+            lines.append(f"{title(pair)}: {doubt}.")
+        lost = _lost(pair, found.get("hard", {}), results["margin"])
+        if lost:
+            lines.append(
+                f"{title(pair)}: {spelled(pair['symbols'])} symbols keep "
+                f"{' and '.join(lost)}; what they say of this pair is about "
+                "the symbols."
+            )
+    return lines
+
+
+def _lost(
+    pair: Mapping[str, Any], hard: Mapping[str, float], margin: float
+) -> list[str]:
+    """What symbols keep of each modality, where they lose more than margin."""
+    lost = []
+    for i, side in ((1, "first"), (2, "second")):
+        kept = pair["interactions"]["estimates"][f"information{i}"]["value"]
+        whole = hard.get(f"r{i}")
+        if missing(kept) or missing(whole) or whole - kept < margin:
+            continue
+        lost.append(f"{kept:z.2f} of {whole:z.2f} bits of {pair[side]}")
+    return lost
 
 
 def accuracy_table(results: Mapping[str, Any]) -> Table:
@@ -147,6 +204,9 @@ def markdown(results: Mapping[str, Any]) -> str:
         "",
         " ".join(setup(results)),
         "",
+        *_posteriors_markdown(results),
+        "## From symbols",
+        "",
         markdown_table(*table(results)),
         "",
         "## Accuracy in %",
@@ -170,6 +230,25 @@ def markdown(results: Mapping[str, Any]) -> str:
     for pair in results["pairs"].values():
         parts += [_decision_markdown(pair), ""]
     return "\n".join(parts)
+
+
+POSTERIORS = (
+    "The classifiers' posteriors, calibrated out of fold, decomposed without "
+    "symbols (bits, 95 % intervals). They are about the features as far as the "
+    "classifiers have learned them; the synergy also needs the classifier of "
+    "both, and is too small where that one is too simple."
+)
+
+
+def _posteriors_markdown(results: Mapping[str, Any]) -> list[str]:
+    header, rows = posteriors_table(results)
+    lines = [f"- {line}" for line in posteriors_sentences(results)]
+    if not rows and not lines:
+        return []
+    shown = [POSTERIORS, "", markdown_table(header, rows), ""] if rows else []
+    if lines:
+        lines.append("")
+    return ["## From posteriors", "", *shown, *lines]
 
 
 def outputs_sentence(pair: Mapping[str, Any]) -> str:

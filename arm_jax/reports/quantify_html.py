@@ -14,10 +14,13 @@ from matplotlib import pyplot as plt
 from arm_jax.reports.pieces import COLORS, STYLE
 from arm_jax.reports.quantify import (
     GAIN,
+    POSTERIORS,
     QUANTITIES,
     TOO_FEW,
     missing,
     outputs_sentence,
+    posteriors_sentences,
+    posteriors_table,
     ranking_table,
     setup,
     short,
@@ -35,7 +38,8 @@ def html(results: Mapping[str, Any]) -> str:
     body = [
         f"<h1>Interactions of {_text(results['dataset'])}</h1>",
         *(f"<p>{_text(line)}</p>" for line in setup(results)),
-        "<h2>All pairs</h2>",
+        *_posteriors_html(results),
+        "<h2>From symbols</h2>",
         _html_table(*table(results)),
         _figure(accuracy_figure(results), "What the best classifier of the "
                 "symbols reaches (bars, 95 % intervals; pale: what is known of "
@@ -52,6 +56,20 @@ def html(results: Mapping[str, Any]) -> str:
         title=_text(f"Interactions of {results['dataset']}"),
         body="\n".join(body),
     )
+
+
+def _posteriors_html(results: Mapping[str, Any]) -> list[str]:
+    header, rows = posteriors_table(results)
+    lines = posteriors_sentences(results)
+    if not rows and not lines:
+        return []
+    out = ["<h2>From posteriors</h2>"]
+    if rows:
+        out += [f"<p>{_text(POSTERIORS)}</p>", _html_table(header, rows)]
+    if lines:
+        items = "".join(f"<li>{_text(line)}</li>" for line in lines)
+        out.append(f"<ul>{items}</ul>")
+    return out
 
 
 def _pair_html(pair: Mapping[str, Any]) -> list[str]:

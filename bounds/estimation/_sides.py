@@ -1,6 +1,8 @@
 """The two sides of a pair: classifiers' outputs, symbols and their counts."""
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from bounds.estimation.evidence import (
     enough,
 )
 from bounds.estimation.options import StudyOptions
+from bounds.estimation.posteriors import pid_of_posteriors
 from bounds.estimation.rows import Rows
 
 SEPARATOR = " + "
@@ -205,10 +208,60 @@ class Pair:
             units=self.rows.counted_units,
         )
 
-    def scores(self) -> dict[str, dict[str, float]]:
-        """Accuracies of models of both sides together, on held-out samples."""
+    @functools.cached_property
+    def together(self) -> dict[str, np.ndarray]:
+        """p(y|x1,x2) of the counted rows, by kind of classifier."""
         x = np.concatenate([self.first.x, self.second.x], axis=1)
         return {
-            kind: self.first.score(self.first.predict(x, kind))
+            kind: self.first.predict(x, kind)
             for kind in ("logistic", "network")
+        }
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Accuracies of models of both sides together, on held-out samples."""
+        return {kind: self.first.score(p) for kind, p in self.together.items()}
+
+    def of_posteriors(self) -> dict[str, Any] | None:
+        """The decomposition of the classifiers' posteriors, calibrated.
+
+        None if labels of pairs are not to be used.
+
+        Returns:
+          `joint`, the kind of the classifier of both, the one of larger
+          likelihood; `value`, `deviation` and `interval` of every quantity,
+          `soft` and `hard` informations, see `PosteriorPID`, and `doubts`;
+          or `doubts` alone, where there is no answer.
+        """
+        if self.rows.half is not None:
+            return None
+        label = self.rows.counted_label
+        rows = np.arange(len(label))
+        likelihood = {
+            # Of none, a tiny probability: what is sure and wrong loses.
+            kind: np.log(np.maximum(p[rows, label], 1e-12)).mean()
+            for kind, p in self.together.items()
+        }
+        joint = max(likelihood, key=lambda kind: likelihood[kind])
+        try:
+            pid = pid_of_posteriors(
+                self.first.posteriors,
+                self.second.posteriors,
+                r12=self.together[joint],
+                labels=label,
+                groups=self.rows.counted_units,
+                calibration=self.options.models.calibration or None,
+                replicates=min(self.options.resampling.replicates, 200),
+                seed=self.options.resampling.seed,
+            )
+        except InputError as error:
+            return {"joint": joint, "doubts": [str(error)]}
+        return {
+            "joint": joint,
+            "value": {name: getattr(pid, name) for name in pid.interval},
+            "deviation": pid.deviation,
+            "interval": {k: list(ends) for k, ends in pid.interval.items()},
+            "soft": pid.soft,
+            "hard": pid.hard,
+            "gap": pid.gap,
+            "doubts": list(pid.doubts),
         }

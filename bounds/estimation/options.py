@@ -7,6 +7,7 @@ from bounds.errors import InputError
 from bounds.estimation import decisions
 
 DISCRETIZERS = ("posteriors", "kmeans", "quantiles")
+CALIBRATIONS = ("temperature", "vector", "")
 # The labelled pairs as they are; or, for each modality, the labels of its own
 # half of the units, and all pairs without labels.
 KNOWLEDGE = ("labelled", "unimodal")
@@ -32,6 +33,9 @@ class ModelsOptions:
     # Inverse strength of the logistic regressions' regularisation.
     strength: float = 0.1
     components: int = 50
+    # How posteriors are calibrated, out of fold, before they are decomposed:
+    # "temperature", "vector", or "" for not at all.
+    calibration: str = "temperature"
     # Modalities that are series, described by classifiers.summary.
     series: tuple[str, ...] = ()
 
@@ -70,6 +74,7 @@ class StudyOptions:
         for path, value, known in (
             ("symbols.kind", self.symbols.kind, DISCRETIZERS),
             ("knowledge", self.knowledge, KNOWLEDGE),
+            ("models.calibration", self.models.calibration, CALIBRATIONS),
         ):
             inputs.choice(path, value, known)
         for path, number, least in (

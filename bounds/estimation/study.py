@@ -1,8 +1,8 @@
 """The interactions of every pair of modalities, from their features.
 
-Classifiers of each side are fitted apart from the samples that are counted;
-their outputs become symbols, the symbols tables, and the tables estimates,
-advice, and what says how far to trust them.
+Classifiers of each side are fitted apart from the samples that are counted.
+Their posteriors are decomposed as they are; and become symbols, the symbols
+tables, and the tables estimates, advice, and what says how far to trust them.
 """
 
 import dataclasses
@@ -45,7 +45,7 @@ def study(
     start = time.monotonic()
     sides = _sides(tuple(rows.inputs), rest=options.rest)
     alone = {s for pair in sides for s in pair}
-    with tqdm(total=len(alone) + 3 * len(sides), disable=not progress) as bar:
+    with tqdm(total=len(alone) + 4 * len(sides), disable=not progress) as bar:
         views = {}
         for side in sorted(alone, key=len):
             bar.set_description(f"classifier of {SEPARATOR.join(side)}")
@@ -122,6 +122,9 @@ def _measured(
     predicted = quantify(pair.predictions(), **resampled)
     scores = pair.scores()
     bar.update()
+    bar.set_description(f"{key}: posteriors")
+    of_posteriors = pair.of_posteriors()
+    bar.update()
     cheaper = resampled | {"replicates": 200, "interval_replicates": 30,
                          "permutations": 0}  # fmt: skip
     advice = decisions.recommend(found, pair.names, margin=options.margin)
@@ -164,6 +167,7 @@ def _measured(
         "symbols": _sizes(whole),
         "interactions": found,
         "predictions": _interactions(predicted),
+        "posteriors": of_posteriors,
         "sensitivity": sensitivity,
         "convergence": settles,
         "models": scores,
