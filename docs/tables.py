@@ -81,8 +81,8 @@ def _interactions(*names: str) -> str:
     return _of_pairs(names, quantify.table, ())
 
 
-def _brief(*names: str) -> str:
-    return _of_pairs(names, quantify.table, ("symbols", "samples (effective)"))
+def _posteriors(*names: str) -> str:
+    return _of_pairs(names, quantify.posteriors_table, ("doubts",))
 
 
 def _accuracies(*names: str) -> str:
@@ -122,7 +122,7 @@ def _demo() -> str:
 
 _KINDS: dict[str, Callable[..., str]] = {
     "interactions": _interactions,
-    "brief": _brief,
+    "posteriors": _posteriors,
     "accuracies": _accuracies,
     "comparison": _comparison,
     "overview": _overview,

@@ -21,9 +21,9 @@ def block(what):
 
 
 def test_a_table_is_made_anew_in_its_place():
-    text = tables.rendered(block("brief watch"))
+    text = tables.rendered(block("posteriors watch"))
     assert text.startswith(
-        "before\n<!-- table: brief watch -->\n\n| data set |"
+        "before\n<!-- table: posteriors watch -->\n\n| data set |"
     )
     assert text.endswith("|\n\n<!-- end -->\nafter\n")
     assert "accel & gyro" in text
@@ -33,7 +33,7 @@ def test_a_table_is_made_anew_in_its_place():
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("brief nothing", r"no results .*quantify_nothing\.json"),
+        ("posteriors nothing", r"no results .*quantify_nothing\.json"),
         ("long watch", "unknown kind of table 'long'; known: interactions"),
     ],
 )

@@ -406,3 +406,68 @@ def test_missing_file_is_named(tmp_path):
     config = small_config(tmp_path / "nowhere.npz")
     with pytest.raises(InputError, match=r"no file .*nowhere\.npz"):
         run(config, tmp_path / "run", progress=False)
+
+
+def test_posteriors_are_decomposed_without_symbols(finished):
+    results, workdir = finished
+    found = results["pairs"]["loud & quiet"]["posteriors"]
+    value = found["value"]
+    parts = ("redundancy", "unique1", "unique2", "synergy")
+    assert sum(value[q] for q in parts) == pytest.approx(value["total"])
+    assert value["redundancy"] + value["unique1"] > 0.8
+    assert value["unique2"] < 0.2
+    assert found["joint"] in ("logistic", "network")
+    text = (workdir / "report.md").read_text(encoding="utf-8")
+    page = (workdir / "report.html").read_text(encoding="utf-8")
+    _, (row,) = quantify_report.posteriors_table(results)
+    assert row[0] == "loud & quiet"
+    assert row[1].startswith(f"{value['redundancy']:.3f} [")
+    for cell in row[1:6]:
+        assert cell in text
+        assert cell in page
+    # Two symbols of three classes lose something, which is said.
+    (line,) = [
+        x
+        for x in quantify_report.posteriors_sentences(results)
+        if "2 symbols keep" in x
+    ]
+    hard = found["hard"]["r1"]
+    assert f"of {hard:.2f} bits of loud" in line
+    assert line.replace("&", "&amp;") in page
+
+
+def test_posteriors_need_labels_of_pairs(solvers, npz_file, tmp_path):
+    config = small_config(npz_file, knowledge="unimodal", folds=0)
+    results = run(config, tmp_path / "run", progress=False)
+    assert results["pairs"]["loud & quiet"]["posteriors"] is None
+    text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "From posteriors" not in text
+
+
+def test_doubts_name_the_modalities():
+    pair = {
+        "first": "audio",
+        "second": "image",
+        "symbols": [2, 2],
+        "interactions": {"estimates": {}},
+        "posteriors": {
+            "doubts": ["r1 is overconfident: it claims more", "r12 knows less"]
+        },
+    }
+    pair["interactions"]["estimates"] = {
+        f"information{i}": {"value": None} for i in (1, 2)
+    }
+    lines = quantify_report.posteriors_sentences(
+        {"pairs": {"x": pair}, "margin": 0.05}
+    )
+    assert lines == [
+        "audio & image: audio is overconfident: it claims more.",
+        "audio & image: the classifier of both knows less.",
+    ]
+
+
+def test_unknown_calibration(npz_file, tmp_path):
+    config = small_config(npz_file)
+    config["models"]["calibration"] = "isotonic"
+    with pytest.raises(InputError, match="models.calibration must be one of"):
+        run(config, tmp_path / "run", progress=False)
