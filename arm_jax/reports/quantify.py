@@ -54,13 +54,9 @@ def posteriors_table(results: Mapping[str, Any]) -> Table:
     rows = []
     for pair in results["pairs"].values():
         found = pair["posteriors"]
-        if found is None or "value" not in found:
+        if "value" not in found:
             continue
-        cells = [
-            f"{found['value'][q]:z.3f} [{found['interval'][q][0]:z.3f}, "
-            f"{found['interval'][q][1]:z.3f}]"
-            for q in (*QUANTITIES, "total")
-        ]
+        cells = [_interval_cell(found, q) for q in (*QUANTITIES, "total")]
         rows.append([title(pair), *cells, "see below" * bool(found["doubts"])])
     return ["pair (1 & 2)", "R", "U1", "U2", "S", "total", "doubts"], rows
 
@@ -70,8 +66,6 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
     lines = []
     for pair in results["pairs"].values():
         found = pair["posteriors"]
-        if found is None:
-            continue
         names = {
             "r1": pair["first"],
             "r2": pair["second"],
@@ -89,6 +83,13 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
                 "the symbols."
             )
     return lines
+
+
+def _interval_cell(found: Mapping[str, Any], quantity: str) -> str:
+    if quantity not in found["value"]:
+        return "needs pairs"
+    low, high = found["interval"][quantity]
+    return f"{found['value'][quantity]:z.3f} [{low:z.3f}, {high:z.3f}]"
 
 
 def _lost(

@@ -221,38 +221,38 @@ class Pair:
         """Accuracies of models of both sides together, on held-out samples."""
         return {kind: self.first.score(p) for kind, p in self.together.items()}
 
-    def of_posteriors(self) -> dict[str, Any] | None:
+    def of_posteriors(self) -> dict[str, Any]:
         """The decomposition of the classifiers' posteriors, calibrated.
 
-        None if labels of pairs are not to be used.
+        Where labels of pairs are not to be used, of each modality's own half;
+        there is no synergy then, and no total.
 
         Returns:
           `joint`, the kind of the classifier of both, the one of larger
-          likelihood; `value`, `deviation` and `interval` of every quantity,
-          `soft` and `hard` informations, see `PosteriorPID`, and `doubts`;
-          or `doubts` alone, where there is no answer.
+          likelihood, or None; `value`, `deviation` and `interval` of every
+          quantity, `soft` and `hard` informations, see `PosteriorPID`, and
+          `doubts`; or `doubts` alone, where there is no answer.
         """
-        if self.rows.half is not None:
-            return None
-        label = self.rows.counted_label
-        rows = np.arange(len(label))
-        likelihood = {
-            # Of none, a tiny probability: what is sure and wrong loses.
-            kind: np.log(np.maximum(p[rows, label], 1e-12)).mean()
-            for kind, p in self.together.items()
+        label, half = self.rows.counted_label, self.rows.half
+        r1, r2 = self.first.posteriors, self.second.posteriors
+        options: dict[str, Any] = {
+            "calibration": self.options.models.calibration or None,
+            "replicates": min(self.options.resampling.replicates, 200),
+            "seed": self.options.resampling.seed,
         }
-        joint = max(likelihood, key=lambda kind: likelihood[kind])
+        joint = None
+        if half is None:
+            joint = self._likeliest()
+            options |= {
+                "r12": self.together[joint],
+                "labels": label,
+                "groups": self.rows.counted_units,
+            }
+        else:
+            r1, r2 = r1[half], r2[~half]
+            options |= {"labels1": label[half], "labels2": label[~half]}
         try:
-            pid = pid_of_posteriors(
-                self.first.posteriors,
-                self.second.posteriors,
-                r12=self.together[joint],
-                labels=label,
-                groups=self.rows.counted_units,
-                calibration=self.options.models.calibration or None,
-                replicates=min(self.options.resampling.replicates, 200),
-                seed=self.options.resampling.seed,
-            )
+            pid = pid_of_posteriors(r1, r2, **options)
         except InputError as error:
             return {"joint": joint, "doubts": [str(error)]}
         return {
@@ -265,3 +265,14 @@ class Pair:
             "gap": pid.gap,
             "doubts": list(pid.doubts),
         }
+
+    def _likeliest(self) -> str:
+        """The kind of the joint classifier of larger likelihood."""
+        label = self.rows.counted_label
+        rows = np.arange(len(label))
+        likelihood = {
+            # Of none, a tiny probability: what is sure and wrong loses.
+            kind: np.log(np.maximum(p[rows, label], 1e-12)).mean()
+            for kind, p in self.together.items()
+        }
+        return max(likelihood, key=lambda kind: likelihood[kind])

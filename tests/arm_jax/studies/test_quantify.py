@@ -436,12 +436,16 @@ def test_posteriors_are_decomposed_without_symbols(finished):
     assert line.replace("&", "&amp;") in page
 
 
-def test_posteriors_need_labels_of_pairs(solvers, npz_file, tmp_path):
-    config = small_config(npz_file, knowledge="unimodal", folds=0)
+def test_posteriors_without_labels_of_pairs(solvers, npz_file, tmp_path):
+    config = small_config(npz_file, knowledge="unimodal", folds=3)
     results = run(config, tmp_path / "run", progress=False)
-    assert results["pairs"]["loud & quiet"]["posteriors"] is None
-    text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
-    assert "From posteriors" not in text
+    found = results["pairs"]["loud & quiet"]["posteriors"]
+    assert found["joint"] is None
+    assert found["value"].keys() == {"redundancy", "unique1", "unique2"}
+    assert found["value"]["redundancy"] + found["value"]["unique1"] > 0.8
+    assert set(found["hard"]) == {"r1", "r2"}
+    _, (row,) = quantify_report.posteriors_table(results)
+    assert row[4:6] == ["needs pairs", "needs pairs"]
 
 
 def test_doubts_name_the_modalities():
