@@ -26,7 +26,8 @@ with anything by axes of size 1 in front (`_beside`), so one code serves both.
 Lanes are an explicit
 axis because `vmap` moves its axis to the front at the first broadcast, and
 with alphabets of 2 or 3 symbols innermost nothing vectorises. Large tables
-are vmapped as usual: there the work is in matrix products.
+are vmapped as usual: there the work is in matrix products. One long file: one
+iteration with its two factorisations, which share the layout.
 """
 
 import math

@@ -6,6 +6,9 @@ unique information" (Entropy, 2014), solved to a proven error:
   T_min = min I_q(X1,X2;Y) over q with p's marginals of (x1, y) and (x2, y)
   redundancy = I(X1;Y) + I(X2;Y) - T_min    unique1 = T_min - I(X2;Y)
   synergy = I(X1,X2;Y) - T_min              unique2 = T_min - I(X1;Y)
+
+A little long, because both entry points share what follows the solver, on the
+host, in a trace and in derivatives.
 """
 
 import math
