@@ -237,7 +237,12 @@ def _make(
                 bar.update(len(jobs[number].items))
                 _check_share(plan, jobs, made)
         except futures.BrokenExecutor as error:
-            left = [job for job in missing if job.number not in made]
+            # Those that others finished meanwhile are no suspects.
+            left = [
+                job
+                for job in missing
+                if not shards.manifest_file(plan.folder, job.number).exists()
+            ]
             files = [job.items[0].key for job in left[:processes]]
             raise InputError(
                 f"data set {plan.name}: the system ended a process that "

@@ -66,7 +66,7 @@ def jpeg(data: bytes, short_side: int) -> bytes:
     except image_lib.UnidentifiedImageError:
         raise Unusable("unreadable", f"starts with {data[:8]!r}") from None
     except _DAMAGE as error:
-        truncated = "truncated" in str(error)
+        truncated = "truncated" in str(error).lower()
         reason = "truncated" if truncated else "damaged"
         raise Unusable(reason, str(error)[:100]) from None
     out = io.BytesIO()
