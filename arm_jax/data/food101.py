@@ -156,15 +156,12 @@ def load(
     labels = prepared.labels
     drawn[train] = carve(keys, labels[train], none, validation, seed)
     whole = Split(source, labels, prepared.ids)
-    splits = {
-        "validation": whole.where(drawn),
-        "test": whole.where(~train),
-    }
+    settled = {"validation": whole.where(drawn), "test": whole.where(~train)}
     cropped = functools.partial(augment, size=size)
     whole = dataclasses.replace(
         whole, inputs=dataclasses.replace(source, augment=cropped)
     )
-    splits["train"] = whole.where(train & ~drawn)
+    splits = {"train": whole.where(train & ~drawn), **settled}
     return checked(Dataset(_NAME, prepared.class_names, splits))
 
 

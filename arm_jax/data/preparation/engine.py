@@ -11,12 +11,13 @@ import csv
 import dataclasses
 import io
 import json
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures.process import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +155,16 @@ def _agree(plan: Plan) -> None:
         "shard_size": plan.shard_size,
     }
     if not file.exists():
-        others = [x.name for x in plan.folder.iterdir() if x.name != lock.NAME]
+        names = sorted(x.name for x in plan.folder.iterdir())
+        others = [
+            name
+            for name in names
+            if name != lock.NAME and not name.endswith(shards.TEMPORARY)
+        ]
         if others:
             raise InputError(
                 f"data set {plan.name}: {plan.folder} holds something else "
-                f"({min(others)}); name an empty folder by "
+                f"({others[0]}); name an empty folder by "
                 "--config.data.options.data_dir=FOLDER"
             )
         write_text(file, json.dumps(mine, indent=2) + "\n")
@@ -222,7 +228,7 @@ def _make(
         initial=count - sum(len(job.items) for job in missing),
         desc=plan.name,
         unit="file",
-        disable=not progress,
+        disable=not (progress and missing),
         mininterval=0.5,
     )
     processes = min(processes or os.cpu_count() or 1, len(missing))
@@ -262,13 +268,23 @@ def _one_by_one(
 def _processes(count: int) -> futures.Executor:
     # Forked processes would share the locks of JAX's threads.
     return ProcessPoolExecutor(
-        count, get_context("spawn"), initializer=_leave_interrupts
+        count, multiprocessing.get_context("spawn"), initializer=_begin
     )
 
 
-def _leave_interrupts() -> None:
-    """Control-C reaches all processes; this lets one decide."""
+def _begin() -> None:
+    """Lets the process that began this one decide when to end."""
+    # Control-C reaches all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends with a parent that was killed, before the next one takes over."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _pooled(

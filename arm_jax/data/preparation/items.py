@@ -92,7 +92,10 @@ def carve(
     """
     units = [g or k for g, k in zip(groups, keys, strict=True)]
     draw = {
-        unit: hashlib.sha256(f"{seed}:{unit}".encode()).digest()
+        unit: hashlib.sha256(
+            # Names of files need not be text.
+            f"{seed}:{unit}".encode("utf-8", "surrogateescape")
+        ).digest()
         for unit in set(units)
     }
     chosen: set[str] = set()

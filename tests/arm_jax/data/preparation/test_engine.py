@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import functools
 import os
 import signal
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent import futures
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from tests.arm_jax.data.preparation import numbers
 array_record_module = pytest.importorskip(
     "array_record.python.array_record_module", reason="keeps the records"
 )
+ROOT = Path(__file__).parents[4]
 prepare = functools.partial(preparation.prepare, processes=1, progress=False)
 opened = functools.partial(preparation.opened, "numbers")
 
@@ -113,10 +116,21 @@ def test_kill_in_a_shard(source, out):
     assert not rest.exists()
 
 
+def is_open(fifo):
+    """Whether a process reads a named pipe."""
+    try:
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False
+    return True
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_kill_9(source, out):
-    """The real thing, in a process of its own."""
-    # It waits for the test at a file that never ends.
+    """The real thing, in processes of their own."""
+    # One of them waits for the test at a file that never ends.
     fifo = source / "13.txt"
     fifo.unlink()
     os.mkfifo(fifo)
@@ -125,23 +139,27 @@ def test_kill_9(source, out):
         "from arm_jax.data import preparation\n"
         "from tests.arm_jax.data.preparation import numbers\n"
         "plan = numbers.plan(*map(pathlib.Path, sys.argv[1:]))\n"
-        "preparation.prepare(plan, processes=1, progress=False)\n"
+        "preparation.prepare(plan, processes=2, progress=False)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(source), str(out)]
+        [sys.executable, "-c", program, str(source), str(out)], cwd=ROOT
     ) as process:
         end = time.monotonic() + 60
-        while not shards.manifest_file(out, 1).exists():
+        while not all(shards.manifest_file(out, n).exists() for n in (0, 1, 3)):
             assert process.poll() is None
             assert time.monotonic() < end
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
+    # Those that decode end, too: nobody opens the file any more.
+    while is_open(fifo):
+        assert time.monotonic() < end
+        time.sleep(0.05)
     numbers.decoded(source)
     fifo.unlink()
     fifo.write_text("")  # as large as the pipe
     made = prepare(numbers.plan(source, out))
-    assert numbers.decoded(source) == list(range(12, 20))
+    assert numbers.decoded(source) == list(range(12, 18))
     assert len(made.rows) == 19
     assert skipped(out) == ["13.txt,empty,"]
 
