@@ -4,7 +4,7 @@ r"""Photograph + title of its web page: which of 101 dishes?
         --config.data.options.path=FOLDER \
         --config.data.options.vocabulary=FOLDER/vocab.txt [--dry_run]
 
-Once; docs/food101.md says where the files come from. The records, about 3 GB
+Once; docs/food101.md says where the files come from. The records, 3 to 4 GB
 (estimated), go to --config.data.options.data_dir, or where TFDS keeps its own.
 
     python -m experiments.train --config=configs/food101.py:arm \

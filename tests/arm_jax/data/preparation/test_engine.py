@@ -217,6 +217,22 @@ def test_a_mended_file_gets_another_chance(source, out):
     assert opened(out, {}) == made
 
 
+def test_a_shard_made_anew_has_no_manifest_of_the_old(source, out, monkeypatch):
+    (source / "07.txt").write_text("bad")
+    prepare(numbers.plan(source, out))
+    (source / "07.txt").write_text("7")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(numbers.plan(source, out))
+    assert shards.read(out, 1) is None
+    assert len(prepare(numbers.plan(source, out)).rows) == 20
+
+
 def test_what_lists_tell_is_not_tried(source, out):
     found = numbers.index(source)
     items = [
