@@ -6,6 +6,7 @@ Reads lists and names of files, no image.
 import collections
 import dataclasses
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -276,16 +277,15 @@ def _items(
             split,
             labels.get(line.class_name, -1),
             (str(path), line.title),
-            size,
+            f"{size} bytes, title {zlib.crc32(line.title.encode()):08x}",
             fault="" if path else "missing",
         )
-    for (class_name, image), (_, size) in there.items():
+    for class_name, image in there:
         if class_name in labels and (class_name, image) not in seen:
             yield Item(
                 f"{split}/{class_name}/{image}",
                 split,
                 labels[class_name],
-                size=size,
                 fault="no_title",
             )
     for number in titles.bad:

@@ -200,15 +200,15 @@ def _made_before(plan: Plan, job: Job) -> Manifest | None:
         return None
     now = {item.key: item for item in job.items}
     for row in manifest.rows:
-        if now[row.key].size != row.size:
+        if now[row.key].state != row.state:
             raise InputError(
                 f"data set {plan.name}: the file of '{row.key}' has changed "
-                f"since its record was made ({row.size} bytes then, "
-                f"{now[row.key].size} now); restore it, or name another folder "
-                "by --config.data.options.data_dir=FOLDER"
+                f"since its record was made ({row.state} then, "
+                f"{now[row.key].state} now); restore it, or name another "
+                "folder by --config.data.options.data_dir=FOLDER"
             )
     # What was skipped gets another chance when its file has changed.
-    changed = any(now[x.key].size != x.size for x in manifest.skipped)
+    changed = any(now[x.key].state != x.state for x in manifest.skipped)
     return None if changed else manifest
 
 
@@ -316,7 +316,7 @@ def _has_fault(item: Item) -> bool:
 
 
 def _known(item: Item) -> Skipped:
-    return Skipped(item.key, item.fault, "", item.size)
+    return Skipped(item.key, item.fault, "", item.state)
 
 
 def _check_share(

@@ -19,7 +19,7 @@ class Item(NamedTuple):
       split: Name of the split that it comes with.
       label: Number of its class.
       source: What `decode` gets: paths and texts, to be pickled.
-      size: Bytes of its file; -1 if there is none.
+      stamp: What changes when its files or texts do, such as "12 bytes".
       group: What must not be on both sides of a split; empty for none.
       fault: Why it cannot be used, where lists and names tell; empty if not.
     """
@@ -28,9 +28,14 @@ class Item(NamedTuple):
     split: str
     label: int
     source: Any = None
-    size: int = -1
+    stamp: str = ""
     group: str = ""
     fault: str = ""
+
+    @property
+    def state(self) -> str:
+        """What tells whether it is still what it was."""
+        return self.fault or self.stamp
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Row(NamedTuple):
     split: str
     label: int
     group: str
-    size: int
+    state: str
 
 
 class Skipped(NamedTuple):
@@ -38,7 +38,7 @@ class Skipped(NamedTuple):
     key: str
     reason: str
     detail: str
-    size: int
+    state: str
 
 
 class Manifest(NamedTuple):
@@ -99,13 +99,13 @@ def make(job: Job) -> tuple[int, Manifest]:
             try:
                 record = encode(_decoded(job, item))
             except Unusable as error:
-                row = item.key, error.reason, error.detail[:200], item.size
+                row = item.key, error.reason, error.detail[:200], item.state
                 skipped.append(Skipped(*row))
                 continue
             writer.write(record)
             sha.update(len(record).to_bytes(8, "little"))
             sha.update(record)
-            place = item.key, item.split, item.label, item.group, item.size
+            place = item.key, item.split, item.label, item.group, item.state
             rows.append(Row(number, *place))
     finally:
         writer.close()

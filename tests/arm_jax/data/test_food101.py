@@ -175,6 +175,16 @@ def test_damaged_images_are_skipped(root):
     assert [len(x) for x in dataset.splits.values()] == [10, 5, 5]
 
 
+def test_a_title_that_changed_is_noticed(root):
+    options = options_of(root)
+    prepare(data.index("food101", options), options)
+    lines = tree.lines_of(root, "train")
+    lines[4] = lines[4].replace("Best", "Quick")
+    tree.write_lines(root, "train", lines)
+    with pytest.raises(InputError, match=r"apple_pie_4.jpg' has changed"):
+        prepare(data.index("food101", options), options)
+
+
 def test_another_vocabulary_is_refused(options, tmp_path):
     file = tmp_path / "vocab.txt"
     file.write_text("\n".join([*tree.WORDS, "waffle"]))

@@ -40,7 +40,7 @@ def test_what_is_there(root):
     assert item.key == "train/omelette/omelette_3.jpg"
     assert (item.split, item.label) == ("train", 1)
     assert item.source == (str(file), "Best omelettes recipe")
-    assert item.size == file.stat().st_size
+    assert item.stamp.startswith(f"{file.stat().st_size} bytes, title ")
     assert list(found.found[1:]) == [
         "train: 18 images with a title",
         "test: 6 images with a title",

@@ -25,7 +25,7 @@ def index(folder: Path) -> Index:
             "test" if int(file.stem) % 5 == 4 else "train",
             int(file.stem) % 2,
             str(file),
-            file.stat().st_size,
+            f"{file.stat().st_size} bytes",
         )
         for file in sorted(folder.glob("*.txt"))
     ]

@@ -233,6 +233,21 @@ def test_a_shard_made_anew_has_no_manifest_of_the_old(source, out, monkeypatch):
     assert len(prepare(numbers.plan(source, out)).rows) == 20
 
 
+def test_what_the_lists_lacked_gets_another_chance(source, out):
+    found = numbers.index(source)
+    items = list(found.items)
+    items[7] = items[7]._replace(fault="no_title")
+    found = dataclasses.replace(found, items=items)
+    prepare(numbers.plan(source, out, index=found))
+    numbers.decoded(source)
+    made = prepare(numbers.plan(source, out))
+    assert numbers.decoded(source) == list(range(6, 12))
+    assert len(made.rows) == 20
+    # Nor may they lose what has a record.
+    with pytest.raises(InputError, match=r"\(1 bytes then, no_title now\)"):
+        prepare(numbers.plan(source, out, index=found))
+
+
 def test_what_lists_tell_is_not_tried(source, out):
     found = numbers.index(source)
     items = [
@@ -266,7 +281,10 @@ def other_files(plan):
 
 
 def changed_file(plan):
-    items = [plan.index.items[0]._replace(size=7), *plan.index.items[1:]]
+    items = [
+        plan.index.items[0]._replace(stamp="7 bytes"),
+        *plan.index.items[1:],
+    ]
     index = dataclasses.replace(plan.index, items=items)
     return dataclasses.replace(plan, index=index)
 
@@ -276,7 +294,7 @@ def changed_file(plan):
     [
         (other_options, "was prepared with side 3, not 4; restore that"),
         (other_files, "another list of 20 files, this one has 21"),
-        (changed_file, r"'00.txt' has changed .*\(1 bytes then, 7 now\)"),
+        (changed_file, r"'00.txt' has changed .*\(1 bytes then, 7 bytes now\)"),
     ],
 )
 def test_records_are_kept_to_what_they_were_made_of(

@@ -59,7 +59,7 @@ def test_digests_tell_what_counts():
     names = ("no", "yes")
     digest = Index(items, names).digest
     # Not where the files are, and how large.
-    same = [items[0]._replace(source="x", size=5), items[1]]
+    same = [items[0]._replace(source="x", stamp="5 bytes"), items[1]]
     assert Index(same, names).digest == digest
     others = [
         Index([items[0]._replace(label=1), items[1]], names),
