@@ -29,13 +29,13 @@ def main(argv: Sequence[str]) -> int:
     from arm_jax import data
 
     name, options = block["name"], block["options"]
-    found = data.index(name, options)
-    print("\n".join(found.found))
+    index = data.index(name, options)
+    print("\n".join(index.summary))
     if DRY_RUN.value:
         return 0
-    prepared = data.prepare(name, found, options, processes=PROCESSES.value)
+    prepared = data.prepare(name, index, options, processes=PROCESSES.value)
     print(
-        f"{len(prepared.rows)} of {len(found.items)} files are records in "
+        f"{len(prepared.rows)} of {len(index.items)} files are records in "
         f"{prepared.folder} (data {prepared.digest}); "
         f"{prepared.folder / 'skipped.csv'} names the others"
     )

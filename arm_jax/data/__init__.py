@@ -68,13 +68,13 @@ def index(name: str, options: Mapping[str, Any]) -> Index:
 
 
 def prepare(
-    name: str, found: Index, options: Mapping[str, Any], **how: Any
+    name: str, index: Index, options: Mapping[str, Any], **how: Any
 ) -> Prepared:
     """Prepares the data set `name`, or what is missing of it.
 
     Args:
       name: Name of the data set.
-      found: What `index` returned.
+      index: What `index` returned.
       options: Options of the data set.
       **how: Arguments of `arm_jax.data.preparation.prepare`.
 
@@ -82,7 +82,7 @@ def prepare(
       InputError: As `arm_jax.data.preparation.prepare`.
     """
     module, options = _module(name, options)
-    return module.prepare(found, **_taken(module.prepare, options), **how)
+    return module.prepare(index, **_taken(module.prepare, options), **how)
 
 
 def _module(

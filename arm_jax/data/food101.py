@@ -34,7 +34,7 @@ def index(*, path: str = "", classes: Sequence[str] = ()) -> Index:
 
 
 def prepare(
-    found: Index,
+    index: Index,
     *,
     vocabulary: str = "",
     data_dir: str = "",
@@ -46,7 +46,7 @@ def prepare(
     """Makes records of what the index found.
 
     Args:
-      found: The index.
+      index: What the function `index` returned.
       vocabulary: See `load`.
       data_dir: See `load`.
       short_side: See `load`.
@@ -71,7 +71,7 @@ def prepare(
     file = str(packed.expanded(vocabulary).absolute())
     plan = preparation.Plan(
         _NAME,
-        found,
+        index,
         functools.partial(encode, short_side=short_side, vocabulary=file),
         options,
         storage.folder(_NAME, data_dir),

@@ -73,30 +73,31 @@ def index(path: str, classes: Sequence[str]) -> Index:
             "texts/"
         )
     pictures, lists = _located(packed.expanded(path))
-    there = {split: _images(pictures / split) for split in SPLITS}
-    known = sorted({name for split in SPLITS for name, _ in there[split]})
-    if not known:
+    image_files = {split: _images(pictures / split) for split in SPLITS}
+    folders = sorted(
+        {name for split in SPLITS for name, _ in image_files[split]}
+    )
+    if not folders:
         raise InputError(
             f"data set food101: the folders of classes in {pictures}/train "
             "have no images; unpack them anew"
         )
-    names = [_plain(name) for name in classes] or known
+    names = [_plain(name) for name in classes] or folders
     for name in names:
-        check_known("data set food101: no class", name, known)
+        check_known("data set food101: no class", name, folders)
     if len(set(names)) < len(names):
         raise InputError("data set food101: a class is named twice")
     lines = [f"UPMC Food-101: images in {pictures}, titles in {lists}"]
     items: list[Item] = []
     for split in SPLITS:
         titles = _titles(_list(lists, split))
-        rows = list(_items(split, titles, there[split], names, known))
+        rows = list(_items(split, titles, image_files[split], names, folders))
         items += rows
         lines += _said(split, titles, rows)
-    lines.append(
-        f"{len(names)} classes, {names[0]} ... {names[-1]}"
-        + ("" if len(known) == CLASSES else f"; of {CLASSES}, {len(known)} are")
-        + ("" if len(known) == CLASSES else " there")
-    )
+    summary = f"{len(names)} classes, {names[0]} ... {names[-1]}"
+    if len(folders) < CLASSES:
+        summary += f"; there are folders of {len(folders)} of {CLASSES}"
+    lines.append(summary)
     return Index(ordered(items), tuple(names), tuple(lines))
 
 
@@ -115,7 +116,6 @@ def _located(root: Path) -> tuple[Path, Path]:
     bases = [root, *files.folders(root)]
     pictures, lists = [], []
     for base in bases:
-        # In a folder around, that of the images is not a set by itself.
         here = [
             base / name
             for name in _IMAGES
@@ -256,13 +256,13 @@ def _unquoted(field: str) -> str:
 def _items(
     split: str,
     titles: Titles,
-    there: dict[tuple[str, str], tuple[Path, int]],
+    image_files: dict[tuple[str, str], tuple[Path, int]],
     names: Sequence[str],
-    known: Sequence[str],
+    folders: Sequence[str],
 ) -> Iterator[Item]:
     labels = {name: label for label, name in enumerate(names)}
     wanted = set(labels)
-    if len(names) == len(known):
+    if len(names) == len(folders):
         # All: those that have no folder are missing, too.
         wanted |= {line.class_name for line in titles.lines}
     seen = set()
@@ -271,7 +271,7 @@ def _items(
         if where in seen or line.class_name not in wanted:
             continue
         seen.add(where)
-        path, size = there.get(where, (None, -1))
+        path, size = image_files.get(where, (None, -1))
         yield Item(
             f"{split}/{line.class_name}/{line.image}",
             split,
@@ -280,7 +280,7 @@ def _items(
             f"{size} bytes, title {zlib.crc32(line.title.encode()):08x}",
             fault="" if path else "missing",
         )
-    for class_name, image in there:
+    for class_name, image in image_files:
         if class_name in labels and (class_name, image) not in seen:
             yield Item(
                 f"{split}/{class_name}/{image}",

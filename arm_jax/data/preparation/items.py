@@ -45,12 +45,12 @@ class Index:
     Attributes:
       items: The items; keys differ.
       class_names: Names of the classes, in the order of the labels.
-      found: Lines that say what was found, and what is missing.
+      summary: Lines that say what was found, and what is missing.
     """
 
     items: Sequence[Item]
     class_names: tuple[str, ...]
-    found: Sequence[str] = ()
+    summary: Sequence[str] = ()
 
     @property
     def digest(self) -> str:

@@ -41,10 +41,10 @@ def test_what_is_there(root):
     assert (item.split, item.label) == ("train", 1)
     assert item.source == (str(file), "Best omelettes recipe")
     assert item.stamp.startswith(f"{file.stat().st_size} bytes, title ")
-    assert list(found.found[1:]) == [
+    assert list(found.summary[1:]) == [
         "train: 18 images with a title",
         "test: 6 images with a title",
-        "3 classes, apple_pie ... ramen; of 101, 3 are there",
+        "3 classes, apple_pie ... ramen; there are folders of 3 of 101",
     ]
 
 
@@ -139,7 +139,7 @@ def test_lists(root, change):
     tree.write_lines(root, "train", change(lines))
     found = index(root)
     assert found.items == before.items
-    told = "; the list has a header" in found.found[1]
+    told = "; the list has a header" in found.summary[1]
     assert told == (change in (header, swapped, pandas))
 
 
@@ -159,7 +159,7 @@ def test_commas_and_quotes_of_titles(root):
     assert [
         sources[f"train/apple_pie/apple_pie_{n}.jpg"][1] for n in range(5)
     ] == ["Pie, the best, ever", "Pie,", "Pie", 'A "real" pie', ""]
-    assert "1 lines name .txt in place of .jpg" in found.found[1]
+    assert "1 lines name .txt in place of .jpg" in found.summary[1]
 
 
 def test_what_is_missing_is_said(root):
@@ -176,7 +176,7 @@ def test_what_is_missing_is_said(root):
         "train/waffles/waffles_1.jpg": "missing",
         "train_titles.csv, line 20": "bad_line",
     }
-    assert found.found[1:3] == (
+    assert found.summary[1:3] == (
         "train: 16 images with a title, 1 bad_line, 2 missing, 1 no_title",
         "train: titles of classes that have no folder: waffles (1)",
     )

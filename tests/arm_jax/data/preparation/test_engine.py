@@ -306,12 +306,6 @@ def test_records_are_kept_to_what_they_were_made_of(
     assert opened(out, {"side": 3}) == made
 
 
-def test_reading_checks_the_options(source, out):
-    prepare(numbers.plan(source, out))
-    with pytest.raises(InputError, match="with side 3, not 5"):
-        opened(out, {"side": 5})
-
-
 def test_a_folder_with_something_else(source, out):
     out.mkdir(parents=True)
     (out / "mine.txt").touch()
@@ -357,52 +351,6 @@ def test_a_disk_that_fails_is_no_fault_of_the_file(source, out):
 
     with pytest.raises(InputError, match="cannot read '00.txt': Input/output"):
         prepare(numbers.plan(source, out, decode=failing))
-
-
-def lose(out):
-    shards.records_file(out, 2).unlink()
-
-
-def cut(out):
-    file = shards.records_file(out, 2)
-    file.write_bytes(file.read_bytes()[:-1])
-
-
-def spoil(out):
-    shards.manifest_file(out, 2).write_text("{}")
-
-
-def swap(out):
-    file = shards.manifest_file(out, 2)
-    file.write_text(file.read_text().replace("12.txt", "13.txt"))
-
-
-def tear(out):
-    (out / "prepared.json").write_text("[")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lose, "shard-00002.array_record is missing or not whole; copy it"),
-        (cut, "shard-00002.array_record is missing or not whole; copy it"),
-        (spoil, "shard-00002.json is damaged: remove it"),
-        (swap, "the shards in .* are not those of its prepared.json"),
-        (tear, "prepared.json is damaged; repeat python -m"),
-    ],
-)
-def test_damaged_folders(source, out, damage, message):
-    prepare(numbers.plan(source, out))
-    damage(out)
-    with pytest.raises(InputError, match=message):
-        opened(out, {})
-
-
-def test_records_that_are_gone_while_they_are_read(source, out):
-    records = prepare(numbers.plan(source, out)).records()
-    shards.records_file(out, 0).unlink()
-    with pytest.raises(InputError, match=r"damaged or gone \(open\(\) failed"):
-        records[0]
 
 
 @pytest.mark.parametrize(
