@@ -9,7 +9,8 @@ from pathlib import Path
 from arm_jax.data import packed
 from arm_jax.errors import InputError
 
-_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FAULTS = (*_FULL, errno.EROFS, errno.EIO)
 
 
 def folder(name: str, data_dir: str) -> Path:
@@ -46,10 +47,12 @@ def storing(name: str, root: str | os.PathLike[str]) -> Iterator[None]:
         reason = _reason(error)
         if not reason:
             raise
+        full = reason in map(os.strerror, _FULL)
+        cure = "make room and repeat the command, or name" if full else "name"
         raise InputError(
             f"data set {name}: cannot keep its records in {root} ({reason}); "
-            "name another folder by --config.data.options.data_dir=FOLDER or "
-            "the variable TFDS_DATA_DIR"
+            f"{cure} another folder by --config.data.options.data_dir=FOLDER "
+            "or the variable TFDS_DATA_DIR"
         ) from error
 
 
