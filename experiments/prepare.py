@@ -3,9 +3,8 @@
     python -m experiments.prepare --config=configs/food101.py \
         --config.data.options.path=FOLDER [--dry_run] [--processes=8 ...]
 
-First it says what is there and what is missing; with --dry_run that is all. The
-same command resumes an interrupted preparation. What could not be used is in
-skipped.csv beside the records.
+Says what is there and what is missing; with --dry_run that is all. The same
+command resumes an interrupted preparation.
 """
 
 from collections.abc import Sequence
@@ -14,10 +13,8 @@ from absl import flags
 
 from . import cli
 
-DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "Only say what is there; nothing is decoded or written."
-)
-PROCESSES = flags.DEFINE_integer(
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Decode and write nothing.")
+_PROCESSES = flags.DEFINE_integer(
     "processes", 0, "Processes that decode; 0 for one per processor."
 )
 
@@ -31,14 +28,10 @@ def main(argv: Sequence[str]) -> int:
     name, options = block["name"], block["options"]
     index = data.index(name, options)
     print("\n".join(index.summary))
-    if DRY_RUN.value:
-        return 0
-    prepared = data.prepare(name, index, options, processes=PROCESSES.value)
-    print(
-        f"{len(prepared.rows)} of {len(index.items)} files are records in "
-        f"{prepared.folder} (data {prepared.digest}); "
-        f"{prepared.folder / 'skipped.csv'} names the others"
-    )
+    if not _DRY_RUN.value:
+        processes = _PROCESSES.value
+        prepared = data.prepare(name, index, options, processes=processes)
+        print(prepared.summary)
     return 0
 
 

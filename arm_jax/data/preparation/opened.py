@@ -74,6 +74,15 @@ class Prepared:
         return Records(self.folder, self.manifests)
 
     @property
+    def summary(self) -> str:
+        """What there is, in one line."""
+        count = len(self.rows) + sum(len(m.skipped) for m in self.manifests)
+        return (
+            f"{len(self.rows)} of {count} files are records in {self.folder} "
+            f"(data {self.digest}); skipped.csv there names the others"
+        )
+
+    @property
     def labels(self) -> np.ndarray:
         """Class of each record, int32 `[n]`."""
         return np.array([row.label for row in self.rows], np.int32)
