@@ -56,8 +56,8 @@ $(BIN)/python: | python
 
 # A stamp an extra, renewed when the dependencies change.
 $(VENV)/.demo: EXTRAS = watch
-$(VENV)/.test: EXTRAS = test,watch
-$(VENV)/.lint: EXTRAS = lint,test,watch
+$(VENV)/.test: EXTRAS = test,watch,media
+$(VENV)/.lint: EXTRAS = lint,test,watch,media
 $(VENV)/.demo $(VENV)/.test $(VENV)/.lint: pyproject.toml | $(BIN)/python
 	@echo '== installing the project with $(EXTRAS) (a minute or two)'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'

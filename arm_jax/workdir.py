@@ -123,7 +123,7 @@ class JsonLines:
         if jax.process_index() != 0:
             return
         text = "".join(json.dumps(r, allow_nan=False) + "\n" for r in records)
-        _replace(self.path, text)
+        write_text(self.path, text)
 
 
 def read_json(path: Path) -> Any:
@@ -146,7 +146,7 @@ def write_json(path: Path, value: Any) -> None:
     """Writes a JSON file in one step, so that it is never half-written."""
     if jax.process_index() == 0:
         text = json.dumps(to_json(value), indent=2, allow_nan=False)
-        _replace(path, text + "\n")
+        write_text(path, text + "\n")
 
 
 def to_json(value: Any) -> Any:
@@ -172,7 +172,8 @@ def _cut_torn_line(file: BinaryIO) -> None:
         file.truncate(start + tail.rfind(b"\n") + 1)
 
 
-def _replace(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in one step, so that it is never half-written."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)

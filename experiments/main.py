@@ -6,6 +6,7 @@ import sys
 # What each command does; --help after its name says more.
 COMMANDS = {
     "train": "train one model and report what it learned",
+    "prepare": "make records of a data set's files, once",
     "compare": "compare methods on one data set, several seeds each",
     "valuate": "value what each modality contributes, sample by sample",
     "quantify": "quantify the interactions of a data set's modalities",

@@ -1,23 +1,18 @@
 """From a source to prepared TFDS records, and from records to splits."""
 
-import contextlib
 import dataclasses
-import errno
 import json
-import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from arm_jax.data import packed
+from arm_jax.data import packed, storage
 from arm_jax.data.dataset import Split
 from arm_jax.errors import InputError
-
-_STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 @dataclasses.dataclass(eq=False)
@@ -68,7 +63,7 @@ def prepare(
     root = data_dir or tfds.core.constants.DATA_DIR
     variant = (config.name,) if config else ()
     folder = Path(root, name, *variant, str(builder_class.VERSION))
-    with _storing(name, root):
+    with storage.storing(name, root):
         if folder.is_dir() and not _described(folder):
             shutil.rmtree(folder)
         builder = builder_class(
@@ -134,36 +129,3 @@ def _described(folder: Path) -> bool:
         return isinstance(json.loads(text), dict)
     except (FileNotFoundError, ValueError):
         return False
-
-
-@contextlib.contextmanager
-def _storing(name: str, root: str) -> Iterator[None]:
-    """Turns what a folder or a platform does not allow into InputErrors."""
-    try:
-        yield
-    except ImportError as error:
-        if not (error.name or "").startswith("array_record"):
-            raise
-        raise InputError(
-            f"data set {name}: the package array-record, which keeps its "
-            "records, is missing; on a platform that has none, use .npz files "
-            "(data set npz)"
-        ) from error
-    except (OSError, RuntimeError) as error:
-        reason = _storage_fault(error)
-        if not reason:
-            raise
-        raise InputError(
-            f"data set {name}: cannot keep its records in {root} ({reason}); "
-            "name another folder by --config.data.options.data_dir=FOLDER or "
-            "the variable TFDS_DATA_DIR"
-        ) from error
-
-
-def _storage_fault(error: OSError | RuntimeError) -> str:
-    """Says what was wrong with a file; empty if something else was."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)[:100]
-    # What writes the records has errors of its own, with the system's words.
-    words = map(os.strerror, _STORAGE_FAULTS)
-    return next((word for word in words if word in str(error)), "")

@@ -35,6 +35,8 @@ class Source:
       augment: `augment(example, rng) -> example`, in training only; `rng` is a
         NumPy generator whose seed is the run's, the epoch and the position in
         it, so that a resumed run draws the same. None for nothing.
+      settle: `settle(example) -> example`, wherever nothing is augmented, such
+        as the crop of an image's middle. None for nothing.
       rows: Numbers of the records that the split has; None for all.
       threads: Number of batches that are made at a time; 0 for the number of
         processors.
@@ -46,6 +48,7 @@ class Source:
     decode: Callable[[Any], Example]
     digest: str
     augment: Callable[[Example, np.random.Generator], Example] | None = None
+    settle: Callable[[Example], Example] | None = None
     rows: np.ndarray | None = None
     threads: int = 0
     processes: int = 0
@@ -59,9 +62,15 @@ class Source:
         return dataclasses.replace(self, rows=rows[chosen])
 
     def example(self, index: int) -> dict[str, Any]:
-        """Returns the inputs of one example, decoded."""
+        """Returns the inputs of one example, not augmented."""
+        return self._settled(self._decoded(index))
+
+    def _decoded(self, index: int) -> Example:
         row = index if self.rows is None else int(self.rows[index])
-        return dict(self.decode(self.records[row]))
+        return self.decode(self.records[row])
+
+    def _settled(self, example: Example) -> dict[str, Any]:
+        return dict(example if self.settle is None else self.settle(example))
 
     def take(
         self,
@@ -80,12 +89,14 @@ class Source:
           InputError: Examples that differ in their arrays.
         """
         # Runs side by side may ask for the same example.
-        examples = {int(i): self.example(int(i)) for i in np.unique(indices)}
+        examples = {int(i): self._decoded(int(i)) for i in np.unique(indices)}
         rows = []
         for position in np.ndindex(indices.shape):
             example: Any = examples[int(indices[position])]
             if draw is not None and self.augment is not None:
                 example = dict(self.augment(example, draw(*position)))
+            else:
+                example = self._settled(example)
             rows.append(example)
         self._check_alike(indices.reshape(-1), rows)
         return jax.tree.map(

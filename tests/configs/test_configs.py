@@ -1,5 +1,8 @@
 """Every config loads, converts, and its run command is in its docstring."""
 
+import importlib
+import inspect
+
 import pytest
 
 from arm_jax import methods
@@ -8,11 +11,22 @@ from arm_jax.studies.comparison import ComparisonConfig, plan
 from arm_jax.studies.coverage import CoverageConfig
 from arm_jax.studies.quantify import QuantifyConfig
 from arm_jax.studies.synergy import SynergyConfig
-from configs import avdigits, coverage, mfeat, mosi, npz, synergy, watch
+from configs import (
+    avdigits,
+    coverage,
+    food101,
+    mfeat,
+    mosi,
+    npz,
+    synergy,
+    watch,
+)
 from experiments import cli
 
 # And how many modalities the data set has.
 DATA_SETS = {avdigits: 2, mfeat: 6, mosi: 3, npz: 2, watch: 2}
+# Data sets that are for training alone: they do not fit into memory.
+MEDIA = (food101,)
 COMMANDS = {"train", "compare", "quantify", "coverage", "synergy"}
 # Methods that a comparison leaves out though they are defined for the data.
 LEFT_OUT = {npz: {"arm_released"}}
@@ -35,7 +49,7 @@ def counts(method):
     return methods.create(method, {}).modality_counts or range(1, 100)
 
 
-@by_name([*DATA_SETS, coverage, synergy])
+@by_name([*DATA_SETS, *MEDIA, coverage, synergy])
 def test_every_command_is_in_the_docstring(module):
     functions = COMMANDS & vars(module).keys()
     if hasattr(module, "get_config"):
@@ -46,7 +60,7 @@ def test_every_command_is_in_the_docstring(module):
         assert line in module.__doc__
 
 
-@by_name(DATA_SETS)
+@by_name([*DATA_SETS, *MEDIA])
 @pytest.mark.parametrize("method", methods.names())
 def test_training_configs_convert(module, method):
     config = from_mapping(Config, cli.to_dict(module.get_config(method)))
@@ -63,6 +77,18 @@ def test_what_a_data_set_chose_for_arm_is_in_its_comparison():
     assert "arm_no_resampling" not in runs
     assert runs["arm_resampling"].options.replay == 0.5
     assert runs["arm_unimodal_half"].options.unimodal == arm["unimodal"] / 2
+
+
+@by_name(MEDIA)
+def test_media_are_prepared_with_the_options_of_the_config(module):
+    line = f"experiments.prepare --config=configs/{name(module)}.py"
+    assert line in module.__doc__
+    load = importlib.import_module(f"arm_jax.data.{name(module)}").load
+    defaults = {
+        key: parameter.default
+        for key, parameter in inspect.signature(load).parameters.items()
+    }
+    assert defaults == module.OPTIONS
 
 
 @by_name(DATA_SETS)

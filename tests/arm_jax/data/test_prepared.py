@@ -75,12 +75,14 @@ def test_folder_that_cannot_be_written(tmp_path, monkeypatch, fault):
     words = getattr(fault, "strerror", None) or os.strerror(errno.ENOSPC)
     if str(fault) == "Not enough disk space.":
         words = "Not enough disk space."
+    full = words == os.strerror(errno.ENOSPC)
+    room = "make room and repeat the command, or " if full else ""
     with pytest.raises(InputError) as caught:
         prepared.prepare(Fake, str(tmp_path))
     assert str(caught.value) == (
-        f"data set fake: cannot keep its records in {tmp_path} ({words}); name "
-        "another folder by --config.data.options.data_dir=FOLDER or the "
-        "variable TFDS_DATA_DIR"
+        f"data set fake: cannot keep its records in {tmp_path} ({words}); "
+        f"{room}name another folder by --config.data.options.data_dir=FOLDER "
+        "or the variable TFDS_DATA_DIR"
     )
 
 

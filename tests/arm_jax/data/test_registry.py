@@ -8,7 +8,9 @@ from arm_jax.errors import InputError
 
 
 def test_names():
-    assert {"avdigits", "mfeat", "mosi", "npz", "watch"} == set(data.names())
+    assert set(data.names()) == {
+        *("avdigits", "food101", "mfeat", "mosi", "npz", "watch"),
+    }
 
 
 def test_unknown_name():

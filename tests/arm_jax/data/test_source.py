@@ -93,6 +93,33 @@ def test_augmentation_is_drawn_by_seed_epoch_and_position(dataset):
     assert flipped != again
 
 
+def test_what_is_not_augmented_is_settled(dataset):
+    def crop(example):
+        return {**example, "image": example["image"][2:6, 2:6]}
+
+    def shift(example, rng):
+        top = int(rng.integers(5))
+        return {**example, "image": example["image"][top : top + 4, :4]}
+
+    plain = dataset.splits["train"]
+    split = dataclasses.replace(
+        plain,
+        inputs=dataclasses.replace(plain.inputs, augment=shift, settle=crop),
+    )
+    assert split.inputs.example(0)["image"].shape == (4, 4, 3)
+    rows = np.arange(9)
+    whole = plain.take(rows)["inputs"]["image"]
+    settled = split.take(rows)["inputs"]["image"]
+    np.testing.assert_array_equal(settled, whole[:, 2:6, 2:6])
+    # What is augmented was not settled before.
+    drawn = split.take(rows, lambda row: np.random.default_rng(row))
+    tops = [int(np.random.default_rng(row).integers(5)) for row in rows]
+    for x, image, top in zip(
+        drawn["inputs"]["image"], whole, tops, strict=True
+    ):
+        np.testing.assert_array_equal(x, image[top : top + 4, :4])
+
+
 def test_parts_of_a_source(dataset):
     split = dataset.splits["train"]
     chosen = np.arange(60) % 4 == 1

@@ -1,0 +1,39 @@
+"""Makes records of a data set's files, once.
+
+    python -m experiments.prepare --config=configs/food101.py \
+        --config.data.options.path=FOLDER [--dry_run] [--processes=8 ...]
+
+Says what is there and what is missing; with --dry_run that is all. The same
+command resumes an interrupted preparation.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from . import cli
+
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Decode and write nothing.")
+_PROCESSES = flags.DEFINE_integer(
+    "processes", 0, "Processes that decode; 0 for one per processor."
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command."""
+    del argv
+    block = cli.config()["data"]
+    from arm_jax import data
+
+    name, options = block["name"], block["options"]
+    index = data.index(name, options)
+    print("\n".join(index.summary))
+    if not _DRY_RUN.value:
+        processes = _PROCESSES.value
+        prepared = data.prepare(name, index, options, processes=processes)
+        print(prepared.summary)
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
