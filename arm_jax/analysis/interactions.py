@@ -47,7 +47,9 @@ def of_split(
         try:
             symbols[name] = _symbols(split.arrays(name), clusters)
         except InputError as error:
-            reasons[name] = f"modality '{name}': {error}"
+            # Some messages name it themselves.
+            own = "" if f"'{name}'" in str(error) else f"modality '{name}': "
+            reasons[name] = f"{own}{error}"
     # One shape for all pairs, of which one program is compiled.
     shape = (clusters, clusters, len(dataset.class_names))
     interactions: dict[str, dict[str, Any]] = {}

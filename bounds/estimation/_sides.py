@@ -1,13 +1,14 @@
 """The two sides of a pair: classifiers' outputs, symbols and their counts."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bounds.errors import InputError
 from bounds.estimation import classifiers, discretize, samples
+from bounds.estimation.calibration import KINDS, calibrate
 from bounds.estimation.evidence import (
     Labelled,
     Predictions,
@@ -229,14 +230,14 @@ class Pair:
 
         Returns:
           `joint`, the kind of the classifier of both, the one of larger
-          likelihood, or None; `value`, `deviation` and `interval` of every
-          quantity, `soft` and `hard` informations, see `PosteriorPID`, and
-          `doubts`; or `doubts` alone, where there is no answer.
+          likelihood, or None; `calibration`, the kind that was used;
+          `value`, `deviation` and `interval` of every quantity, `soft` and
+          `hard` informations, see `PosteriorPID`, and `doubts`; or `doubts`
+          alone, where there is no answer.
         """
         label, half = self.rows.counted_label, self.rows.half
         r1, r2 = self.first.posteriors, self.second.posteriors
         options: dict[str, Any] = {
-            "calibration": self.options.models.calibration or None,
             "replicates": min(self.options.resampling.replicates, 200),
             "seed": self.options.resampling.seed,
         }
@@ -251,12 +252,18 @@ class Pair:
         else:
             r1, r2 = r1[half], r2[~half]
             options |= {"labels1": label[half], "labels2": label[~half]}
-        try:
-            pid = pid_of_posteriors(r1, r2, **options)
-        except InputError as error:
-            return {"joint": joint, "doubts": [str(error)]}
+        reasons = []
+        for kind in self._calibrations(r1, r2, options):
+            try:
+                pid = pid_of_posteriors(r1, r2, calibration=kind, **options)
+                break
+            except InputError as error:
+                reasons.append(str(error))
+        else:
+            return {"joint": joint, "doubts": reasons[:1]}
         return {
             "joint": joint,
+            "calibration": kind,
             "value": {name: getattr(pid, name) for name in pid.interval},
             "deviation": pid.deviation,
             "interval": {k: list(ends) for k, ends in pid.interval.items()},
@@ -265,6 +272,29 @@ class Pair:
             "gap": pid.gap,
             "doubts": list(pid.doubts),
         }
+
+    def _calibrations(
+        self, r1: np.ndarray, r2: np.ndarray, options: Mapping[str, Any]
+    ) -> list[str | None]:
+        """Kinds of calibration, the one first that fits other folds best."""
+        kind = self.options.models.calibration
+        if kind != "auto":
+            return [kind or None]
+        both = [(r1, options.get("labels", options.get("labels1")))]
+        both.append((r2, options.get("labels", options.get("labels2"))))
+        if "r12" in options:
+            both.append((options["r12"], options["labels"]))
+        groups = options.get("groups")
+        cross_entropy: dict[str | None, float] = {
+            kind: sum(
+                calibrate(
+                    r, label, kind=kind, groups=groups, seed=options["seed"]
+                ).after
+                for r, label in both
+            )
+            for kind in KINDS
+        }
+        return sorted(cross_entropy, key=lambda kind: cross_entropy[kind])
 
     def _likeliest(self) -> str:
         """The kind of the joint classifier of larger likelihood."""

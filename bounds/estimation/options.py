@@ -7,7 +7,7 @@ from bounds.errors import InputError
 from bounds.estimation import decisions
 
 DISCRETIZERS = ("posteriors", "kmeans", "quantiles")
-CALIBRATIONS = ("temperature", "vector", "")
+CALIBRATIONS = ("auto", "temperature", "vector", "")
 # The labelled pairs as they are; or, for each modality, the labels of its own
 # half of the units, and all pairs without labels.
 KNOWLEDGE = ("labelled", "unimodal")
@@ -34,8 +34,9 @@ class ModelsOptions:
     strength: float = 0.1
     components: int = 50
     # How posteriors are calibrated, out of fold, before they are decomposed:
-    # "temperature", "vector", or "" for not at all.
-    calibration: str = "temperature"
+    # "temperature"; "vector", which also mends the shares of the classes;
+    # "auto", the one that fits better; or "" for not at all.
+    calibration: str = "auto"
     # Modalities that are series, described by classifiers.summary.
     series: tuple[str, ...] = ()
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from arm_jax.reports import comparison as compare_report
+from arm_jax.reports import comparison_figures
 from arm_jax.reports import pieces as report
 from arm_jax.reports import valuation as valuate
 
@@ -117,7 +118,7 @@ def test_gap_over_the_epochs_that_all_have(tmp_path):
         LINE % (6, '"phi_cmi_a": null, "phi_cmi_b": 0.25'),
         LINE % (9, '"phi_cmi_a": 0.5, "phi_cmi_b": 0.5'),
     )
-    epochs, values = compare_report._gap(curve, ["a", "b"])
+    epochs, values = comparison_figures._gap(curve, ["a", "b"])
     np.testing.assert_array_equal(epochs, [1, 3])
     np.testing.assert_array_equal(values, [[0.25], [0]])
 
