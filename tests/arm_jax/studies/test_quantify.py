@@ -1,4 +1,5 @@
 import ast
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 
 import arm_jax
+from arm_jax.config import SourceConfig
 from arm_jax.errors import InputError
 from arm_jax.reports import quantify as quantify_report
 from arm_jax.reports import quantify_html
 from arm_jax.studies import quantify
+from arm_jax.studies.quantify import QuantifyConfig
 from arm_jax.studies.quantify import quantify as run
 from bounds.estimation import _sides
 from configs import npz
@@ -475,3 +478,22 @@ def test_unknown_calibration(npz_file, tmp_path):
     config["models"]["calibration"] = "isotonic"
     with pytest.raises(InputError, match="models.calibration must be one of"):
         run(config, tmp_path / "run", progress=False)
+
+
+def test_the_calibration_that_fits_better_is_taken():
+    label = np.tile([0, 1], 200)
+    seen = np.where(np.arange(400) % 5 == 0, 1 - label, label)
+    options = QuantifyConfig(data=SourceConfig("npz"))
+    pair = object.__new__(_sides.Pair)
+    pair.options = options
+    p = np.eye(2)[seen] * 0.6 + 0.2
+    # Shares of the classes that are off need a bias, which is in "vector".
+    off = p * [3.0, 1.0]
+    off /= off.sum(1, keepdims=True)
+    given = {"labels": label, "seed": 0, "groups": None}
+    assert pair._calibrations(off, off, given)[0] == "vector"
+    assert set(pair._calibrations(p, p, given)) == {"temperature", "vector"}
+    for kind, kinds in (("temperature", ["temperature"]), ("", [None])):
+        models = dataclasses.replace(options.models, calibration=kind)
+        pair.options = dataclasses.replace(options, models=models)
+        assert pair._calibrations(off, off, given) == kinds
