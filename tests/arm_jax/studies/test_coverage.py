@@ -90,3 +90,11 @@ def test_results_come_before_the_report(monkeypatch, tmp_path):
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert "-0.0000" not in report
     assert "no bias" in report
+
+
+def test_tables_that_are_all_too_large(monkeypatch):
+    large = coverage.Table("drawn:x", np.ones((3, 3, 3)) / 27, np.zeros(4))
+    monkeypatch.setattr(coverage, "_drawn", lambda seed: [large])
+    config = coverage.CoverageConfig(cells=8)
+    with pytest.raises(InputError, match="none of the tables has 8 cells"):
+        coverage.tables(config)
