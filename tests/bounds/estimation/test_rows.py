@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from bounds.errors import InputError
+from bounds.estimation.options import StudyOptions
+from bounds.estimation.rows import divide
+
+LABEL = np.tile([0, 1, 2], 20)
+INPUTS = {"a": np.arange(60.0)[:, None], "b": np.arange(60.0)[::-1, None]}
+
+
+def test_rows_are_fitted_on_or_counted():
+    training = np.arange(60) % 4 != 0
+    rows = divide(INPUTS, LABEL, StudyOptions(), training=training)
+    ((train, test),) = rows.fits
+    np.testing.assert_array_equal(test, rows.counted)
+    np.testing.assert_array_equal(np.sort([*train, *test]), np.arange(60))
+    assert rows.classes == ("0", "1", "2")
+    assert rows.half is None
+    np.testing.assert_array_equal(rows.counted_label, LABEL[::4])
+
+
+def test_in_folds_every_row_is_counted_once():
+    units = np.arange(60) // 3
+    rows = divide(
+        INPUTS, LABEL, StudyOptions(folds=4), units=units, classes="xyz"
+    )
+    counted = np.concatenate([test for _, test in rows.fits])
+    np.testing.assert_array_equal(np.sort(counted), np.arange(60))
+    for train, test in rows.fits:
+        assert not set(units[train]) & set(units[test])
+    assert rows.classes == ("x", "y", "z")
+
+
+def test_halves_are_of_whole_units():
+    units = np.arange(60) // 6
+    rows = divide(
+        INPUTS,
+        LABEL,
+        StudyOptions(folds=2, knowledge="unimodal"),
+        units=units,
+    )
+    assert len(np.unique(units[rows.half])) == 5
+    assert not set(units[rows.half]) & set(units[~rows.half])
+
+
+FIRST = np.arange(60) < 30
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"options": StudyOptions()}, "mine: without folds there must be rows"),
+        ({"label": np.r_[3, LABEL[1:]]}, "mine: class 3 has one sample"),
+        ({"options": StudyOptions(folds=21)}, "class 0 has 20 samples, fewer"),
+        ({"units": np.arange(60) // 30}, "2 units are fewer than 3 folds"),
+        (
+            {
+                "options": StudyOptions(),
+                "label": np.where(FIRST, 0, LABEL),
+                "training": FIRST,
+            },
+            "all samples outside fold 0 have one label",
+        ),
+        (
+            {
+                "options": StudyOptions(),
+                "label": np.where(FIRST, LABEL, 0),
+                "training": FIRST,
+            },
+            "the samples that are counted have one label, or none",
+        ),
+        (
+            {
+                "options": StudyOptions(folds=2, knowledge="unimodal"),
+                "label": np.repeat([0, 1, 2, 0, 1], 12),
+                "units": np.repeat(np.arange(5), 12),
+            },
+            "half of the (first|second) modality",
+        ),
+        (
+            {"inputs": INPUTS | {"a": np.zeros((60, 2))}},
+            "mine: modality 'a' is constant",
+        ),
+    ],
+)
+def test_what_cannot_be_divided_is_named(changes, message):
+    given = {"inputs": INPUTS, "label": LABEL, "options": StudyOptions(folds=3)}
+    given |= changes
+    with pytest.raises(InputError, match=message):
+        divide(given.pop("inputs"), given.pop("label"), given.pop("options"),
+               name="mine", **given)  # fmt: skip
+
+
+def test_a_half_that_lacks_a_class_is_named():
+    label = np.repeat([0, 1, 2, 0, 1], 12)
+    label[:2], label[24:26] = 1, 0
+    with pytest.raises(InputError, match="half .* lacks class 2"):
+        divide(
+            INPUTS,
+            label,
+            StudyOptions(folds=2, knowledge="unimodal"),
+            units=np.repeat(np.arange(5), 12),
+        )
