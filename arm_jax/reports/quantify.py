@@ -179,8 +179,8 @@ def setup(results: Mapping[str, Any]) -> list[str]:
             "are resampled together, and fewer of them count (effective size)."
         )
     lines.append(
-        "All numbers are about these symbols, in bits; symbols know at most "
-        "what the features know. Values are corrected for bias (jackknife); "
+        "Numbers are in bits. But for those from posteriors they are about "
+        "these symbols, which know at most what the features know. Values are corrected for bias (jackknife); "
         f"intervals are 95 % ({resampling['replicates']} bootstrap replicates, "
         f"{resampling['interval_replicates']} for synergy without pair labels)."
         " Numbers with fewer than 5 independent samples per cell are not given."
