@@ -181,7 +181,8 @@ def setup(results: Mapping[str, Any]) -> list[str]:
     lines.append(
         "Numbers are in bits. But for those from posteriors they are about "
         "these symbols, which know at most what the features know. Values are "
-        f"corrected for bias (jackknife); intervals are 95 % ({resampling['replicates']} bootstrap replicates, "
+        "corrected for bias (jackknife); intervals are 95 % "
+        f"({resampling['replicates']} bootstrap replicates, "
         f"{resampling['interval_replicates']} for synergy without pair labels)."
         " Numbers with fewer than 5 independent samples per cell are not given."
         f" The solver's proven error is at most {gap:.0e} bits."
