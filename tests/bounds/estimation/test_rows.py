@@ -72,6 +72,14 @@ FIRST = np.arange(60) < 30
         ),
         (
             {
+                "options": StudyOptions(),
+                "label": np.r_[np.where(FIRST, LABEL, 0)[:-1], 1],
+                "training": FIRST,
+            },
+            "the samples that are counted have one sample of class 1: drop it",
+        ),
+        (
+            {
                 "options": StudyOptions(folds=2, knowledge="unimodal"),
                 "label": np.repeat([0, 1, 2, 0, 1], 12),
                 "units": np.repeat(np.arange(5), 12),
