@@ -37,6 +37,7 @@ _OVERVIEW = {
     "select_avdigits": "avdigits, held-out speakers",
     "compare_avdigits": "avdigits, new speaker",
     "compare_avdigits_official": "avdigits, official",
+    "compare_mosi": "mosi, five folds",
 }
 _BLOCK = re.compile(r"(<!-- table: ([^>]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
