@@ -46,7 +46,7 @@ def defined_methods(config: Mapping[str, Any]) -> list[str]:
 def step_seconds(
     config: Mapping[str, Any], names: Sequence[str], seeds: Sequence[int]
 ) -> dict[str, dict[int, float]]:
-    """Returns seconds a step, by method and number of seeds side by side."""
+    """Returns seconds per step, by method and number of seeds side by side."""
     timed = {
         (name, count): _rounds(config, name, count)
         for name in names
@@ -64,7 +64,7 @@ def step_seconds(
 def _rounds(
     config: Mapping[str, Any], name: str, seeds: int
 ) -> Callable[[], float]:
-    """Returns a function that trains on and returns the seconds a step."""
+    """Returns a function that trains on and returns the seconds per step."""
     train = {**config["train"], "seeds": seeds}
     run = loop.prepare(
         from_mapping(
@@ -92,7 +92,7 @@ def _rounds(
 
 
 def steps_table(seconds: Mapping[str, Mapping[int, float]]) -> str:
-    """One row a method: milliseconds, and ratios to the first and one seed."""
+    """One row per method: milliseconds, ratios to the first and one seed."""
     name_of_first, baseline = next(iter(seconds.items()))
     one, many = baseline
     rows = [

@@ -202,7 +202,7 @@ def _drawn(
 
 
 def table(results: Results) -> str:
-    """One row a run; the first one is what the others are compared with."""
+    """One row per run; the first one is what the others are compared with."""
     first = next(iter(results.values()))
     modalities = first["modalities"]
     alone = [f"accuracy_{m}" for m in modalities]
@@ -233,7 +233,7 @@ def table(results: Results) -> str:
 
 
 def accuracy_table(accuracies: Accuracies) -> str:
-    """One row a run: fused, each modality alone, difference to the first."""
+    """One row per run: fused, each modality alone, difference to the first."""
     baseline = next(iter(accuracies.values()))
     rows: list[list[str]] = []
     for label, found in accuracies.items():
@@ -261,7 +261,7 @@ def alone_table(accuracies: Accuracies) -> str:
 
 
 def variants_table(accuracies: Accuracies, variants: Sequence[str]) -> str:
-    """One row a run: fused and the best modality alone, by variant."""
+    """One row per run: fused and the best modality alone, by variant."""
     names = list(dict.fromkeys(variants))
     rows = []
     for label, found in accuracies.items():

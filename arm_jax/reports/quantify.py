@@ -29,7 +29,7 @@ def title(pair: Mapping[str, Any]) -> str:
 
 
 def table(results: Mapping[str, Any]) -> Table:
-    """One row a pair: R, U1, U2, S with intervals; S without labels."""
+    """One row per pair: R, U1, U2, S with intervals; S without labels."""
     rows = []
     for pair in results["pairs"].values():
         found = pair["interactions"]
@@ -107,7 +107,7 @@ def _lost(
 
 
 def accuracy_table(results: Mapping[str, Any]) -> Table:
-    """One row a pair: what is possible, what trained models reach, in %."""
+    """One row per pair: what is possible, what trained models reach, in %."""
     rows = []
     for pair in results["pairs"].values():
         found, models = pair["interactions"], pair["models"]

@@ -14,12 +14,13 @@ import numpy as np
 from tqdm import tqdm
 
 import bounds
-from arm_jax import lock, record
+from arm_jax import lock
 from arm_jax.config import from_mapping
 from arm_jax.data import packed
 from arm_jax.errors import InputError, check_choice
 from arm_jax.reports.coverage import ESTIMATORS, QUANTITIES, report
-from arm_jax.workdir import JsonLines, open_workdir, write_json
+from arm_jax.studies import lines
+from arm_jax.workdir import write_json
 from bounds import inputs
 from bounds.estimation import estimators, samples
 from bounds.estimation.estimators import BLOCKS
@@ -206,11 +207,7 @@ def _run(
 ) -> list[dict[str, Any]]:
     checked = from_mapping(CoverageConfig, config)
     chosen = tables(checked)
-    open_workdir(folder, config)
-    record.enter(folder, record.current(), allow)
-    log = JsonLines(folder / "cells.jsonl")
-    records = log.read()
-    log.keep(records)
+    log, records = lines.resume(folder, config, "cells.jsonl", allow)
     done = {(r["table"], r["size"]) for r in records}
     jobs = [
         (i, table, size)

@@ -14,12 +14,12 @@ import numpy as np
 from tqdm import tqdm
 
 import bounds
-from arm_jax import lock, record
+from arm_jax import lock
 from arm_jax.config import from_mapping
 from arm_jax.errors import InputError
 from arm_jax.reports import synergy as synergy_report
 from arm_jax.reports.synergy import LOWER, RELEASED, ROUNDING, UPPER
-from arm_jax.workdir import JsonLines, open_workdir
+from arm_jax.studies import lines
 from bounds import inputs
 from bounds.synergy import EFFORTS
 
@@ -100,30 +100,20 @@ def synergy(
     """
     with lock.hold(workdir) as folder:
         checked = from_mapping(SynergyConfig, config)
-        open_workdir(folder, config)
-        record.enter(folder, record.current(), allow)
-        return _synergy(checked, folder, progress)
-
-
-def _synergy(
-    config: SynergyConfig,
-    folder: Path,
-    progress: bool,
-) -> str:
-    blocks = config.blocks()
-    lines = JsonLines(folder / "blocks.jsonl")
-    records = lines.read()
-    lines.keep(records)
-    with tqdm(
-        total=sum(blocks), initial=sum(blocks[: len(records)]),
-        unit="table", disable=not progress,
-    ) as bar:  # fmt: skip
-        for number in range(len(records), len(blocks)):
-            measured = measure(tables(config, number), config)
-            lines.append({"block": number} | measured)
-            records.append(measured)
-            bar.update(blocks[number])
-    return synergy_report.write(folder, dataclasses.asdict(config), records)
+        log, records = lines.resume(folder, config, "blocks.jsonl", allow)
+        blocks = checked.blocks()
+        with tqdm(
+            total=sum(blocks), initial=sum(blocks[: len(records)]),
+            unit="table", disable=not progress,
+        ) as bar:  # fmt: skip
+            for number in range(len(records), len(blocks)):
+                measured = measure(tables(checked, number), checked)
+                log.append({"block": number} | measured)
+                records.append(measured)
+                bar.update(blocks[number])
+        return synergy_report.write(
+            folder, dataclasses.asdict(checked), records
+        )
 
 
 def tables(config: SynergyConfig, number: int) -> np.ndarray:

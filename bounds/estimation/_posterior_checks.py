@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from bounds.estimation._posterior_input import Input, entropy
+from bounds.estimation._posterior_input import Input
+from bounds.estimation._statistics import entropy
 
 # What makes an answer doubtful: miscalibration in bits and standard errors,
 # samples per class, and a solver's gap or a deviation between subsamples.

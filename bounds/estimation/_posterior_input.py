@@ -164,11 +164,6 @@ def restricted(data: Input, index1: np.ndarray, index2: np.ndarray) -> Input:
     return data._replace(r=r, w=w, labels={}, units=data.units[index1])
 
 
-def entropy(p: np.ndarray) -> float:
-    """H of a distribution, in bits."""
-    return -float(np.sum(p * np.log2(np.where(p > 0, p, 1))))
-
-
 def table(r: np.ndarray, w: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """p(i, y) = w_i r_i(y) with the columns scaled to the prior, `[n, y]`."""
     p = w[:, None] * r

@@ -12,11 +12,11 @@ from bounds._entry import compile_and_call
 from bounds.estimation import _pooled
 from bounds.estimation._posterior_input import (
     Input,
-    entropy,
     information,
     restricted,
     table,
 )
+from bounds.estimation._statistics import entropy
 
 # The value, which is at a feasible table, is good long before its proof is.
 _TOLERANCE, _MAX_STEPS = 2e-3, 96
@@ -168,7 +168,7 @@ def _decompose(
         arrays.append(np.log(np.maximum(pair, _LEAST_PAIR)))
     nats = np.asarray(_TOLERANCE * math.log(2))
     state = compile_and_call(_minimize, nats, *arrays)
-    minimum = float(state.upper) / math.log(2) + entropy(prior)
+    minimum = float(state.upper) / math.log(2) + float(entropy(prior))
     lam = state.lam.T[: len(p1)] / math.log(2)
     mu = state.mu.T[: len(p2)] / math.log(2)
     return state, minimum, lam, mu

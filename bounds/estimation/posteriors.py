@@ -23,7 +23,6 @@ from bounds.estimation._posterior_input import (
     Input,
     calibrated,
     checked,
-    entropy,
     error_of_difference,
     information,
     informations,
@@ -34,6 +33,7 @@ from bounds.estimation._posterior_input import (
     subsamples,
     table,
 )
+from bounds.estimation._statistics import entropy
 from bounds.estimation.calibration import KINDS, folds_of
 
 

@@ -4,6 +4,7 @@ import pytest
 from arm_jax.errors import InputError
 from arm_jax.studies import coverage
 from arm_jax.studies.coverage import coverage as run
+from arm_jax.workdir import JsonLines, open_workdir
 from configs import coverage as config_file
 from experiments import cli
 
@@ -73,8 +74,8 @@ def finished(tmp_path):
     """A workdir that lacks nothing but what is made of its numbers."""
     config = small_config()
     chosen = [coverage.Table("gate:xor", np.ones((2, 2, 2)) / 8, np.zeros(4))]
-    folder = coverage.open_workdir(tmp_path / "run", config)
-    coverage.JsonLines(folder / "cells.jsonl").append(RECORD)
+    folder = open_workdir(tmp_path / "run", config)
+    JsonLines(folder / "cells.jsonl").append(RECORD)
     return config, chosen, folder
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from arm_jax.errors import InputError
 from arm_jax.studies import synergy
+from arm_jax.workdir import open_workdir
 from experiments import cli, overrides
 from tests.bounds import synergy_helpers as helpers
 
@@ -25,7 +26,7 @@ def test_random_study_and_resume(tmp_path, capsys):
     )
     assert len(lines) == 3
     cut = tmp_path / "cut"
-    synergy.open_workdir(cut, small)
+    open_workdir(cut, small)
     (cut / "blocks.jsonl").write_text(
         lines[0] + "\n" + lines[1][:50], encoding="utf-8"
     )
