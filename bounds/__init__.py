@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from bounds.estimation.evidence import Labelled as Labelled
     from bounds.estimation.evidence import Predictions as Predictions
     from bounds.estimation.evidence import Unimodal as Unimodal
+    from bounds.estimation.features import FeaturePID as FeaturePID
+    from bounds.estimation.features import pid_of_features as pid_of_features
     from bounds.estimation.interactions import Interactions as Interactions
     from bounds.estimation.posteriors import PosteriorPID as PosteriorPID
     from bounds.estimation.posteriors import (
@@ -58,6 +60,7 @@ _MODULES = frozenset(
 _HOMES = {
     "AccuracyInterval": "accuracy",
     "Calibrated": "estimation.calibration",
+    "FeaturePID": "estimation.features",
     "InputError": "errors",
     "Interactions": "estimation.interactions",
     "Labelled": "estimation.evidence",
@@ -75,6 +78,7 @@ _HOMES = {
     "pid": "decomposition",
     "pid_from_marginals": "decomposition",
     "quantify": "estimation.quantify",
+    "pid_of_features": "estimation.features",
     "pid_of_posteriors": "estimation.posteriors",
     "stack_tables": "decomposition",
     "synergy_interval": "synergy",

@@ -30,6 +30,8 @@ import numpy as np
 from bounds import inputs
 from bounds.decomposition import pid
 from bounds.errors import InputError
+from bounds.information import entropy
+from bounds.maximum_entropy import maxent
 
 _DRAWS, _DRAWN_AT_ONCE = 2**18, 2**13
 _TRUTH_SEED = 1
@@ -64,6 +66,9 @@ class Truth(NamedTuple):
       unique2: see `bounds.PID`.
       synergy: see `bounds.PID`.
       total: see `bounds.PID`.
+      interaction: what of the total no additive model has, log p(y|x1,x2) =
+        f(x1, y) + g(x2, y) + c(x1, x2): the divergence from the law of largest
+        entropy that has the same pairs (Amari, IEEE Trans. Inf. Theory 2001).
       error: standard error of the worst of them.
       reason: how they are known.
     """
@@ -73,6 +78,7 @@ class Truth(NamedTuple):
     unique2: float
     synergy: float
     total: float
+    interaction: float
     error: float
     reason: str
 
@@ -136,6 +142,7 @@ def discrete(p: Any) -> Problem:
             unique2=float(out.unique2),
             synergy=float(out.synergy),
             total=float(out.total),
+            interaction=_interaction(p / p.sum()),
             error=float(out.gap),
             reason="the table's own decomposition, certified",
         )
@@ -272,6 +279,8 @@ def gaussian(
             unique2=a2 - low + b2,
             synergy=a12 - max(a1, a2),
             total=a12 + b1 + b2,
+            # Normal laws of one covariance: log-odds are linear.
+            interaction=0.0,
             error=float(error),
             reason="proof in bounds.problems; informations from "
             f"{draws.shape[1]} draws of the exact posteriors",
@@ -285,11 +294,12 @@ def named(name: str) -> Problem:
     """One of `NAMES`, of which tables are made.
 
     "and" and "xor" are gates with a tenth of the labels drawn anew; "copy" has
-    a second modality that is the noisier one, "near" one a little noisier,
-    "equal" one with the same noise, "halves" sees the other half of the label,
-    "mixed" has all four terms, "correlated" noise that one modality tells
-    about the other's; the number is that of the classes, "wide2" has 64
-    features.
+    a second modality that is the noisier one, "alone" one that adds nothing to
+    the first, "near" one a little noisier, "equal" one with the same noise,
+    "alike" two that know the label each, "noise" two that know nothing;
+    "halves" sees the other half of the label, "mixed" has all four terms,
+    "correlated" noise that one modality tells about the other's. The number is
+    that of the classes; "wide2" has 64 features.
 
     Raises:
       InputError: Another name.
@@ -309,6 +319,9 @@ _GATES: dict[str, Callable[[int, int], int]] = {
 }
 _GAUSSIANS: dict[str, dict[str, Any]] = {
     "copy4": {"shared": 4, "noise": (1.5, 3)},
+    "alone4": {"shared": 4, "noise": (1.5, 3), "correlation": 0.5},
+    "alike4": {"shared": 4, "noise": (0.4, 0.4)},
+    "noise4": {"shared": 4, "noise": (60, 60)},
     "equal4": {"shared": 4, "features": 3, "noise": (2, 2)},
     "correlated4": {"shared": 4, "noise": (3, 3), "correlation": -0.8},
     "wide2": {"shared": 2, "features": 64, "noise": (12, 16)},
@@ -322,6 +335,11 @@ _GAUSSIANS: dict[str, dict[str, Any]] = {
     "copy101": {"shared": 101, "features": 16, "noise": (3, 5)},
 }  # fmt: skip
 NAMES = (*_GATES, *_GAUSSIANS)
+
+
+def _interaction(p: np.ndarray) -> float:
+    largest = maxent(p.sum(2), p.sum(1), p.sum(0)).entropy
+    return max(0.0, float(largest) - float(entropy(p, event_rank=3)))
 
 
 def _log_likelihood(

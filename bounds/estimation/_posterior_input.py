@@ -7,9 +7,13 @@ import numpy as np
 
 from bounds import inputs
 from bounds.errors import InputError
-from bounds.estimation.calibration import calibrate, classes, weights_of
+from bounds.estimation.calibration import (
+    calibrate,
+    classes,
+    possible_folds,
+    weights_of,
+)
 
-_FOLDS = 5
 FEWEST = 10
 # Subsamples that are decomposed where all samples are too many.
 _SUBSAMPLES = 3
@@ -97,13 +101,9 @@ def calibrated(data: Input, kind: str, seed: int) -> Input:
         r[name] = calibrate(
             x, data.labels[name], kind=kind, weights=data.w[name],
             groups=data.units if data.paired else None,
-            folds=number_of_folds(data), seed=seed,
+            folds=possible_folds(data.units), seed=seed,
         ).probabilities  # fmt: skip
     return data._replace(r=r)
-
-
-def number_of_folds(data: Input) -> int:
-    return max(2, min(_FOLDS, len(np.unique(data.units))))
 
 
 def label_prior(data: Input) -> np.ndarray:

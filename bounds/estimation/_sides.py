@@ -1,14 +1,13 @@
 """The two sides of a pair: classifiers' outputs, symbols and their counts."""
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from bounds.errors import InputError
 from bounds.estimation import classifiers, discretize, samples
-from bounds.estimation.calibration import KINDS, calibrate
+from bounds.estimation._outputs import Answer, decompose
 from bounds.estimation.evidence import (
     Labelled,
     Predictions,
@@ -16,7 +15,6 @@ from bounds.estimation.evidence import (
     enough,
 )
 from bounds.estimation.options import StudyOptions
-from bounds.estimation.posteriors import pid_of_posteriors
 from bounds.estimation.rows import Rows
 
 SEPARATOR = " + "
@@ -24,6 +22,8 @@ SEPARATOR = " + "
 _OUTPUT_BINS = 10
 # Cells of a table that is tried for the number of symbols.
 _MOST_CELLS = 10**5
+# Of the posteriors' bootstrap: an interval's ends need no more.
+_MOST_REPLICATES = 200
 # Rows in which more distinct values than symbols are looked for first.
 _FIRST_ROWS = 1000
 
@@ -61,8 +61,12 @@ class View:
         )
         self._values = _values([rows.inputs[m] for m in side], most)
         self._symbols: dict[int, np.ndarray] = {}
-        self.posteriors = self.predict(self.x, "logistic")
-        self.scores = {"logistic": self.score(self.posteriors)}
+        self.outputs = {
+            kind: self.predict(self.x, kind) for kind in classifiers.KINDS
+        }
+        # Symbols are clusters of these.
+        self.posteriors = self.outputs["logistic"]
+        self.scores = {k: self.score(p) for k, p in self.outputs.items()}
 
     def predict(self, x: np.ndarray, kind: str) -> np.ndarray:
         """p(y|x) of the counted rows, of classifiers fitted on others."""
@@ -213,96 +217,24 @@ class Pair:
     def together(self) -> dict[str, np.ndarray]:
         """p(y|x1,x2) of the counted rows, by kind of classifier."""
         x = np.concatenate([self.first.x, self.second.x], axis=1)
-        return {
-            kind: self.first.predict(x, kind)
-            for kind in ("logistic", "network")
-        }
+        return {kind: self.first.predict(x, kind) for kind in classifiers.KINDS}
 
     def scores(self) -> dict[str, dict[str, float]]:
         """Accuracies of models of both sides together, on held-out samples."""
         return {kind: self.first.score(p) for kind, p in self.together.items()}
 
-    def of_posteriors(self) -> dict[str, Any]:
-        """The decomposition of the classifiers' posteriors, calibrated.
-
-        Where labels of pairs are not to be used, of each modality's own half;
-        there is no synergy then, and no total.
-
-        Returns:
-          `joint`, the kind of the classifier of both, the one of larger
-          likelihood, or None; `calibration`, the kind that was used;
-          `value`, `deviation` and `interval` of every quantity, `soft` and
-          `hard` informations, see `PosteriorPID`, and `doubts`; or `doubts`
-          alone, where there is no answer.
-        """
-        label, half = self.rows.counted_label, self.rows.half
-        r1, r2 = self.first.posteriors, self.second.posteriors
-        options: dict[str, Any] = {
-            "replicates": min(self.options.resampling.replicates, 200),
-            "seed": self.options.resampling.seed,
-        }
-        joint = None
-        if half is None:
-            joint = self._likeliest()
-            options |= {
-                "r12": self.together[joint],
-                "labels": label,
-                "groups": self.rows.counted_units,
-            }
-        else:
-            r1, r2 = r1[half], r2[~half]
-            options |= {"labels1": label[half], "labels2": label[~half]}
-        reasons = []
-        for kind in self._calibrations(r1, r2, options):
-            try:
-                pid = pid_of_posteriors(r1, r2, calibration=kind, **options)
-                break
-            except InputError as error:
-                reasons.append(str(error))
-        else:
-            return {"joint": joint, "doubts": reasons[:1]}
-        return {
-            "joint": joint,
-            "calibration": kind,
-            "value": {name: getattr(pid, name) for name in pid.interval},
-            "deviation": pid.deviation,
-            "interval": {k: list(ends) for k, ends in pid.interval.items()},
-            "soft": pid.soft,
-            "hard": pid.hard,
-            "gap": pid.gap,
-            "doubts": list(pid.doubts),
-        }
-
-    def _calibrations(
-        self, r1: np.ndarray, r2: np.ndarray, options: Mapping[str, Any]
-    ) -> list[str | None]:
-        """Kinds of calibration, the one first that fits other folds best."""
-        kind = self.options.models.calibration
-        if kind != "auto":
-            return [kind or None]
-        both = [(r1, options.get("labels", options.get("labels1")))]
-        both.append((r2, options.get("labels", options.get("labels2"))))
-        if "r12" in options:
-            both.append((options["r12"], options["labels"]))
-        groups = options.get("groups")
-        cross_entropy: dict[str | None, float] = {
-            kind: sum(
-                calibrate(
-                    r, label, kind=kind, groups=groups, seed=options["seed"]
-                ).after
-                for r, label in both
-            )
-            for kind in KINDS
-        }
-        return sorted(cross_entropy, key=lambda kind: cross_entropy[kind])
-
-    def _likeliest(self) -> str:
-        """The kind of the joint classifier of larger likelihood."""
-        label = self.rows.counted_label
-        rows = np.arange(len(label))
-        likelihood = {
-            # Of none, a tiny probability: what is sure and wrong loses.
-            kind: np.log(np.maximum(p[rows, label], 1e-12)).mean()
-            for kind, p in self.together.items()
-        }
-        return max(likelihood, key=lambda kind: likelihood[kind])
+    def answer(self) -> Answer:
+        """What the classifiers say, calibrated, without symbols."""
+        rows, options = self.rows, self.options
+        return decompose(
+            self.first.outputs,
+            self.second.outputs,
+            {"logistic": self.together["logistic"]},
+            {"network": self.together["network"]},
+            rows.counted_label,
+            units=rows.counted_units,
+            half=rows.half,
+            calibration=options.models.calibration,
+            replicates=min(options.resampling.replicates, _MOST_REPLICATES),
+            seed=options.resampling.seed,
+        )

@@ -16,7 +16,11 @@ from bounds import inputs
 from bounds.errors import InputError
 
 KINDS = ("temperature", "vector")
+# Of quantities that choose for themselves: the likelier, or none.
+CALIBRATIONS = ("auto", *KINDS, "")
 _GIVEN = ("probabilities", "logits")
+# By default.
+FOLDS = 5
 # Log probabilities are at least this: a classifier's 0 is no proof.
 _LEAST = math.log(1e-12)
 # Logarithms of the temperature, and the pull of vector scaling to none.
@@ -49,7 +53,7 @@ def calibrate(
     given: str = "probabilities",
     weights: Any = None,
     groups: Any = None,
-    folds: int = 5,
+    folds: int = FOLDS,
     seed: int = 0,
 ) -> Calibrated:
     """Calibrates a classifier's outputs on samples that it was not fitted to.
@@ -161,6 +165,11 @@ def folds_of(groups: Any, n: int, folds: int, seed: int) -> np.ndarray:
         raise InputError(f"{number} {what} are too few for {folds} folds")
     rng = np.random.default_rng(inputs.seed("seed", seed))
     return (rng.permutation(number) % folds)[codes]
+
+
+def possible_folds(groups: np.ndarray) -> int:
+    """Returns the default number of folds, or as many as groups allow."""
+    return max(2, min(FOLDS, len(np.unique(groups))))
 
 
 def _fit(

@@ -14,6 +14,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+# Additive in the features, and with their interactions.
+KINDS = ("logistic", "network")
 _MOST_ROWS = 50_000
 # Share of the training rows that tell the network when to stop.
 _VALIDATION = 0.1

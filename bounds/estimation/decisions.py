@@ -3,6 +3,7 @@
 A quantity is large if its interval is above a margin, small if its interval is
 below, and open otherwise. A recommendation needs every quantity that it rests
 on to be large or small; if one is open, what is recommended is to measure it.
+Which quantities those are is in `recommend`.
 """
 
 import math
@@ -11,13 +12,15 @@ from typing import NamedTuple
 
 from bounds import inputs
 from bounds.errors import InputError
-from bounds.estimation.evidence import SAMPLES_PER_CELL
 from bounds.estimation.interactions import Interactions, Range
+from bounds.estimation.posteriors import PosteriorPID
+from bounds.estimation.ranking import check_interactions, labels_needed
 
 # Information in bits below which a quantity does not matter.
 MARGIN = 0.05
 # Beyond this many times the present samples, a number is no plan.
 _MOST_TIMES = 1000
+_PARTS = ("redundancy", "unique1", "unique2", "synergy")
 
 FAMILIES = {
     "none": "neither modality, nor both, tells enough: look for another one",
@@ -46,42 +49,40 @@ class Recommendation(NamedTuple):
     measure: str
 
 
-class Gain(NamedTuple):
-    """What a candidate pair promises over the best of its single modalities.
-
-    Attributes:
-      name: Name of the candidate.
-      certain: accuracy that is gained at least.
-      possible: accuracy that may be gained at most.
-      labels: labelled pairs that settle its synergy.
-      affordable: whether the budget, spent in this order, reaches.
-    """
-
-    name: str
-    certain: float
-    possible: float
-    labels: int
-    affordable: bool
-
-
 def recommend(
-    found: Interactions,
+    evidence: Interactions | PosteriorPID,
     names: tuple[str, str],
     *,
     margin: float = MARGIN,
+    synergy: Range | None = None,
+    interaction: Range | None = None,
 ) -> Recommendation:
     """Recommends a family of models for two modalities.
 
+    What decides is what each modality adds to the other, I(X1;Y|X2) = U1 + S
+    and I(X2;Y|X1) = U2 + S. If neither adds anything, their redundancy says
+    whether there is anything at all; if one adds nothing, the other will do. If
+    both add something, both are needed, and the question is how to fuse them:
+    with interactions if these are worth the margin. Some synergy needs none,
+    such as that of two noisy measurements of one thing; so where models with
+    and without interactions were trained, their difference decides, and
+    otherwise the synergy.
+
     Args:
-      found: What is known.
+      evidence: What `quantify` or `pid_of_posteriors` returns.
       names: Names of the two modalities.
       margin: Bits below which a quantity does not matter.
+      synergy: What is known of the synergy, where posteriors have no joint
+        classifier.
+      interaction: Confidence interval of the information, in bits, that a model
+        with interactions has and an additive one has not.
 
     Raises:
       InputError: No interactions; not two names; a margin that is not
         positive.
     """
-    _check_interactions("found", found)
+    if not isinstance(evidence, PosteriorPID):
+        check_interactions("evidence", evidence)
     margin = inputs.real("margin", margin, above=0)
     if isinstance(names, str) or len(names) != 2:
         raise InputError(f"names must be two names, got {len(names)}")
@@ -91,43 +92,127 @@ def recommend(
         "unique1": f"U1, unique to {one}",
         "unique2": f"U2, unique to {two}",
         "synergy": "synergy S",
+        "conditional1": f"U1 + S, what {one} adds to {two}",
+        "conditional2": f"U2 + S, what {two} adds to {one}",
+        "interaction": "interactions, beyond an additive model",
     }
-    ranges = {
-        key: (e.lower, e.upper)
-        for key, e in found.estimates.items()
-        if key in words
-    }
-    ranges["synergy"] = found.synergy
-    size = {k: _size(r, margin) for k, r in ranges.items()}
-    unknown = [k for k in words if size[k] == "unknown"]
+    ranges = _ranges(evidence, synergy)
+    if interaction is not None:
+        ranges["interaction"] = interaction
+    size = {key: _size(ends, margin) for key, ends in ranges.items()}
     reasons = tuple(
-        f"{words[k]}: " + _describe(ranges[k], size[k], margin) for k in words
+        f"{words[key]}: " + _describe(ranges[key], size[key], margin)
+        for key in words
+        if key in ranges
     )
-
-    def decided(family: str, modality: str = "") -> Recommendation:
+    adds = [_adds(i, size) for i in (1, 2)]
+    deciding, family, modality = _decide(adds, size, names)
+    if isinstance(evidence, PosteriorPID) and evidence.doubts:
+        return _undecided(reasons, "; ".join(evidence.doubts))
+    if family:
         text = FAMILIES[family] + (f": {modality}" if modality else "")
         return Recommendation(family, modality, text, reasons, "")
-
-    def is_all(value: str, *keys: str) -> bool:
-        return all(size[k] == value for k in keys)
-
-    if size["synergy"] == "large":
-        return decided("interaction")
-    if is_all("small", "synergy", "unique1", "unique2"):
-        if size["redundancy"] == "large":
-            return decided("agreement")
-        if size["redundancy"] == "small":
-            return decided("none")
-    if is_all("small", "synergy", "unique2") and size["unique1"] == "large":
-        return decided("one", one)
-    if is_all("small", "synergy", "unique1") and size["unique2"] == "large":
-        return decided("one", two)
-    if is_all("large", "unique1", "unique2") and size["synergy"] == "small":
-        return decided("additive")
-    if unknown:
-        measure = _too_few(found, unknown, words)
+    if isinstance(evidence, PosteriorPID):
+        measure = _more(evidence, ranges, size, margin, deciding, words)
     else:
-        measure = _narrow(found, ranges, size, margin, words)
+        unknown = [key for key in words if size.get(key) == "unknown"]
+        if unknown:
+            measure = _too_few(evidence, unknown, words)
+        else:
+            measure = _narrow(evidence, ranges, size, margin, words)
+    return _undecided(reasons, measure)
+
+
+class Known(NamedTuple):
+    """What follows from values that are known.
+
+    Attributes:
+      family: a key of `FAMILIES`.
+      modality: the one to keep, of family "one"; otherwise empty.
+      distance: from the margin, of the nearest value that decides.
+    """
+
+    family: str
+    modality: str
+    distance: float
+
+
+def decide(
+    values: Mapping[str, float],
+    names: tuple[str, str],
+    *,
+    margin: float = MARGIN,
+) -> Known:
+    """Returns what `recommend` would say if all were known.
+
+    Args:
+      values: redundancy, unique1, unique2, synergy and interaction, in bits.
+      names: Names of the two modalities.
+      margin: Bits below which a quantity does not matter.
+    """
+    values = dict(values)
+    sums = [f"conditional{i}" for i in (1, 2)]
+    for i, name in enumerate(sums, 1):
+        values[name] = values[f"unique{i}"] + values["synergy"]
+    size = {key: _size((v, v), margin) for key, v in values.items()}
+    adds = [_adds(i, size) for i in (1, 2)]
+    deciding, family, modality = _decide(adds, size, names)
+    nearest = min(
+        abs(values[key] - margin) for key in {*sums, *deciding} & values.keys()
+    )
+    return Known(family, modality, nearest)
+
+
+def _ranges(
+    evidence: Interactions | PosteriorPID, synergy: Range | None
+) -> dict[str, Sequence[float]]:
+    """Confidence intervals of what is decided by, by name."""
+    if not isinstance(evidence, PosteriorPID):
+        ranges: dict[str, Sequence[float]] = {
+            key: (one.lower, one.upper)
+            for key, one in evidence.estimates.items()
+            if key in _PARTS
+        }
+        return ranges | {"synergy": evidence.synergy}
+    ranges = {
+        key: ends
+        for key, ends in evidence.interval.items()
+        if key in (*_PARTS, "conditional1", "conditional2")
+    }
+    ranges.setdefault("synergy", synergy or Range(math.nan, math.nan))
+    return {key: ranges[key] for key in _PARTS} | ranges
+
+
+def _adds(side: int, size: Mapping[str, str]) -> str:
+    """The size of what one modality adds to the other, U + S."""
+    own = size.get(f"conditional{side}", "")
+    if own in ("small", "large"):
+        return own
+    parts = {size[f"unique{side}"], size["synergy"]}
+    if "large" in parts:
+        return "large"
+    return "small" if parts == {"small"} else "open"
+
+
+def _decide(
+    adds: Sequence[str], size: Mapping[str, str], names: tuple[str, str]
+) -> tuple[list[str], str, str]:
+    """Returns what decides, the family (empty if open) and the modality."""
+    if "open" in adds:
+        still = [f"conditional{i + 1}" for i in (0, 1) if adds[i] == "open"]
+        parts = [f"unique{name[-1]}" for name in still]
+        return [*still, *parts, "synergy"], "", ""
+    if adds == ["small", "small"]:
+        families = {"large": "agreement", "small": "none"}
+        return ["redundancy"], families.get(size["redundancy"], ""), ""
+    if "small" in adds:
+        return [], "one", names[adds.index("large")]
+    key = "interaction" if "interaction" in size else "synergy"
+    families = {"large": "interaction", "small": "additive"}
+    return [key], families.get(size[key], ""), ""
+
+
+def _undecided(reasons: tuple[str, ...], measure: str) -> Recommendation:
     return Recommendation(
         "",
         "",
@@ -135,6 +220,36 @@ def recommend(
         reasons,
         measure,
     )
+
+
+def _more(
+    evidence: PosteriorPID,
+    ranges: Mapping[str, Sequence[float]],
+    size: Mapping[str, str],
+    margin: float,
+    deciding: Sequence[str],
+    words: Mapping[str, str],
+) -> str:
+    """What would decide, of posteriors."""
+    if size["synergy"] == "unknown":
+        return "label pairs: the synergy is unknown without them"
+    parts = []
+    for key in deciding:
+        if size.get(key) != "open":
+            continue
+        lower, upper = ranges[key]
+        value = getattr(evidence, key, (lower + upper) / 2)
+        half = value - lower if value > margin else upper - value
+        distance = abs(value - margin)
+        times = (half / distance) ** 2 if distance > 0 else math.inf
+        if times > _MOST_TIMES:
+            parts.append(f"{words[key]} is at the margin")
+        else:
+            parts.append(
+                f"{words[key]} needs about {max(times, 1.1):.1f} times the "
+                "samples"
+            )
+    return "; ".join(parts) + ", if the values stay where they are"
 
 
 def unless_contradicted(
@@ -195,58 +310,6 @@ def unless_additive_does(
     )
 
 
-def rank(
-    candidates: Mapping[str, Interactions],
-    *,
-    budget: int,
-    over_first: bool = False,
-) -> list[Gain]:
-    """Ranks pairs by the gain in accuracy that is certain, then possible.
-
-    Args:
-      candidates: Interactions by name of the pair, or of the extra modality.
-      budget: Number of labelled pairs that can be paid for.
-      over_first: Whether gains are counted over the first modality, which is
-        there already, not over the better one: for extra modalities, put
-        second.
-
-    Raises:
-      InputError: No interactions; a budget that is negative or no integer.
-    """
-    budget = inputs.integer("budget", budget)
-    gains = []
-    for name, found in candidates.items():
-        _check_interactions(f"candidates[{name!r}]", found)
-        singles = [found.accuracy1] + ([] if over_first else [found.accuracy2])
-        certain = found.accuracy.lower - max(s.upper for s in singles)
-        possible = found.accuracy.upper - max(s.lower for s in singles)
-        gains.append(
-            Gain(name, max(0.0, certain), max(0.0, possible),
-                 _labels(found), affordable=False)
-        )  # fmt: skip
-    gains.sort(key=lambda g: (-g.certain, -g.possible, g.labels, g.name))
-    out = []
-    for gain in gains:
-        affordable = gain.labels <= budget and gain.possible > 0
-        budget -= gain.labels * affordable
-        out.append(gain._replace(affordable=affordable))
-    return out
-
-
-def _labels(found: Interactions) -> int:
-    if "synergy" in found.estimates:
-        return found.estimates["synergy"].needed
-    noise = found.size / found.effective
-    return math.ceil(SAMPLES_PER_CELL * found.cells * noise)
-
-
-def _check_interactions(name: str, found: Interactions) -> None:
-    if not isinstance(found, Interactions):
-        raise InputError(
-            f"{name} must be what quantify returns, got {type(found).__name__}"
-        )
-
-
 def _size(interval: Sequence[float], margin: float) -> str:
     lower, upper = interval
     if math.isnan(lower) or math.isnan(upper):
@@ -275,13 +338,13 @@ def _too_few(
 ) -> str:
     if unknown == ["synergy"]:
         return (
-            f"label about {_labels(found):,} pairs ({found.size:,} are there) "
-            "or use fewer symbols: the synergy is unknown"
+            f"label about {labels_needed(found):,} pairs ({found.size:,} are "
+            "there) or use fewer symbols: the synergy is unknown"
         )
     needed = (
         max(e.needed for k, e in found.estimates.items() if k in unknown)
         if set(unknown) & set(found.estimates)
-        else _labels(found)
+        else labels_needed(found)
     )
     return (
         f"too few samples for {', '.join(words[k] for k in unknown)}: about "
@@ -297,13 +360,13 @@ def _narrow(
     margin: float,
     words: Mapping[str, str],
 ) -> str:
-    still = [k for k in words if size[k] == "open"]
+    still = [key for key in _PARTS if size[key] == "open"]
     estimate = found.estimates.get("synergy")
     if "synergy" in still and (estimate is None or not estimate.enough):
         return (
             "the pairwise marginals allow a synergy between "
             f"{found.synergy.lower:z.3f} and {found.synergy.upper:z.3f} bits: "
-            f"label about {_labels(found):,} pairs to know it"
+            f"label about {labels_needed(found):,} pairs to know it"
         )
     if not still:
         return "one more modality, or a smaller margin"

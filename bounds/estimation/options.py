@@ -5,12 +5,13 @@ import dataclasses
 from bounds import inputs
 from bounds.errors import InputError
 from bounds.estimation import decisions
+from bounds.estimation.calibration import CALIBRATIONS
 
 DISCRETIZERS = ("posteriors", "kmeans", "quantiles")
-CALIBRATIONS = ("auto", "temperature", "vector", "")
 # The labelled pairs as they are; or, for each modality, the labels of its own
 # half of the units, and all pairs without labels.
 KNOWLEDGE = ("labelled", "unimodal")
+DECIDE_BY = ("posteriors", "symbols")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,9 @@ class StudyOptions:
     knowledge: str = "labelled"
     # Each modality against all others together.
     rest: bool = True
+    # What the recommendations rest on. Symbols lose information, so that what
+    # they say is of the features only if these are symbols.
+    decide_by: str = "posteriors"
     # Bits below which a quantity does not matter.
     margin: float = decisions.MARGIN
     # Labelled pairs that can be paid for.
@@ -75,6 +79,7 @@ class StudyOptions:
         for path, value, known in (
             ("symbols.kind", self.symbols.kind, DISCRETIZERS),
             ("knowledge", self.knowledge, KNOWLEDGE),
+            ("decide_by", self.decide_by, DECIDE_BY),
             ("models.calibration", self.models.calibration, CALIBRATIONS),
         ):
             inputs.choice(path, value, known)

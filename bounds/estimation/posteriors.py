@@ -27,14 +27,18 @@ from bounds.estimation._posterior_input import (
     information,
     informations,
     label_prior,
-    number_of_folds,
     pointwise,
     restricted,
     subsamples,
     table,
 )
 from bounds.estimation._statistics import entropy
-from bounds.estimation.calibration import KINDS, folds_of
+from bounds.estimation.calibration import KINDS, folds_of, possible_folds
+
+# What the solver and the choice of atoms have a say in.
+_OF_ATOMS = ("redundancy", "unique1", "unique2", "synergy")
+# What a joint classifier that has not learned all can make negative.
+_OF_THE_JOINT = ("synergy", "conditional1", "conditional2")
 
 
 class PosteriorPID(NamedTuple):
@@ -56,10 +60,13 @@ class PosteriorPID(NamedTuple):
       hard: E log r(label) / p(label) of those with labels: what they keep, a
         lower bound on the information in expectation.
       deviation: standard error of every quantity, over bootstrap replicates of
-        the units and, in quadrature, between subsamples.
+        the units and, in quadrature, between subsamples. Also of
+        `information1`, `information2` and, with r12, `conditional1` and
+        `conditional2`.
       bias: taken off the mean of unique1 and unique2 (and added to redundancy).
-      interval: ends of the confidence interval of every quantity, by the
-        bootstrap; the gap is added. What is left of the bias is not in it.
+      interval: ends of the confidence interval of every quantity in
+        `deviation`, by the bootstrap; the gap is added. What is left of the
+        bias is not in it.
       contributions: of every sample to every quantity, `[n]`, with these means;
         None if samples are not paired or were subsampled. One convention: see
         docs/posteriors.md.
@@ -84,6 +91,26 @@ class PosteriorPID(NamedTuple):
     contributions: dict[str, np.ndarray] | None
     atoms: int
     doubts: tuple[str, ...]
+
+    @property
+    def information1(self) -> float:
+        """I(X1;Y), in bits."""
+        return self.redundancy + self.unique1
+
+    @property
+    def information2(self) -> float:
+        """I(X2;Y), in bits."""
+        return self.redundancy + self.unique2
+
+    @property
+    def conditional1(self) -> float | None:
+        """I(X1;Y|X2), what the first adds to the second; None without r12."""
+        return None if self.synergy is None else self.unique1 + self.synergy
+
+    @property
+    def conditional2(self) -> float | None:
+        """I(X2;Y|X1), what the second adds to the first; None without r12."""
+        return None if self.synergy is None else self.unique2 + self.synergy
 
 
 def pid_of_posteriors(
@@ -167,6 +194,7 @@ def pid_of_posteriors(
     values, between = _posterior_solve.combine(
         solutions, soft, error_of_difference(data, p)
     )
+    values = _with_sums(values)
     solution, part = solutions[0], parts[0]
     sub = restricted(data, *part)
     spread = _bootstrap(sub, solution, replicates, rng)
@@ -178,12 +206,13 @@ def pid_of_posteriors(
     for name, value in values.items():
         draws = spread[name] * math.sqrt(share)
         alone = float(draws.std())
-        deviation[name] = math.hypot(alone, 0.0 if name == "total" else between)
+        atoms = name in _OF_ATOMS
+        deviation[name] = math.hypot(alone, between if atoms else 0.0)
         draws *= deviation[name] / alone if alone > 0 else 1.0
         low, high = value + np.quantile(draws, [tail, 1 - tail])
-        if name != "total":
+        if atoms:
             low, high = low - gap, high + gap
-        if name != "synergy":
+        if name not in _OF_THE_JOINT:
             low = max(low, 0.0)
         # At the edge of what is possible all replicates may be on one side.
         interval[name] = (min(float(low), value), max(float(high), value))
@@ -191,9 +220,7 @@ def pid_of_posteriors(
     if data.paired and len(parts) == 1:
         contributions = _contributions(data, p, solution, values)
     hard, doubts = _posterior_checks.miscalibration(data, p, soft)
-    doubts += _posterior_checks.other_doubts(
-        data, p, values, deviation, between, gap
-    )
+    doubts += _posterior_checks.other_doubts(data, p, values, deviation, gap)
     return PosteriorPID(
         redundancy=values["redundancy"],
         unique1=values["unique1"],
@@ -216,11 +243,25 @@ def pid_of_posteriors(
 
 def _laws(data: Input, seed: int) -> _pooled.Laws:
     units = data.units if data.paired else None
-    number = number_of_folds(data)
+    number = possible_folds(data.units)
     names = ("r1", "r2")
     folds = [folds_of(units, len(data.r[n]), number, seed) for n in names]
     (r1, r2), (w1, w2) = ([x[n] for n in names] for x in (data.r, data.w))
     return _pooled.pool(r1, r2, w1, w2, np.concatenate(folds))
+
+
+def _with_sums(values: dict[str, float]) -> dict[str, float]:
+    """Adds the informations, given the other modality or not."""
+    sums = {
+        f"information{i}": values["redundancy"] + values[f"unique{i}"]
+        for i in (1, 2)
+    }
+    if "synergy" in values:
+        sums |= {
+            f"conditional{i}": values[f"unique{i}"] + values["synergy"]
+            for i in (1, 2)
+        }
+    return values | sums
 
 
 def _bootstrap(
@@ -265,7 +306,7 @@ def _bootstrap(
         if "r12" in info:
             out["synergy"] = info["r12"] - minimum
             out["total"] = info["r12"]
-        return {name: float(x) for name, x in out.items()}
+        return {name: float(x) for name, x in _with_sums(out).items()}
 
     centre = statistics(data.w)
     draws: dict[str, list[float]] = {name: [] for name in centre}

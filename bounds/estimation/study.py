@@ -15,7 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from bounds.errors import InputError
-from bounds.estimation import decisions, samples
+from bounds.estimation import decisions, ranking, samples
+from bounds.estimation._outputs import Answer
 from bounds.estimation._sides import SEPARATOR, Pair, View
 from bounds.estimation.convergence import convergence
 from bounds.estimation.evidence import Labelled, verdicts
@@ -63,7 +64,7 @@ def study(
     if not pairs:
         raise InputError(next(iter(failed.values())))
     plain = {k: v["interactions"] for k, v in pairs.items() if v["plain"]}
-    ranking = decisions.rank(plain, budget=options.budget)
+    gains = ranking.rank(plain, budget=options.budget)
     for found in pairs.values():
         found["interactions"] = _interactions(found["interactions"])
         found["recommendation"] = found["recommendation"]._asdict()
@@ -79,6 +80,7 @@ def study(
         "knowledge": options.knowledge,
         "discretizer": options.symbols.kind,
         "resampling": dataclasses.asdict(options.resampling),
+        "decide_by": options.decide_by,
         "margin": options.margin,
         "budget": options.budget,
         "models": {
@@ -86,7 +88,7 @@ def study(
         },
         "pairs": pairs,
         "failed": failed,
-        "ranking": [gain._asdict() for gain in ranking],
+        "ranking": [gain._asdict() for gain in gains],
         "seconds": time.monotonic() - start,
     }
 
@@ -123,7 +125,7 @@ def _measured(
     scores = pair.scores()
     bar.update()
     bar.set_description(f"{key}: posteriors")
-    of_posteriors = pair.of_posteriors()
+    answer = pair.answer()
     bar.update()
     cheaper = resampled | {"replicates": 200, "interval_replicates": 30,
                          "permutations": 0}  # fmt: skip
@@ -155,6 +157,12 @@ def _measured(
         Range(scores[kind]["lower"], scores[kind]["upper"])
         for kind in ("logistic", "network")
     )
+    advice = decisions.unless_additive_does(advice, additive, interacting)
+    if options.decide_by == "posteriors" and answer.pid is not None:
+        advice = decisions.recommend(
+            answer.pid, pair.names, margin=options.margin,
+            synergy=found.synergy, interaction=answer.interaction,
+        )  # fmt: skip
     settles = None
     if verdicts(Labelled(whole))["redundancy"].enough:
         settles = convergence(
@@ -167,13 +175,32 @@ def _measured(
         "symbols": _sizes(whole),
         "interactions": found,
         "predictions": _interactions(predicted),
-        "posteriors": of_posteriors,
+        "posteriors": _answer(answer),
         "sensitivity": sensitivity,
         "convergence": settles,
         "models": scores,
-        "recommendation": decisions.unless_additive_does(
-            advice, additive, interacting
-        ),
+        "recommendation": advice,
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    """An answer in numbers and names alone."""
+    interval = answer.interaction
+    shared: dict[str, Any] = {
+        "classifiers": answer.classifiers,
+        "interaction": None if interval is None else list(interval),
+    }
+    pid = answer.pid
+    if pid is None:
+        return shared | {"doubts": [answer.reason]}
+    return shared | {
+        "value": {name: getattr(pid, name) for name in pid.interval},
+        "deviation": pid.deviation,
+        "interval": {k: list(ends) for k, ends in pid.interval.items()},
+        "soft": pid.soft,
+        "hard": pid.hard,
+        "gap": pid.gap,
+        "doubts": list(pid.doubts),
     }
 
 

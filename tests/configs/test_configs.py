@@ -10,6 +10,7 @@ from arm_jax.config import Config, from_mapping
 from arm_jax.studies.comparison import ComparisonConfig, plan
 from arm_jax.studies.coverage import CoverageConfig
 from arm_jax.studies.quantify import QuantifyConfig
+from arm_jax.studies.recovery import RecoveryConfig
 from arm_jax.studies.synergy import SynergyConfig
 from configs import (
     avdigits,
@@ -18,6 +19,7 @@ from configs import (
     mfeat,
     mosi,
     npz,
+    recovery,
     synergy,
     watch,
 )
@@ -27,7 +29,9 @@ from experiments import cli
 DATA_SETS = {avdigits: 2, mfeat: 6, mosi: 3, npz: 2, watch: 2}
 # Data sets that are for training alone: they do not fit into memory.
 MEDIA = (food101,)
-COMMANDS = {"train", "compare", "quantify", "coverage", "synergy"}
+COMMANDS = {
+    "train", "compare", "quantify", "coverage", "recovery", "synergy"
+}  # fmt: skip
 # Methods that a comparison leaves out though they are defined for the data.
 LEFT_OUT = {npz: {"arm_released"}}
 
@@ -49,7 +53,7 @@ def counts(method):
     return methods.create(method, {}).modality_counts or range(1, 100)
 
 
-@by_name([*DATA_SETS, *MEDIA, coverage, synergy])
+@by_name([*DATA_SETS, *MEDIA, coverage, recovery, synergy])
 def test_every_command_is_in_the_docstring(module):
     functions = COMMANDS & vars(module).keys()
     if hasattr(module, "get_config"):
@@ -125,6 +129,9 @@ def test_studies_convert():
     for argument in ("drawn", "golden"):
         config = cli.to_dict(coverage.coverage(argument))
         assert from_mapping(CoverageConfig, config).tables == argument
+    for argument in ("exact", "fitted"):
+        config = cli.to_dict(recovery.recovery(argument))
+        assert from_mapping(RecoveryConfig, config).posteriors == argument
     for argument in ("random", "logic"):
         config = cli.to_dict(synergy.synergy(argument))
         assert from_mapping(SynergyConfig, config).kind == argument

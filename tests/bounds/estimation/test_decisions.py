@@ -5,13 +5,13 @@ import pytest
 
 from bounds.errors import InputError
 from bounds.estimation.decisions import (
-    rank,
     recommend,
     unless_additive_does,
     unless_contradicted,
 )
 from bounds.estimation.estimators import Estimate
 from bounds.estimation.interactions import Interactions, Range
+from bounds.estimation.ranking import rank
 
 SMALL, LARGE, OPEN = (0.0, 0.02), (0.2, 0.4), (0.01, 0.2)
 UNKNOWN = (math.nan, math.nan)
@@ -154,7 +154,7 @@ FOUND = interactions(*[SMALL] * 4)
         (lambda: recommend(FOUND, "ab"), "names must be two names"),
         (
             lambda: recommend(None, NAMES),
-            "found must be what quantify returns, got NoneType",
+            "evidence must be what quantify returns, got NoneType",
         ),
         (lambda: rank({}, budget=-1), "budget must be at least 0, got -1"),
         (lambda: rank({}, budget=1e3), "budget must be an integer, got 1000.0"),

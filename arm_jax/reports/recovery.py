@@ -1,0 +1,107 @@
+"""The report on what was recovered of problems whose answer is known."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from arm_jax.reports.pieces import markdown_table
+
+QUANTITIES = ("redundancy", "unique1", "unique2", "synergy")
+# Truth is known up to this, in bits.
+_TRUTH_ERROR = 1e-3
+Table = tuple[list[str], list[list[Any]]]
+
+
+def report(results: Mapping[str, Any]) -> str:
+    """The study as Markdown."""
+    config = results["config"]
+    lines = [
+        "# Problems with known answers",
+        "",
+        f"{config['posteriors'].capitalize()} posteriors, {config['draws']} "
+        f"draws per problem and size, {config['replicates']} bootstrap "
+        "replicates. Bias, root mean square error (bits) and coverage of the "
+        "95 % intervals, each for R, U1, U2, S; s is the median time.",
+        "",
+        markdown_table(*recovery_table(results)),
+        "",
+    ]
+    if config["posteriors"] == "fitted":
+        lines += [
+            f"Advice at a margin of {config['margin']:g} bits. Distance: of "
+            "the true quantities that decide, the nearest to the margin.",
+            "",
+            markdown_table(*decision_table(results)),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def recovery_table(results: Mapping[str, Any]) -> Table:
+    """Bias, error and coverage, a row per problem and size."""
+    rows = []
+    for (name, size), draws in _groups(results).items():
+        truth = np.array(results["truth"][name]["value"])
+        answers = [d for d in draws if "value" in d]
+        if not answers:
+            rows.append([name, size, four(truth, 2), *["-"] * 5])
+            continue
+        error = np.array([d["value"] for d in answers]) - truth
+        ends = np.array([d["interval"] for d in answers])
+        slack = results["truth"][name]["error"] * 2 + _TRUTH_ERROR
+        holds = (ends[..., 0] <= truth + slack) & (
+            ends[..., 1] >= truth - slack
+        )
+        rows.append(
+            [
+                name, size, four(truth, 2), four(error.mean(0)),
+                four(np.sqrt((error**2).mean(0))), four(holds.mean(0), 2),
+                f"{np.mean([bool(d['doubts']) for d in answers]):.2f}",
+                f"{np.median([d['seconds'] for d in answers]):.1f}",
+            ]
+        )  # fmt: skip
+    header = [
+        "problem", "n", "truth", "bias", "rms error", "coverage", "doubts", "s",
+    ]  # fmt: skip
+    return header, rows
+
+
+def decision_table(results: Mapping[str, Any]) -> Table:
+    """How often the advice was given, and right, a row per problem and size."""
+    rows = []
+    for (name, size), draws in _groups(results).items():
+        truth = results["truth"][name]
+        right, decided = outcomes(truth, draws)
+        family, modality = truth["family"], truth["modality"]
+        rows.append(
+            [
+                name, size, f"{family} {modality}".strip(),
+                f"{truth['distance']:.2f}", f"{np.mean(decided):.2f}",
+                f"{np.mean(right[decided]):.2f}" if decided.any() else "-",
+            ]
+        )  # fmt: skip
+    return ["problem", "n", "truth", "distance", "decided", "right"], rows
+
+
+def outcomes(
+    truth: Mapping[str, Any], draws: Sequence[Mapping[str, Any]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each draw's advice was right, and whether there was one."""
+    given = [(d.get("family", ""), d.get("modality", "")) for d in draws]
+    known = truth["family"], truth["modality"]
+    right = np.array([one == known for one in given])
+    return right, np.array([bool(family) for family, _ in given])
+
+
+def _groups(results: Mapping[str, Any]) -> dict[Any, list[Any]]:
+    groups = defaultdict(list)
+    for d in results["draws"]:
+        groups[d["problem"], d["size"]].append(d)
+    return groups
+
+
+def four(x: np.ndarray, digits: int = 3) -> str:
+    """Returns numbers side by side."""
+    return " ".join(f"{v:z.{digits}f}" for v in x)

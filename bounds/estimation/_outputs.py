@@ -1,0 +1,130 @@
+"""The decomposition of what several classifiers of a pair of sides say."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bounds.errors import InputError
+from bounds.estimation._likeliest import Likeliest, likeliest
+from bounds.estimation.calibration import possible_folds
+from bounds.estimation.interactions import Range
+from bounds.estimation.late_fusion import fuse
+from bounds.estimation.posteriors import PosteriorPID, pid_of_posteriors
+
+# Standard errors to either end of a 95 % interval.
+_ERRORS = 1.96
+# p(y|x) by name of the classifier, of samples it was not fitted to, `[n, y]`.
+Outputs = Mapping[str, np.ndarray]
+
+
+class Answer(NamedTuple):
+    """What classifiers say of the interactions of two sides.
+
+    Attributes:
+      pid: the decomposition; None if there is none.
+      classifiers: the classifier that was taken of "first", "second" and,
+        where labels of pairs are used, "joint", with its calibration.
+      interaction: information in bits that the best classifier with
+        interactions has beyond the best additive one, a 95 % interval; None
+        where labels of pairs are not used, or there is none of either kind.
+      reason: why there is no decomposition.
+    """
+
+    pid: PosteriorPID | None
+    classifiers: dict[str, dict[str, str]]
+    interaction: Range | None
+    reason: str = ""
+
+
+def decompose(
+    first: Outputs,
+    second: Outputs,
+    additive: Outputs,
+    interacting: Outputs,
+    labels: np.ndarray,
+    *,
+    units: np.ndarray | None,
+    half: np.ndarray | None = None,
+    calibration: str,
+    replicates: int,
+    seed: int,
+) -> Answer:
+    """Decomposes what the likeliest classifiers say, calibrated out of fold.
+
+    Args:
+      first: of the first side.
+      second: of the second side.
+      additive: of both together, without interactions; late fusion of what the
+        sides say is one more.
+      interacting: of both together, with interactions.
+      labels: classes, `[n]`.
+      units: codes, equal for samples that depend on each other, `[n]`.
+      half: samples whose labels the first side has, `[n]`, where labels of
+        pairs are not to be used; the second has the others'. There is no
+        synergy then, and no total.
+      calibration: see `likeliest`.
+      replicates: of the bootstrap.
+      seed: of folds, subsamples and bootstrap.
+
+    Returns:
+      The answer; without a decomposition, and with the reason, where the
+      samples allow none.
+    """
+    codes = np.arange(len(labels)) if units is None else units
+    every = np.ones(len(labels), bool)
+    resampling: dict[str, Any] = {"replicates": replicates, "seed": seed}
+    chosen: dict[str, dict[str, str]] = {}
+    interaction = None
+
+    def best(outputs: Outputs, rows: np.ndarray) -> Likeliest:
+        return likeliest(
+            {name: p[rows] for name, p in outputs.items()},
+            labels[rows],
+            groups=codes[rows],
+            calibration=calibration,
+            folds=possible_folds(codes[rows]),
+            seed=seed,
+        )
+
+    def take(role: str, answer: Likeliest) -> np.ndarray:
+        chosen[role] = {"name": answer.name, "calibration": answer.calibration}
+        return answer.posteriors
+
+    try:
+        if half is not None:
+            r1 = take("first", best(first, half))
+            r2 = take("second", best(second, ~half))
+            known = {"labels1": labels[half], "labels2": labels[~half]}
+            pid = pid_of_posteriors(r1, r2, **known, **resampling)
+            return Answer(pid, chosen, None)
+        r1 = take("first", best(first, every))
+        r2 = take("second", best(second, every))
+        late = fuse(
+            r1, r2, labels, groups=codes, folds=possible_folds(codes), seed=seed
+        )
+        joint = best({**additive, "late fusion": late}, every)
+        if interacting:
+            other = best(interacting, every)
+            gain = other.log_likelihood - joint.log_likelihood
+            interaction = _interval(gain, codes)
+            joint = other if gain.mean() > 0 else joint
+        pid = pid_of_posteriors(
+            r1, r2, r12=take("joint", joint), labels=labels, groups=units,
+            **resampling,
+        )  # fmt: skip
+    except InputError as error:
+        return Answer(None, chosen, interaction, str(error))
+    return Answer(pid, chosen, interaction)
+
+
+def _interval(values: np.ndarray, units: np.ndarray) -> Range:
+    """95 % interval of a mean of samples that depend on each other by unit."""
+    mean = float(values.mean())
+    codes = np.unique(units, return_inverse=True)[1]
+    sums = np.bincount(codes, values - mean)
+    number = len(sums)
+    error = math.sqrt(float(sums @ sums) * number / max(number - 1, 1))
+    half = _ERRORS * error / len(values)
+    return Range(mean - half, mean + half)

@@ -1,0 +1,232 @@
+"""From features, or anyone's classifiers, to a decomposition and advice."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bounds import inputs
+from bounds.errors import InputError
+from bounds.estimation import classifiers, decisions
+from bounds.estimation._outputs import Outputs, decompose
+from bounds.estimation.calibration import CALIBRATIONS, FOLDS
+from bounds.estimation.calibration import classes as check_classes
+from bounds.estimation.interactions import Range
+from bounds.estimation.posteriors import PosteriorPID
+
+ROLES = ("first", "second", "joint")
+
+
+class FeaturePID(NamedTuple):
+    """What classifiers of two modalities say of their interactions.
+
+    Attributes:
+      pid: the decomposition of their calibrated posteriors.
+      recommendation: what follows from it.
+      interaction: information in bits that a classifier with interactions has
+        beyond an additive one, a 95 % interval; None with classifiers of your
+        own.
+      classifiers: the classifier that was taken of "first", "second" and
+        "joint", with its calibration: the likeliest on held-out samples.
+    """
+
+    pid: PosteriorPID
+    recommendation: decisions.Recommendation
+    interaction: Range | None
+    classifiers: dict[str, dict[str, str]]
+
+
+def pid_of_features(
+    x1: Any,
+    x2: Any,
+    labels: Any,
+    *,
+    own: Mapping[str, Any] | None = None,
+    fitted: bool = False,
+    groups: Any = None,
+    names: tuple[str, str] = ("first", "second"),
+    margin: float = decisions.MARGIN,
+    calibration: str = "auto",
+    folds: int = FOLDS,
+    strength: float = 0.1,
+    components: int = 50,
+    replicates: int = 200,
+    seed: int = 0,
+) -> FeaturePID:
+    """Decomposes what two modalities' features say about a label.
+
+    Classifiers of each modality and of both are fitted on some folds and asked
+    on the others, their answers calibrated, and the likeliest decomposed by
+    `bounds.pid_of_posteriors`.
+
+    Args:
+      x1: features of the first modality, `[n, ...]`.
+      x2: features of the second modality, `[n, ...]`.
+      labels: classes 0 to K-1, `[n]`.
+      own: classifiers of your own, by "first", "second" and, for the synergy,
+        "joint": objects with `fit(x, labels)` and `predict_proba(x)`, such as
+        those of scikit-learn; "joint" sees the features of both side by side.
+        They are copied, not changed. By default logistic regressions and small
+        networks of standardised principal components.
+      fitted: whether your own classifiers were fitted already, on other
+        samples; then they are only asked.
+      groups: codes or names, `[n]`; samples of a group depend on each other,
+        and stay in one fold.
+      names: names of the modalities, in the recommendation.
+      margin: bits below which a quantity does not matter.
+      calibration: "temperature", "vector", "auto", the likelier, or "".
+      folds: of the classifiers.
+      strength: inverse regularisation of the logistic regressions.
+      components: principal components that they see at most.
+      replicates: of the bootstrap.
+      seed: of folds, networks, subsamples and bootstrap.
+
+    Returns:
+      The decomposition, and what follows from it.
+
+    Raises:
+      InputError: features, labels or groups of different lengths, with NaN, or
+        too few; a class with fewer samples, or fewer groups, than folds; a
+        classifier without a method it needs, or whose answers are no
+        probabilities of these classes.
+    """
+    inputs.choice("calibration", calibration, CALIBRATIONS)
+    seed = inputs.seed("seed", seed)
+    replicates = inputs.integer("replicates", replicates, 2)
+    folds = inputs.integer("folds", folds, 2)
+    x = [_features(name, v) for name, v in (("x1", x1), ("x2", x2))]
+    y = inputs.integers("labels", labels)
+    for name, rows in (("x1", x[0]), ("x2", x[1])):
+        if len(rows) != len(y):
+            raise InputError(
+                f"{name} has {len(rows)} samples, labels has {len(y)}"
+            )
+    y = check_classes("labels", y, len(y), int(y.max(initial=0)) + 1)
+    units = None if groups is None else inputs.codes("groups", groups)
+    if units is not None and len(units) != len(y):
+        raise InputError(f"groups has {len(units)} entries, labels {len(y)}")
+    counts = np.bincount(y)
+    if len(counts) < 2 or counts.min() < folds:
+        raise InputError(
+            f"class {counts.argmin()} has {counts.min()} samples; "
+            f"two classes with {folds} each are needed (folds)"
+        )
+    both = np.concatenate(x, axis=1)
+    if own is None:
+        fits = classifiers.folds_of(y, units, folds, seed)
+        options = (fits, y, strength, components, seed)
+        first, second = (_fitted(v, *options) for v in x)
+        joint = _fitted(both, *options)
+        additive: Outputs = {"logistic": joint["logistic"]}
+        interacting: Outputs = {"network": joint["network"]}
+    else:
+        _check_own(own, fitted)
+        fits = None if fitted else classifiers.folds_of(y, units, folds, seed)
+        answers = {
+            role: _asked(role, model, v, y, fits)
+            for role, v in zip(ROLES, (*x, both), strict=True)
+            if (model := own.get(role)) is not None
+        }
+        first, second = ({"own": answers[role]} for role in ROLES[:2])
+        additive, interacting = {}, {}
+        if "joint" in answers:
+            additive = {"own": answers["joint"]}
+    answer = decompose(
+        first, second, additive, interacting, y, units=units,
+        calibration=calibration, replicates=replicates, seed=seed,
+    )  # fmt: skip
+    if answer.pid is None:
+        raise InputError(answer.reason)
+    return FeaturePID(
+        answer.pid,
+        decisions.recommend(
+            answer.pid, names, margin=margin, interaction=answer.interaction
+        ),
+        answer.interaction,
+        answer.classifiers,
+    )
+
+
+def _features(name: str, x: Any) -> np.ndarray:
+    x = inputs.finite(name, x)
+    if x.ndim < 1 or not x.size:
+        raise InputError(
+            f"{name} must have one row per sample, got shape {x.shape}"
+        )
+    return classifiers.flat(x).astype(np.float64)
+
+
+def _fitted(
+    x: np.ndarray,
+    fits: Any,
+    y: np.ndarray,
+    strength: float,
+    components: int,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """Answers of classifiers of each kind that were fitted on other folds."""
+    num_classes = int(y.max()) + 1
+    out = {k: np.zeros((len(y), num_classes)) for k in classifiers.KINDS}
+    for train, test in fits:
+        compress = classifiers.Compress(x[train], components, seed)
+        for kind, p in out.items():
+            p[test] = classifiers.posteriors(
+                compress(x[train]), y[train], compress(x[test]),
+                classes=num_classes, strength=strength, kind=kind, seed=seed,
+            )  # fmt: skip
+    return out
+
+
+def _check_own(own: Mapping[str, Any], fitted: bool) -> None:
+    for role in own:
+        inputs.choice("own", role, ROLES)
+    for role in ROLES[:2]:
+        if own.get(role) is None:
+            raise InputError(f"own has no classifier '{role}'")
+    needed = ("predict_proba",) if fitted else ("fit", "predict_proba")
+    for role, model in own.items():
+        for method in needed:
+            if not callable(getattr(model, method, None)):
+                raise InputError(
+                    f"own['{role}'] has no method {method}: "
+                    f"{type(model).__name__}"
+                )
+
+
+def _asked(
+    role: str, model: Any, x: np.ndarray, y: np.ndarray, fits: Any
+) -> np.ndarray:
+    """Your classifier's answers, `[n, y]`."""
+    num_classes = int(y.max()) + 1
+    if fits is None:
+        return _placed(role, model, x, num_classes)
+    out = np.zeros((len(y), num_classes))
+    for train, test in fits:
+        copied = copy.deepcopy(model)
+        copied.fit(x[train], y[train])
+        out[test] = _placed(role, copied, x[test], num_classes)
+    return out
+
+
+def _placed(
+    role: str, model: Any, x: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Answers with a column for every class."""
+    p = inputs.probabilities(
+        f"own['{role}'].predict_proba", model.predict_proba(x)
+    )
+    known = getattr(model, "classes_", np.arange(p.shape[1]))
+    known = inputs.integers(f"own['{role}'].classes_", known)
+    if (
+        len(known) != p.shape[1]
+        or known.min() < 0
+        or known.max() >= num_classes
+    ):
+        raise InputError(
+            f"own['{role}'] answers for {p.shape[1]} classes, "
+            f"labels has {num_classes}"
+        )
+    out = np.zeros((len(p), num_classes))
+    out[:, known] = p
+    return out

@@ -1,0 +1,23 @@
+r"""Do decomposition and advice recover what is true of known problems?
+
+    python -m experiments.recovery --config=configs/recovery.py \
+        --workdir=runs/recovery
+
+Draws samples of the problems in `bounds.problems`, whose decomposition is
+known, and decomposes their exact posteriors. `recovery:fitted` fits classifiers
+to the features instead, and counts how often the advice is given, and right.
+"""
+
+import dataclasses
+
+from ml_collections import ConfigDict
+
+from arm_jax.studies.recovery import RecoveryConfig
+
+
+def recovery(posteriors: str = "exact") -> ConfigDict:
+    """Returns the config of one study."""
+    sizes = (500, 2000) if posteriors == "exact" else (2000,)
+    return ConfigDict(
+        dataclasses.asdict(RecoveryConfig(posteriors=posteriors, sizes=sizes))
+    )
