@@ -19,6 +19,12 @@ GAIN = (
     "symbols gains over that of the better modality's: certainly, and at most."
 )
 TOO_FEW = "too few samples"
+_ROLES = {"r1": "first", "r2": "second", "r12": "joint"}
+_CLASSIFIERS = {
+    "logistic": "logistic regression",
+    "network": "a network",
+    "late fusion": "late fusion",
+}
 # Header and rows.
 Table = tuple[list[str], list[list[Any]]]
 
@@ -62,7 +68,7 @@ def posteriors_table(results: Mapping[str, Any]) -> Table:
 
 
 def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
-    """Doubts about the decomposition of posteriors, and what symbols lose."""
+    """Whose posteriors they are, doubts about them, and what symbols lose."""
     lines = []
     for pair in results["pairs"].values():
         found = pair["posteriors"]
@@ -71,6 +77,16 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
             "r2": pair["second"],
             "r12": "the classifier of both",
         }
+        taken = [
+            f"of {names[short]} {_classifier(found['classifiers'][role])}"
+            for short, role in _ROLES.items()
+            if role in found["classifiers"]
+        ]
+        if taken:
+            lines.append(
+                f"{title(pair)}: the likeliest posteriors on held-out samples, "
+                f"{', '.join(taken)}."
+            )
         for doubt in found["doubts"]:
             for short_name, name in names.items():
                 doubt = re.sub(rf"\b{short_name}\b", name, doubt)
@@ -83,6 +99,12 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
                 "the symbols."
             )
     return lines
+
+
+def _classifier(chosen: Mapping[str, str]) -> str:
+    """A classifier and its calibration."""
+    calibration = chosen["calibration"] or "no"
+    return f"{_CLASSIFIERS[chosen['name']]} ({calibration} scaling)"
 
 
 def _interval_cell(found: Mapping[str, Any], quantity: str) -> str:

@@ -5,12 +5,14 @@ import pytest
 
 from bounds.errors import InputError
 from bounds.estimation.decisions import (
+    decide,
     recommend,
     unless_additive_does,
     unless_contradicted,
 )
 from bounds.estimation.estimators import Estimate
 from bounds.estimation.interactions import Interactions, Range
+from bounds.estimation.posteriors import PosteriorPID
 from bounds.estimation.ranking import rank
 
 SMALL, LARGE, OPEN = (0.0, 0.02), (0.2, 0.4), (0.01, 0.2)
@@ -250,3 +252,88 @@ def test_interactions_must_beat_the_additive_model():
     assert same.family == ""
     better = Range(math.nextafter(0.6, 1), 0.7)
     assert unless_additive_does(advice, Range(0.5, 0.6), better) == advice
+
+
+def posterior_pid(r, u1, u2, s, **changes):
+    """Intervals of posteriors; what one adds to the other in its own."""
+    parts = dict(zip(("redundancy", "unique1", "unique2", "synergy"),
+                     (r, u1, u2, s), strict=True))  # fmt: skip
+    sums = {
+        f"conditional{i}": tuple(np.add(parts[f"unique{i}"], s)) for i in (1, 2)
+    }
+    value = {key: sum(ends) / 2 for key, ends in parts.items()}
+    fields = dict.fromkeys(PosteriorPID._fields)
+    fields |= value | {"interval": parts | sums, "doubts": ()}
+    return PosteriorPID(**(fields | changes))
+
+
+WORTH, NOT_WORTH, MAY_BE = Range(0.2, 0.4), Range(-0.1, 0.01), Range(0.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "interaction", "family", "modality"),
+    [
+        ((LARGE, SMALL, SMALL, LARGE), WORTH, "interaction", ""),
+        # Two noisy measurements of one thing.
+        ((LARGE, SMALL, SMALL, LARGE), NOT_WORTH, "additive", ""),
+        ((LARGE, LARGE, LARGE, OPEN), NOT_WORTH, "additive", ""),
+        ((LARGE, LARGE, LARGE, SMALL), None, "additive", ""),
+        ((OPEN, LARGE, SMALL, SMALL), WORTH, "one", "sound"),
+        ((OPEN, SMALL, LARGE, SMALL), MAY_BE, "one", "image"),
+        ((LARGE, SMALL, SMALL, SMALL), MAY_BE, "agreement", ""),
+        ((SMALL, SMALL, SMALL, SMALL), MAY_BE, "none", ""),
+        ((LARGE, SMALL, SMALL, LARGE), MAY_BE, "", ""),
+        ((LARGE, OPEN, SMALL, SMALL), NOT_WORTH, "", ""),
+    ],
+)
+def test_what_each_adds_decides_by_posteriors(
+    sizes, interaction, family, modality
+):
+    advice = recommend(posterior_pid(*sizes), NAMES, interaction=interaction)
+    assert (advice.family, advice.modality) == (family, modality)
+    assert bool(advice.measure) == (not family)
+
+
+def test_a_narrow_sum_decides_where_its_parts_are_open():
+    """U2 and S may trade places while what the second adds is known."""
+    pid = posterior_pid(LARGE, LARGE, OPEN, (-0.2, 0.01))
+    pid.interval["conditional2"] = (0.0, 0.01)
+    assert recommend(pid, NAMES).text == "one modality alone: sound"
+    pid.interval["conditional2"] = (0.0, 0.2)
+    advice = recommend(pid, NAMES)
+    assert "U2 + S, what image adds to sound needs about" in advice.measure
+
+
+def test_doubtful_posteriors_decide_nothing():
+    pid = posterior_pid(LARGE, SMALL, LARGE, SMALL, doubts=("r1 is unsure",))
+    advice = recommend(pid, NAMES)
+    assert (advice.family, advice.measure) == ("", "r1 is unsure")
+
+
+def test_posteriors_without_pairs_need_a_bracket_of_the_synergy():
+    pid = posterior_pid(LARGE, LARGE, SMALL, SMALL)
+    for key in ("synergy", "conditional1", "conditional2"):
+        del pid.interval[key]
+    assert "label pairs" in recommend(pid, NAMES).measure
+    bracket = Range(*SMALL)
+    assert recommend(pid, NAMES, synergy=bracket).family == "one"
+    bracket = Range(0.0, 0.5)
+    assert recommend(pid, NAMES, synergy=bracket).family == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "family", "distance"),
+    [
+        ((0.0, 0.0, 0.0, 0.7, 0.7), "interaction", 0.6),
+        ((0.7, 0.0, 0.0, 0.3, 0.0), "additive", 0.1),
+        ((0.6, 0.8, 0.0, 0.08, 0.0), "one", 0.02),
+        ((0.2, 0.0, 0.0, 0.0, 0.0), "agreement", 0.1),
+        ((0.03, 0.0, 0.0, 0.0, 0.0), "none", 0.07),
+    ],
+)
+def test_known_values(values, family, distance):
+    names = ("redundancy", "unique1", "unique2", "synergy", "interaction")
+    values = dict(zip(names, values, strict=True))
+    out = decide(values, NAMES, margin=0.1)
+    assert out.family == family
+    assert out.distance == pytest.approx(distance)

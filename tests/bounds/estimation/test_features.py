@@ -1,0 +1,133 @@
+"""From features to a decomposition, with our classifiers and anyone's."""
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+
+import bounds
+from bounds import problems
+from bounds.estimation._likeliest import likeliest
+from bounds.estimation.late_fusion import fuse
+
+PARTS = ("redundancy", "unique1", "unique2", "synergy")
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """A second modality that adds nothing to the first."""
+    return problems.named("alone4").sample(600, 0)
+
+
+def test_features_are_decomposed_and_decided(alone):
+    out = bounds.pid_of_features(
+        alone.x1, alone.x2, alone.labels, names=("image", "text"),
+        replicates=50, margin=0.1,
+    )  # fmt: skip
+    truth = problems.named("alone4").truth
+    for part in PARTS:
+        assert getattr(out.pid, part) == pytest.approx(
+            getattr(truth, part), abs=0.15
+        )
+    assert out.recommendation.text == "one modality alone: image"
+    assert set(out.classifiers) == {"first", "second", "joint"}
+    # The first modality is all that both are, and linear in its features.
+    assert out.interaction.upper < 0.1
+
+
+def test_classifiers_of_your_own(alone):
+    x1, x2, y = alone.x1, alone.x2, alone.labels
+    lda = LinearDiscriminantAnalysis()
+    own = {"first": lda, "second": lda, "joint": lda}
+    out = bounds.pid_of_features(x1, x2, y, own=own, replicates=20)
+    assert not hasattr(lda, "classes_")  # copies were fitted
+    assert out.classifiers["first"]["name"] == "own"
+    assert out.interaction is None
+    assert out.pid.unique1 == pytest.approx(0.77, abs=0.15)
+    fitted = {
+        "first": LinearDiscriminantAnalysis().fit(x1[:300], y[:300]),
+        "second": LinearDiscriminantAnalysis().fit(x2[:300], y[:300]),
+    }
+    out = bounds.pid_of_features(
+        x1[300:], x2[300:], y[300:], own=fitted, fitted=True, replicates=20
+    )
+    # Without a joint classifier of your own there is late fusion.
+    assert out.classifiers["joint"]["name"] == "late fusion"
+    assert out.pid.unique1 == pytest.approx(0.77, abs=0.2)
+
+
+class NoProbabilities(LogisticRegression):
+    predict_proba = None
+
+
+X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((X[1:], X, Y), {}, "x1 has 19 samples, labels has 20"),
+        ((X, np.full((20, 2), np.nan), Y), {}, "x2"),
+        ((X, X, Y * 0), {}, "two classes with 5 each"),
+        ((X, X, Y), {"folds": 11}, "class 0 has 10 samples"),
+        ((X, X, Y), {"groups": [1]}, "groups has 1 entries"),
+        ((X, X, Y), {"calibration": "platt"}, "calibration must be one of"),
+        ((X, X, Y), {"own": {"third": 1}}, "own must be one of"),
+        ((X, X, Y), {"own": {"first": LogisticRegression()}}, "no classifier"),
+        (
+            (X, X, Y),
+            {"own": dict.fromkeys(("first", "second"), NoProbabilities())},
+            "own['first'] has no method predict_proba",
+        ),
+    ],
+)
+def test_bad_input_is_named(arguments, options, message):
+    with pytest.raises(bounds.InputError) as caught:
+        bounds.pid_of_features(*arguments, **options)
+    assert message in str(caught.value)
+
+
+def test_answers_for_other_classes_are_refused():
+    three = LogisticRegression().fit(X, np.arange(20) % 3)
+    with pytest.raises(bounds.InputError, match="answers for 3 classes"):
+        bounds.pid_of_features(
+            X, X, Y, own={"first": three, "second": three}, fitted=True
+        )
+
+
+def test_late_fusion_is_exact_for_independent_modalities():
+    """Given the label: log-posteriors add up."""
+    samples = problems.gaussian(shared=3, noise=(3, 4), seed=1).sample(4000)
+    fused = fuse(samples.posterior1, samples.posterior2, samples.labels)
+    np.testing.assert_allclose(fused.sum(1), 1)
+    rows = np.arange(4000)
+    bits = [
+        np.log2(p[rows, samples.labels])
+        for p in (fused, samples.posterior12, samples.posterior1)
+    ]
+    assert bits[1].mean() - bits[0].mean() < 0.01
+    assert bits[0].mean() - bits[2].mean() > 0.1
+
+
+def test_late_fusion_needs_rows_that_match():
+    p = np.full((20, 2), 0.5)
+    with pytest.raises(bounds.InputError, match="r1 has shape"):
+        fuse(p, p[1:], Y)
+
+
+def test_the_likeliest_is_calibrated_before_it_is_chosen(rng):
+    """An overconfident classifier may know the most."""
+    y = rng.integers(2, size=2000)
+    x = y + 0.5 * rng.normal(size=2000)
+    odds = 4 * (x - 0.5)
+    sharp = 1 / (1 + np.exp(-5 * odds))
+    good = 1 / (1 + np.exp(-odds - rng.normal(size=2000)))
+    outputs = {k: np.stack([1 - p, p], 1) for k, p in
+               (("sharp", sharp), ("good", good))}  # fmt: skip
+    options = {"groups": np.arange(2000), "folds": 5, "seed": 0}
+    assert likeliest(outputs, y, calibration="", **options).name == "good"
+    out = likeliest(outputs, y, calibration="temperature", **options)
+    assert (out.name, out.calibration) == ("sharp", "temperature")
+    np.testing.assert_allclose(
+        out.log_likelihood, np.log2(out.posteriors[np.arange(2000), y])
+    )
