@@ -40,6 +40,8 @@ def bound(table: dict[str, Bound]) -> Callable[[Bound], Bound]:
             )
             return _leading.restore(function(m, **more), m.lead)
 
+        # Its signature is not that of the function.
+        del public.__wrapped__  # type: ignore[attr-defined]
         return public
 
     return add

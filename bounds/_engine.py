@@ -175,9 +175,8 @@ def _run_in_chunks(
             ]
             # One chunk compiles, before the others start.
             alone = 1 if _is_new(method, arrays, width) else 0
-            done = itertools.chain(
-                map(solve, jobs[:alone]), pool.map(solve, jobs[alone:])
-            )
+            first = [solve(job) for job in jobs[:alone]]
+            done = itertools.chain(first, pool.map(solve, jobs[alone:]))
             left, left_states = [], []
             for (_, which, _, _), out in zip(jobs, done, strict=True):
                 if result is None:

@@ -1,6 +1,8 @@
 """Chunks, threads, memory and stragglers, on problems that cost nothing."""
 
 import os
+import threading
+import time
 
 import jax
 import jax.numpy as jnp
@@ -63,6 +65,40 @@ def test_of_large_decompositions_one_chunk_runs(shape, workers, monkeypatch):
             np.ones((40, n1, ny)), np.ones((40, n2, ny)), solver="interior",
             max_steps=None, options=Options(),
         )  # fmt: skip
+
+
+class Watched:
+    """A compiled function that notes how many calls of it run at once."""
+
+    def __init__(self, function):
+        self._compiled = jax.jit(jax.vmap(function))
+        self.trace = self._compiled.trace
+        self._lock, self._running, self.calls = threading.Lock(), 0, []
+
+    def __call__(self, x):
+        with self._lock:
+            self._running += 1
+            self.calls.append(self._running)
+        time.sleep(0.01)
+        out = jax.block_until_ready(self._compiled(x))
+        with self._lock:
+            self._running -= 1
+        return out
+
+
+@pytest.mark.parametrize("function", [double, factored])
+def test_calls_at_once(function, monkeypatch):
+    monkeypatch.setattr(_engine.os, "cpu_count", lambda: 3)
+    watched = Watched(function)
+    method = _engine.Method(run=watched)
+    for _ in range(2):
+        _engine.run(method, X, options=Options(), most=4)
+    first, again = watched.calls[:8], watched.calls[8:]
+    # The first of a shape, which compiles, is alone.
+    assert first[:2] == [1, 1]
+    most = 3 if function is double else 1
+    assert max(first) == max(again) == most
+    assert len(again) == 8
 
 
 def test_width_of_chunks():
