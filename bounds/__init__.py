@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bounds.marginals import Marginals as Marginals
     from bounds.maximum_entropy import MaxEnt as MaxEnt
     from bounds.maximum_entropy import maxent as maxent
+    from bounds.options import Options as Options
     from bounds.status import Status as Status
     from bounds.synergy import SynergyInterval as SynergyInterval
     from bounds.synergy import synergy_interval as synergy_interval
@@ -66,6 +67,7 @@ _HOMES = {
     "Labelled": "estimation.evidence",
     "Marginals": "marginals",
     "MaxEnt": "maximum_entropy",
+    "Options": "options",
     "PID": "decomposition",
     "Predictions": "estimation.evidence",
     "PosteriorPID": "estimation.posteriors",

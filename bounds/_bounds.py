@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bounds import _batch, marginals
+from bounds import _leading, marginals
+from bounds import options as _options
 
 # From checked marginals to a flat batch of bits.
 Bound = Callable[..., np.ndarray]
@@ -16,8 +17,8 @@ def bound(table: dict[str, Bound]) -> Callable[[Bound], Bound]:
     """Adds a function of `Marginals` to a table of bounds.
 
     It is then among what `synergy_interval` takes the best of. Called by its
-    name it takes marginals, `[...]`, as well as `Marginals`, and returns
-    `[...]`.
+    name it takes marginals, `[...]`, as well as `Marginals`, and
+    `bounds.Options`, and returns `[...]`.
     """
 
     def add(function: Bound) -> Bound:
@@ -30,11 +31,17 @@ def bound(table: dict[str, Bound]) -> Callable[[Bound], Bound]:
             p2y: Any = None,
             *,
             project: bool = False,
-            **options: Any,
+            options: _options.Options | None = None,
+            **more: Any,
         ) -> np.ndarray:
-            m = marginals.of(p12, p1y, p2y, project=project)
-            return _batch.restore(function(m, **options), m.lead)
+            fields = {n: more.pop(n) for n in _options.NAMES & more.keys()}
+            m = marginals.of(
+                p12, p1y, p2y, project=project, options=options, fields=fields
+            )
+            return _leading.restore(function(m, **more), m.lead)
 
+        # Its signature is not that of the function.
+        del public.__wrapped__  # type: ignore[attr-defined]
         return public
 
     return add

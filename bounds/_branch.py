@@ -6,17 +6,21 @@ the entropy. The boxes of many tables are bounded in one batch. Nothing here
 has to converge: the least bound of the boxes that are left is proven.
 """
 
+import dataclasses
 import heapq
 import itertools
 import math
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _linear, _normal, _slices
+from bounds import _engine, _linear, _slices
+from bounds.options import Options
 
 # Boxes bounded in one round, boxes of one call (calls share the cores), and
 # tables that share the rounds.
@@ -68,6 +72,7 @@ def minimize(
     tol: float,
     max_nodes: float,
     seconds: float,
+    options: Options,
 ) -> Minimum:
     """Branches until the gap is below `tol` or the budget is spent.
 
@@ -79,7 +84,10 @@ def minimize(
       tol: gap in nats at which a table is done.
       max_nodes: Budget of one table.
       seconds: Budget of a table on average.
+      options: of the call; its tolerance is `tol`.
     """
+    # Rounds are many and short.
+    options = dataclasses.replace(options, progress=False)
     parts = [
         _minimize_group(
             [a[at : at + _GROUP] for a in (p12, p1y, p2y)],
@@ -87,6 +95,7 @@ def minimize(
             tol=tol,
             max_nodes=max_nodes,
             seconds=seconds * len(p12[at : at + _GROUP]),
+            options=options,
         )
         for at in range(0, len(p12), _GROUP)
     ]
@@ -100,10 +109,13 @@ def _minimize_group(
     tol: float,
     max_nodes: float,
     seconds: float,
+    options: Options,
 ) -> Minimum:
+    evaluate = partial(_evaluate, options)
+    search = partial(evaluate, _slices.descend)
     size = len(start)
     age = itertools.count()
-    joint, value = (np.array(x) for x in _search(start, *tables))
+    joint, value = (np.array(x) for x in search(start, *tables))
     # Least bound of the boxes that need no further splitting.
     settled = np.full(size, np.inf)
     nodes = np.zeros(size, int)
@@ -114,13 +126,13 @@ def _minimize_group(
         lower: np.ndarray,
         upper: np.ndarray,
         inherited: list[float],
-        search: bool,
+        descend: bool,
     ) -> None:
         arrays = [t[which] for t in tables]
-        out = _evaluate(_bound_box, lower, upper, *arrays, value[which] - tol)
+        out = evaluate(_bound_box, lower, upper, *arrays, value[which] - tol)
         bound, cell, at, lower, upper, relaxed = out
-        if search:
-            found, entropy = _search(relaxed, *arrays)
+        if descend:
+            found, entropy = search(relaxed, *arrays)
             for k, table in enumerate(which):
                 if entropy[k] < value[table]:
                     value[table], joint[table] = entropy[k], found[k]
@@ -138,7 +150,7 @@ def _minimize_group(
                 )  # fmt: skip
 
     everything = list(range(size))
-    lower, upper = _evaluate(_slices.widest, *tables)
+    lower, upper = evaluate(_slices.widest, *tables)
     examine(everything, lower, upper, [-np.inf] * size, True)
     # From here on nothing is compiled.
     deadline = time.monotonic() + seconds
@@ -163,28 +175,22 @@ def _minimize_group(
                 inherited += [box.bound, box.bound]
         if which:
             lower, upper = (np.stack(x) for x in zip(*boxes, strict=True))
-            search = rounds % _SEARCH_EVERY == 0
-            examine(which, lower, upper, inherited, search)
+            descend = rounds % _SEARCH_EVERY == 0
+            examine(which, lower, upper, inherited, descend)
     left = [heap[0].bound if heap else np.inf for heap in heaps]
     return Minimum(np.minimum(settled, left), value, joint, nodes)
 
 
-def _evaluate(function, *arrays):  # type: ignore[no-untyped-def]
+def _evaluate(
+    options: Options, function: Callable[..., Any], *arrays: np.ndarray
+) -> Any:
     """Calls `function` in batches of one size, so that it is compiled once."""
     size = len(arrays[0])
     rows = np.minimum(np.arange(max(size, _BATCH)), size - 1)
-    shape = arrays[0].shape[1:]
-    out = _batch.evaluate(
-        function,
-        *(a[rows] for a in arrays),
-        chunk=_BATCH,
-        concurrent=len(shape) < 3 or not _normal.calls_lapack(*shape),
+    out = _engine.run(
+        function, *(a[rows] for a in arrays), options=options, most=_BATCH
     )
     return jax.tree.map(lambda x: x[:size], out)
-
-
-def _search(r, *tables):  # type: ignore[no-untyped-def]
-    return _evaluate(_slices.descend, r, *tables)
 
 
 def _bound_box(

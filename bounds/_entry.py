@@ -82,9 +82,25 @@ def compile_and_call(
     Returns:
       The pytree that `function` returned, with NumPy leaves.
     """
-    compiled = _compiled(function, batched, tuple(sorted(static.items())))
+    program = compiled(function, batched=batched, **static)
     with jax.enable_x64(arrays[0].dtype == np.float64):
-        return jax.device_get(compiled(*arrays))
+        return jax.device_get(program(*arrays))
+
+
+def compiled(
+    function: Callable[..., Any], *, batched: bool = False, **static: Any
+) -> Callable[..., Any]:
+    """Returns `function`, the same compiled one every time.
+
+    Args:
+      function: see `evaluate`.
+      batched: see `compile_and_call`.
+      **static: see `evaluate`.
+
+    Returns:
+      A function of arrays that `jax.jit` made.
+    """
+    return _compiled(function, batched, tuple(sorted(static.items())))
 
 
 @functools.cache

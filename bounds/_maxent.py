@@ -21,7 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _normal, _rounding
+from bounds import _engine, _normal, _rounding
+from bounds.options import Options
 from bounds.status import Status
 
 # Largest change of a dual variable in one step, and the fractions of the step
@@ -29,7 +30,9 @@ from bounds.status import Status
 _CAP = 8.0
 _FRACTIONS = (1.0, 0.5, 0.25, 0.0625)
 _RIDGE = 1e-14
-# Tables evaluated at a time.
+# Gap, in bits, at which a table is done.
+_TOL = 1e-9
+# Cells of the tables evaluated at a time.
 _CHUNK_CELLS = 2**17
 
 
@@ -64,19 +67,19 @@ def solve(
     p1y: np.ndarray,
     p2y: np.ndarray,
     *,
-    tol: float = 1e-9,
+    options: Options,
     max_steps: int = 100,
 ) -> MaxEnt:
-    """Solves a flat batch on the host; `tol` in bits."""
+    """Solves a flat batch on the host."""
     shape = (*p12.shape[1:], p1y.shape[2])
-    return _batch.evaluate(
+    return _engine.run(
         core,
         p12,
         p1y,
         p2y,
-        chunk=max(1, _CHUNK_CELLS // math.prod(shape)),
-        concurrent=not _normal.calls_lapack(*shape),
-        tol=tol * math.log(2),
+        options=options,
+        most=_CHUNK_CELLS // math.prod(shape),
+        tol=options.tolerance(_TOL) * math.log(2),
         max_steps=max_steps,
     )
 

@@ -72,11 +72,6 @@ def solve(
     return pad(d[: n1 * m], n1, 0), pad(d[n1 * m :], n2 - 1, 1)
 
 
-def calls_lapack(n1: int, n2: int, ny: int) -> bool:
-    """Whether `factor` does for tables of this shape."""
-    return (n1 + n2 - 1) * (ny - 1) > _SMALL
-
-
 def response(r: jax.Array, posterior: jax.Array) -> jax.Array:
     """Response of r = p12 softmax(b + c), `[n1, n2, ny]`, to b + c."""
     eye = jnp.eye(r.shape[-1], dtype=r.dtype)

@@ -1,8 +1,8 @@
 """Alternating scaling behind the PID: many labels, large alphabets, a proof.
 
-The problem is that of `_broja`: the least I_q(X1,X2;Y) over the tables q with
-given p(x1, y) and p(x2, y). Alternating minimisation (Csiszar and Tusnady
-1984; for this problem Banerjee, Rauh and Montufar, ISIT 2018) keeps a
+The problem is that of `_certificate`, the least I_q(X1,X2;Y) over the tables
+q with given p(x1, y) and p(x2, y). Alternating minimisation (Csiszar and
+Tusnady 1984; for this problem Banerjee, Rauh and Montufar, ISIT 2018) keeps a
 distribution m of the pair and scalings of every label, q = m a_y b_y:
 
   a <- p1y / (m b),   b <- p2y / (m^T a),   w = sum_y a_y b_y,   m <- m w
@@ -34,7 +34,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bounds import _broja
+from bounds import _certificate
 from bounds.status import Status
 
 # Steps between certificates; one costs as much as two steps.
@@ -123,7 +123,7 @@ def minimize(
     Returns:
       The last state; `gap_nats` of it is the proven error of `upper`.
     """
-    p1, p2, dropped = _broja.significant(p1y, p2y, tol)
+    p1, p2, dropped = _certificate.significant(p1y, p2y, tol)
     problem = Problem(p1.T, p2.T, dropped)
     state = certify(problem, _first(problem, start), tol)
 
@@ -244,7 +244,7 @@ def certify(problem: Problem, state: State, tol: jax.Array) -> State:
         + 3 * (1 - jnp.sum(label * _log_or_0(label)))
     )
     rounding = (2 * (n1 + n2) + ny + 32) * jnp.finfo(p1.dtype).eps * size
-    rounding = rounding + _broja.lost_nats(problem.dropped, ny)
+    rounding = rounding + _certificate.lost_nats(problem.dropped, ny)
 
     finite = jnp.isfinite(upper) & jnp.isfinite(lower) & jnp.isfinite(rounding)
     best = state._replace(

@@ -6,19 +6,18 @@ are products of matrices; it reaches 1e-4 to 1e-6, and large tables in a small
 part of the time.
 """
 
+import functools
 import math
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
-from bounds import _batching, _scaling
+from bounds import _broja, _engine, _entry, _scaling
+from bounds.options import Options
 from bounds.status import Status
 
 NAMES = ("auto", "interior", "scaling")
@@ -33,10 +32,37 @@ _TOLERANCE = {
     "interior": {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4},
     "scaling": {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2},
 }
-_DUAL = ("lam", "mu")
 _MAX_STEPS = {"interior": 200, "scaling": 10_000}
-# Arrays of the size of a pair, or of both marginals, that a table has alive.
-_LIVE_ARRAYS = 12
+# Cells x1 x2 y of a chunk of the interior point: enough to hide the cost of a
+# kernel's start, few enough for the arrays of a step to stay in the cache.
+_CELLS = 8192
+# A few tables of at most so many cells are solved before one program is
+# compiled; of larger ones a single compiled step saves much.
+_FEW_CELLS = 2**11
+# Tables that are chunks of their own by that rule, but no larger ones, come in
+# chunks of so many: 19 ms instead of 42 for a table of 30x30x5.
+_FEWEST = 4
+
+
+class Minimum(NamedTuple):
+    """min I_q(X1,X2;Y) - H(Y) of each table, in nats, and its certificate.
+
+    Attributes:
+      value: objective at a feasible q, an upper bound.
+      gap: proven error of `value`.
+      status: a `Status`.
+      steps: steps of the solver taken.
+      lam: derivative of the minimum with respect to p(x1, y); None of scaling
+        outside a trace.
+      mu: derivative of the minimum with respect to p(x2, y); None likewise.
+    """
+
+    value: Any
+    gap: Any
+    status: Any
+    steps: Any
+    lam: Any
+    mu: Any
 
 
 def choose(
@@ -58,11 +84,10 @@ def _rows(shape1: Sequence[int], shape2: Sequence[int]) -> int:
 
 
 def _completed(
-    solver: str, dtype: np.dtype, tol: float | None, max_steps: int | None
+    solver: str, options: Options, max_steps: int | None
 ) -> tuple[float, int]:
     """Returns the tolerance in nats and the most steps."""
-    if tol is None:
-        tol = _TOLERANCE[solver][dtype]
+    tol = options.tolerance(_TOLERANCE[solver][options.dtype])
     return (
         tol * math.log(2),
         _MAX_STEPS[solver] if max_steps is None else max_steps,
@@ -74,26 +99,26 @@ def minimize_traced(
     p2y: jax.Array,
     *,
     solver: str,
-    tol: float | None,
     max_steps: int | None,
-) -> _batching.Minimum:
+    options: Options,
+) -> Minimum:
     """Solves a batch `[batch, x1, y]`, `[batch, x2, y]` inside a trace.
 
     Args:
       p1y: p(x1, y), in the dtype of the computation.
       p2y: p(x2, y).
       solver: one of `NAMES`.
-      tol: gap in bits at which a table is done; None for the solver's own.
       max_steps: the most steps; None for the solver's own.
+      options: of these the tolerance.
 
     Returns:
       The minima.
     """
-    solver = choose(solver, tol, p1y.shape, p2y.shape)
-    nats, most = _completed(solver, np.dtype(p1y.dtype), tol, max_steps)
+    solver = choose(solver, options.tol, p1y.shape, p2y.shape)
+    nats, most = _completed(solver, options, max_steps)
     if solver == "interior":
-        return _batching.minimize_traced(p1y, p2y, nats, most)
-    return _minimum(scale(p1y, p2y, jnp.asarray(nats, p1y.dtype), most))
+        return _interior_traced(p1y, p2y, nats, most)
+    return _of_scaling(scale(p1y, p2y, jnp.asarray(nats, p1y.dtype), most))
 
 
 def minimize(
@@ -101,79 +126,137 @@ def minimize(
     p2y: np.ndarray,
     *,
     solver: str,
-    tol: float | None,
     max_steps: int | None,
-    dtype: np.dtype,
-    devices: Sequence[jax.Device] | None = None,
-    memory_limit: float = 2**30,
-    progress: bool = False,
-) -> _batching.Minimum:
-    """Solves a batch of concrete marginals, chunk by chunk.
+    options: Options,
+) -> Minimum:
+    """Solves a batch of concrete marginals.
 
     Args:
       p1y: p(x1, y), `[batch, x1, y]`.
       p2y: p(x2, y), `[batch, x2, y]`.
       solver: see `minimize_traced`.
-      tol: see `minimize_traced`.
       max_steps: see `minimize_traced`.
-      dtype: of the computation.
-      devices: where the chunks run; all local devices by default.
-      memory_limit: bytes that the chunks under way may take together.
-      progress: whether to show a progress bar.
+      options: of the call.
 
     Returns:
-      NumPy arrays with the batch first; of scaling without multipliers.
+      NumPy arrays with the batch first.
     """
-    asked, solver = solver, choose(solver, tol, p1y.shape, p2y.shape)
-    nats, most_steps = _completed(solver, dtype, tol, max_steps)
-    if solver == "interior" or not len(p1y):
-        return _batching.minimize(
-            p1y, p2y, tol=nats, max_steps=most_steps, dtype=dtype,
-            devices=devices, memory_limit=memory_limit, progress=progress,
-        )  # fmt: skip
-    devices = jax.local_devices() if devices is None else list(devices)
-    on_cpu = devices[0].platform == "cpu"
-    # On the CPU tables go one at a time, so that one shape is compiled.
-    workers = min(os.cpu_count() or 1, 2) if on_cpu else len(devices)
-    batch, n1, ny = p1y.shape
-    n2 = p2y.shape[1]
-    table = _LIVE_ARRAYS * (n1 * n2 + ny * (n1 + n2)) * dtype.itemsize
-    most = 1 if on_cpu else memory_limit // (workers * table)
-    width = _batching.chunk_width(batch, most)
-
-    def solve(job: tuple[int, int]) -> _batching.Minimum:
-        number, first = job
-        rows = np.minimum(np.arange(first, first + width), batch - 1)
-        device = devices[number % len(devices)]
-        with jax.enable_x64(dtype == np.float64), jax.default_device(device):
-            state = _scale(
-                p1y[rows].astype(dtype), p2y[rows].astype(dtype),
-                np.asarray(nats, dtype), most_steps,
-            )  # fmt: skip
-            # The gap is a difference of NumPy's, in float64 if that is asked.
-            minimum = _minimum(jax.device_get(_without_arrays(state)))
-        return jax.tree.map(lambda x: x[: batch - first], minimum)
-
-    jobs = list(enumerate(range(0, batch, width)))
-    parts = []
-    with (
-        ThreadPoolExecutor(workers) as pool,
-        tqdm(total=batch, disable=not progress, unit="table") as bar,
-    ):
-        for part in pool.map(solve, jobs):
-            parts.append(part)
-            bar.update(len(part.value))
-    out = jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
+    asked = solver
+    solver = choose(solver, options.tol, p1y.shape, p2y.shape)
+    nats, most_steps = _completed(solver, options, max_steps)
+    if solver == "interior":
+        return _interior(p1y, p2y, nats, most_steps, options)
+    method = _engine.Method(
+        run=_scale_to_minima,
+        numbers=(options.dtype.type(nats), most_steps),
+        singly=True,
+    )
+    out = _of_scaling(_engine.run(method, p1y, p2y, options=options))
     left = np.flatnonzero(out.status != Status.CONVERGED)
     few = _rows(p1y.shape, p2y.shape) <= _FEW_ROWS
     if asked == "auto" and max_steps is None and few and left.size:
         rest = minimize(
-            p1y[left], p2y[left], solver="interior", tol=tol, max_steps=None,
-            dtype=dtype, devices=devices, memory_limit=memory_limit,
+            p1y[left], p2y[left], solver="interior", max_steps=None,
+            options=options,
         )  # fmt: skip
         for into, x in zip(out[:4], rest[:4], strict=True):
             into[left] = x
     return out
+
+
+def _interior(
+    p1y: np.ndarray,
+    p2y: np.ndarray,
+    nats: float,
+    max_steps: int,
+    options: Options,
+) -> Minimum:
+    (_, n1, ny), n2 = p1y.shape, p2y.shape[1]
+    if n1 < n2:
+        return _swapped(_interior(p2y, p1y, nats, max_steps, options))
+    cells = n1 * n2 * ny
+    most = _CELLS // cells
+    lanes_last = _broja.lanes_pay(n1, n2, ny)
+    tol = options.dtype.type(nats)
+    start, run = _interior_programs(lanes_last)
+
+    def interpret(p1y: np.ndarray, p2y: np.ndarray) -> _broja.State:
+        return _entry.interpret(
+            _broja.minimize, p1y, p2y, np.asarray(tol), max_steps=max_steps
+        )
+
+    method = _engine.Method(
+        run=run,
+        numbers=(tol, max_steps),
+        start=start,
+        unfinished=partial(_broja.running, max_steps=max_steps),
+        interpret=interpret if cells <= _FEW_CELLS else None,
+        axis=-1 if lanes_last else 0,
+    )
+    most = max(most, _FEWEST) if most else 1
+    return _of_interior(
+        _engine.run(method, p1y, p2y, options=options, most=most)
+    )
+
+
+@functools.cache
+def _interior_programs(
+    lanes_last: bool,
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """`_broja.start` and `_broja.run` of a chunk, compiled."""
+
+    def start(
+        p1y: jax.Array, p2y: jax.Array, tol: jax.Array, _: jax.Array | int
+    ) -> _broja.State:
+        def single(p1y: jax.Array, p2y: jax.Array) -> _broja.State:
+            return _broja.start(_broja.prepare(p1y, p2y, tol))
+
+        return (single if lanes_last else jax.vmap(single))(p1y, p2y)
+
+    def run(
+        p1y: jax.Array,
+        p2y: jax.Array,
+        tol: jax.Array,
+        max_steps: jax.Array | int,
+        state: _broja.State,
+        enough: jax.Array | int,
+    ) -> _broja.State:
+        return _broja.run(
+            p1y, p2y, state, tol, max_steps, enough, lanes_last=lanes_last
+        )
+
+    return jax.jit(start), jax.jit(run)
+
+
+def _interior_traced(
+    p1y: jax.Array, p2y: jax.Array, nats: float, max_steps: int
+) -> Minimum:
+    if p1y.shape[1] < p2y.shape[1]:
+        return _swapped(_interior_traced(p2y, p1y, nats, max_steps))
+    lanes_last = _broja.lanes_pay(p1y.shape[1], p2y.shape[1], p1y.shape[2])
+    start, run = _interior_programs(lanes_last)
+    if lanes_last:
+        p1y, p2y = jnp.moveaxis(p1y, 0, -1), jnp.moveaxis(p2y, 0, -1)
+    numbers = (nats, max_steps)
+    state = run(p1y, p2y, *numbers, start(p1y, p2y, *numbers), 0)
+    if lanes_last:
+        state = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), state)
+    return _of_interior(state)
+
+
+def _swapped(minimum: Minimum) -> Minimum:
+    return minimum._replace(lam=minimum.mu, mu=minimum.lam)
+
+
+def _of_interior(state: _broja.State) -> Minimum:
+    return Minimum(
+        value=state.upper,
+        gap=_broja.gap_nats(state),
+        status=state.status,
+        steps=state.steps - 1,
+        lam=state.lam,
+        mu=state.mu,
+    )
 
 
 def scale(
@@ -208,16 +291,18 @@ def scale(
         )
 
 
-_scale = jax.jit(scale)
+@jax.jit
+def _scale_to_minima(
+    p1y: jax.Array, p2y: jax.Array, tol: jax.Array, max_steps: jax.Array | int
+) -> _scaling.State:
+    """`scale` without the large arrays, which nobody asked for."""
+    large = ("log_m", "before", "b", "lam", "mu")
+    dropped: dict[str, Any] = dict.fromkeys(large)
+    return scale(p1y, p2y, tol, max_steps)._replace(**dropped)
 
 
-def _without_arrays(state: _scaling.State) -> _scaling.State:
-    arrays: dict[str, Any] = dict.fromkeys(("log_m", "before", "b", *_DUAL))
-    return state._replace(**arrays)
-
-
-def _minimum(state: _scaling.State) -> _batching.Minimum:
-    return _batching.Minimum(
+def _of_scaling(state: _scaling.State) -> Minimum:
+    return Minimum(
         value=state.upper,
         gap=_scaling.gap_nats(state),
         status=state.status,

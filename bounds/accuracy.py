@@ -1,14 +1,15 @@
 """How accurate the best classifier can be, from the information it uses."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _entry, inputs
+from bounds import _engine, _entry, _leading, inputs
 from bounds.errors import InputError
+from bounds.options import Fields, Options, in_float64, merged
 
 _BISECTIONS = 60
 # Outward rounding of the results, far above the arithmetic's errors.
@@ -38,7 +39,12 @@ class AccuracyInterval(NamedTuple):
 
 
 def accuracy_interval(
-    information: Any, p_y: Any, *, most_information: Any = None
+    information: Any,
+    p_y: Any,
+    *,
+    most_information: Any = None,
+    options: Options | None = None,
+    **fields: Unpack[Fields],
 ) -> AccuracyInterval:
     """Bounds the Bayes accuracy max_y p(y|x), averaged over x.
 
@@ -51,6 +57,8 @@ def accuracy_interval(
       p_y: distribution of the label, `[..., y]`; labels of probability zero
         do not count.
       most_information: an upper bound on I(X;Y); `information` if None.
+      options: see `bounds.Options`.
+      **fields: its fields, for this call.
 
     Returns:
       The bounds, NumPy float64, of the broadcast leading shape.
@@ -64,6 +72,7 @@ def accuracy_interval(
       Feder and Merhav, Relations between entropy and error probability, IEEE
       Transactions on Information Theory 1994; Liang et al., ICLR 2024.
     """
+    options = in_float64(merged(options, fields))
     p_y = _entry.check_distribution("p_y", p_y, 1)
     if most_information is None:
         most_information = information
@@ -74,7 +83,7 @@ def accuracy_interval(
             names, (information, most_information), strict=True
         )
     )
-    (p_y, least, most), lead = _batch.flatten(
+    (p_y, least, most), lead = _leading.flatten(
         ("p_y", *names), (p_y, least, most), (1, 0, 0)
     )
     entropy = np.sum(-p_y * np.log2(np.where(p_y > 0, p_y, 1)), -1)
@@ -94,7 +103,7 @@ def accuracy_interval(
             f"{most[i]:.9g} in table {i}"
         )
     unknown = [np.clip(entropy - x, 0, entropy) for x in (least, most)]
-    lower, upper = _batch.evaluate(_interval, p_y, *unknown)
+    lower, upper = _engine.run(_interval, p_y, *unknown, options=options)
     size = p_y.shape[-1]
     with np.errstate(divide="ignore"):
         paper_upper = (most + 1) / np.log2(size)
@@ -105,7 +114,7 @@ def accuracy_interval(
         paper_upper=paper_upper,
         paper_upper_holds=np.abs(p_y - 1 / size).max(-1) < _UNIFORM,
     )
-    return _batch.restore(out, lead)
+    return _leading.restore(out, lead)
 
 
 def _interval(

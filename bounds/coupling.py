@@ -6,14 +6,15 @@ majorization from below.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch
+from bounds import _leading
 from bounds.errors import InputError
+from bounds.options import Fields, Options, merged
 
 # Bits between the greedy coupling of two marginals and the best one
 # (Compton et al. 2023).
@@ -32,7 +33,9 @@ class Coupling(NamedTuple):
     entropy: Any
 
 
-def greedy(*marginals: Any, dtype: Any = np.float64) -> Coupling:
+def greedy(
+    *marginals: Any, options: Options | None = None, **fields: Unpack[Fields]
+) -> Coupling:
     """Couples marginals by matching their largest remaining masses.
 
     Each step subtracts the smallest of the k largest remaining masses from
@@ -43,7 +46,8 @@ def greedy(*marginals: Any, dtype: Any = np.float64) -> Coupling:
     Args:
       *marginals: two or more distributions `[..., n_i]`; leading axes
         broadcast. Pad with zeros to batch different alphabets.
-      dtype: float64 or float32.
+      options: see `bounds.Options`.
+      **fields: its fields, for this call.
 
     Returns:
       The coupling and its entropy in bits.
@@ -60,12 +64,22 @@ def greedy(*marginals: Any, dtype: Any = np.float64) -> Coupling:
     if len(marginals) < 2:
         raise InputError(f"greedy needs two marginals, got {len(marginals)}")
     names = [f"marginal {i}" for i in range(len(marginals))]
-    return _batch.call(
-        _greedy_core, names, marginals, (1,) * len(marginals), dtype
+    return _leading.call(
+        _greedy_core,
+        names,
+        marginals,
+        (1,) * len(marginals),
+        merged(options, fields),
     )
 
 
-def majorization(p: Any, q: Any, *, dtype: Any = np.float64) -> np.ndarray:
+def majorization(
+    p: Any,
+    q: Any,
+    *,
+    options: Options | None = None,
+    **fields: Unpack[Fields],
+) -> np.ndarray:
     """Entropy of the greatest lower bound of p and q in majorization order.
 
     No coupling of p and q has a smaller entropy.
@@ -73,7 +87,8 @@ def majorization(p: Any, q: Any, *, dtype: Any = np.float64) -> np.ndarray:
     Args:
       p: distributions `[..., n]`.
       q: distributions `[..., m]`; leading axes broadcast.
-      dtype: float64 or float32.
+      options: see `bounds.Options`.
+      **fields: its fields, for this call.
 
     Returns:
       `[...]`, bits.
@@ -85,7 +100,8 @@ def majorization(p: Any, q: Any, *, dtype: Any = np.float64) -> np.ndarray:
       Cicalese, Gargano and Vaccaro, Minimum-entropy couplings and their
       applications, IEEE Transactions on Information Theory 2019.
     """
-    return _batch.call(_meet_bits, ("p", "q"), (p, q), (1, 1), dtype)
+    options = merged(options, fields)
+    return _leading.call(_meet_bits, ("p", "q"), (p, q), (1, 1), options)
 
 
 def meet_entropy(p: jax.Array, q: jax.Array) -> jax.Array:

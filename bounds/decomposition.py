@@ -6,28 +6,22 @@ unique information" (Entropy, 2014), solved to a proven error:
   T_min = min I_q(X1,X2;Y) over q with p's marginals of (x1, y) and (x2, y)
   redundancy = I(X1;Y) + I(X2;Y) - T_min    unique1 = T_min - I(X2;Y)
   synergy = I(X1,X2;Y) - T_min              unique2 = T_min - I(X1;Y)
-
-A little long, because both entry points share what follows the solver, on the
-host, in a trace and in derivatives.
 """
 
 import math
-import reprlib
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batching, _entry, _solvers, inputs
+from bounds import _entry, _solvers, inputs
 from bounds.errors import InputError
 from bounds.information import mutual_information_nats, nonnegative
+from bounds.options import Fields, Options, merged
 from bounds.status import Status
-
-# Options of the solver that it has inside a trace, too.
-_TRACED = ("solver", "tol", "max_steps")
 
 
 class PID(NamedTuple):
@@ -88,39 +82,33 @@ def pid(
     p: Any,
     *,
     normalize: bool = False,
-    tol: float | None = None,
     max_steps: int | None = None,
     solver: str = "auto",
-    dtype: Any = np.float64,
-    devices: Sequence[jax.Device] | None = None,
-    memory_limit: int = 2**30,
-    progress: bool = False,
+    options: Options | None = None,
+    **fields: Unpack[Fields],
 ) -> PID:
     """Decomposes I(X1,X2;Y) of joint tables.
 
-    Concrete input is checked, batched over all local devices in chunks and
+    Concrete input is checked, solved in chunks on all local devices and
     returned as NumPy arrays; a few small tables are solved on the host, without
     a compilation. Under a transformation (`jax.jit`, `jax.grad`,
-    `jax.vmap`) the same method runs inside the trace, in `dtype`, and returns
-    JAX arrays of p's dtype; bad values then show in the status. Derivatives
-    are those of the envelope theorem, along the support of p.
+    `jax.vmap`) the same method runs inside the trace, in `dtype` and to `tol`,
+    and returns JAX arrays of p's dtype; bad values then show in the status.
+    Derivatives are those of the envelope theorem, along the support of p.
 
     Args:
       p: `[..., x1, x2, y]`, non-negative, each table's sum 1. Zero cells are
         ordinary: smaller tables batch by zero padding, see `stack_tables`.
       normalize: accept tables of any positive sum, such as counts.
-      tol: gap in bits at which a table is done; 1e-9 by default, 1e-4 in
-        float32; of solver "scaling" 1e-6 and 1e-2.
       max_steps: the most steps; 200 of Newton's, of which most tables need 5
         to 15, or 10,000 of scaling, of which most need 50 to 500.
       solver: "interior" for the interior point, which reaches 1e-9;
         "scaling" for alternating scaling, which is far faster with many
         labels or symbols; "auto" takes the second if `tol` is given, at least
         1e-6 with 16 labels or 1e-4 with 8, and min(x1, x2) y is at least 64.
-      dtype: float64 or float32, of the computation.
-      devices: devices to share the batch; all local ones by default.
-      memory_limit: bytes that the chunks under way may take together.
-      progress: whether to show a progress bar.
+      options: see `bounds.Options`; `tol` is 1e-9 by default, 1e-4 in
+        float32; of solver "scaling" 1e-6 and 1e-2.
+      **fields: its fields, for this call.
 
     Returns:
       The decomposition.
@@ -130,25 +118,14 @@ def pid(
         non-finite entries, or a sum that is not 1 within 1e-6; options out of
         range.
     """
-    options = _check_options(
-        dtype=dtype, tol=tol, max_steps=max_steps, solver=solver,
-        devices=devices, memory_limit=memory_limit, progress=progress,
-    )  # fmt: skip
-    dtype = options["dtype"]
+    how = _how(solver, max_steps, merged(options, fields))
     if _entry.is_traced(p):
         p = _entry.traced_table("p", p, 3)
-        core = partial(
-            _decompose,
-            normalize=normalize,
-            **{name: options[name] for name in _TRACED},
-        )
-        return _traced(p, dtype, core)
+        core = partial(_decompose, normalize=normalize, **how)
+        return _traced(p, how["options"].dtype, core)
     p = _entry.check_distribution("p", p, 3, normalize=bool(normalize))
     p1y, p2y = p.sum(-2), p.sum(-3)
-    minimum = _solve(p1y, p2y, **options)
-    return _entry.evaluate(
-        _combine, p1y, p2y, minimum.value, minimum.gap, p, dtype=dtype
-    )._replace(status=minimum.status, steps=minimum.steps)
+    return _solve(p1y, p2y, p, **how)
 
 
 def pid_from_marginals(
@@ -156,13 +133,10 @@ def pid_from_marginals(
     p2y: Any,
     *,
     normalize: bool = False,
-    tol: float | None = None,
     max_steps: int | None = None,
     solver: str = "auto",
-    dtype: Any = np.float64,
-    devices: Sequence[jax.Device] | None = None,
-    memory_limit: int = 2**30,
-    progress: bool = False,
+    options: Options | None = None,
+    **fields: Unpack[Fields],
 ) -> PID:
     """Redundancy and unique informations from what unimodal labels give.
 
@@ -170,13 +144,10 @@ def pid_from_marginals(
       p1y: p(x1, y), `[..., x1, y]`.
       p2y: p(x2, y), `[..., x2, y]`, of the same batch and label alphabet.
       normalize: as in `pid`, and so are the other arguments.
-      tol: see `pid`.
       max_steps: see `pid`.
       solver: see `pid`.
-      dtype: see `pid`.
-      devices: see `pid`.
-      memory_limit: see `pid`.
-      progress: see `pid`.
+      options: see `pid`.
+      **fields: see `pid`.
 
     Returns:
       The decomposition, `synergy` and `total` None.
@@ -185,30 +156,19 @@ def pid_from_marginals(
       InputError: as `pid`; different batches or label alphabets; or label
         distributions p(y) that differ by more than 1e-6.
     """
-    options = _check_options(
-        dtype=dtype, tol=tol, max_steps=max_steps, solver=solver,
-        devices=devices, memory_limit=memory_limit, progress=progress,
-    )  # fmt: skip
-    dtype = options["dtype"]
+    how = _how(solver, max_steps, merged(options, fields))
     if _entry.is_traced(p1y, p2y):
         p1y = _entry.traced_table("p1y", p1y, 2)
         p2y = _entry.traced_table("p2y", p2y, 2)
         _check_pair(p1y.shape, p2y.shape)
-        core = partial(
-            _decompose_marginals,
-            normalize=normalize,
-            **{name: options[name] for name in _TRACED},
-        )
-        return _traced((p1y, p2y), dtype, core)
+        core = partial(_decompose_marginals, normalize=normalize, **how)
+        return _traced((p1y, p2y), how["options"].dtype, core)
     p1y = _entry.check_distribution("p1y", p1y, 2, normalize=bool(normalize))
     p2y = _entry.check_distribution("p2y", p2y, 2, normalize=bool(normalize))
     _check_pair(p1y.shape, p2y.shape)
     _check_labels(p1y, p2y)
     p1y, p2y = _same_label(p1y, p2y)
-    minimum = _solve(p1y, p2y, **options)
-    return _entry.evaluate(
-        _combine, p1y, p2y, minimum.value, minimum.gap, dtype=dtype
-    )._replace(status=minimum.status, steps=minimum.steps)
+    return _solve(p1y, p2y, **how)
 
 
 def stack_tables(tables: Sequence[Any]) -> np.ndarray:
@@ -281,15 +241,21 @@ def _x_log_x(x: jax.Array) -> jax.Array:
 
 
 def _solve(
-    p1y: np.ndarray, p2y: np.ndarray, **options: Any
-) -> _batching.Minimum:
+    p1y: np.ndarray,
+    p2y: np.ndarray,
+    p: np.ndarray | None = None,
+    **how: Any,
+) -> PID:
     batch = p1y.shape[:-2]
-    out = _solvers.minimize(
+    minimum = _solvers.minimize(
         p1y.reshape(-1, *p1y.shape[-2:]),
         p2y.reshape(-1, *p2y.shape[-2:]),
-        **options,
+        **how,
     )
-    return jax.tree.map(lambda x: x.reshape(batch + x.shape[1:]), out)
+    value, gap, status, steps = (x.reshape(batch) for x in minimum[:4])
+    arrays = (p1y, p2y, value, gap, *(() if p is None else (p,)))
+    out = _entry.evaluate(_combine, *arrays, dtype=how["options"].dtype)
+    return out._replace(status=status, steps=steps)
 
 
 def _traced(arrays: Any, dtype: np.dtype, function: Any) -> Any:
@@ -316,23 +282,23 @@ def _traced(arrays: Any, dtype: np.dtype, function: Any) -> Any:
         )
 
 
-def _decompose(p: jax.Array, *, normalize: bool, **options: Any) -> PID:
+def _decompose(p: jax.Array, *, normalize: bool, **how: Any) -> PID:
     p, valid = _check_traced(p, 3, normalize)
-    return _decompose_valid(p.sum(-2), p.sum(-3), p, valid, options)
+    return _decompose_valid(p.sum(-2), p.sum(-3), p, valid, **how)
 
 
 def _decompose_marginals(
     marginals: tuple[jax.Array, jax.Array],
     *,
     normalize: bool,
-    **options: Any,
+    **how: Any,
 ) -> PID:
     p1y, valid1 = _check_traced(marginals[0], 2, normalize)
     p2y, valid2 = _check_traced(marginals[1], 2, normalize)
     difference = jnp.abs(p1y.sum(-2) - p2y.sum(-2)).max(-1)
     valid = valid1 & valid2 & (difference <= _entry.SUM_TOLERANCE)
     p1y, p2y = _same_label(p1y, p2y)
-    return _decompose_valid(p1y, p2y, None, valid, options)
+    return _decompose_valid(p1y, p2y, None, valid, **how)
 
 
 def _decompose_valid(
@@ -340,14 +306,14 @@ def _decompose_valid(
     p2y: jax.Array,
     p: jax.Array | None,
     valid: jax.Array,
-    options: dict[str, Any],
+    **how: Any,
 ) -> PID:
     batch = p1y.shape[:-2]
     fixed1, fixed2 = jax.lax.stop_gradient((p1y, p2y))
     minimum = _solvers.minimize_traced(
         fixed1.reshape(-1, *p1y.shape[-2:]),
         fixed2.reshape(-1, *p2y.shape[-2:]),
-        **options,
+        **how,
     )
     minimum = jax.tree.map(lambda x: x.reshape(batch + x.shape[1:]), minimum)
     # Danskin: the derivative of the minimum is its multiplier. The terms are
@@ -390,43 +356,16 @@ def _same_label(p1y: Any, p2y: Any) -> tuple[Any, Any]:
     )
 
 
-def _check_options(
-    *,
-    dtype: Any,
-    tol: Any,
-    max_steps: Any,
-    solver: Any,
-    devices: Any,
-    memory_limit: Any,
-    progress: bool,
-) -> dict[str, Any]:
-    """Returns the options of the solver, checked; None for its own."""
-    dtype = _entry.check_float_dtype(dtype)
-    if devices is not None:
-        try:
-            devices = list(devices)
-        except TypeError:
-            devices = [devices]
-        odd = [d for d in devices if not isinstance(d, jax.Device)]
-        if odd or not devices:
-            raise InputError(
-                "devices must be a sequence of JAX devices, such as "
-                f"jax.devices(), got {reprlib.repr(odd[0])}"
-                if odd
-                else "devices is empty; None takes all local ones"
-            )
+def _how(solver: Any, max_steps: Any, options: Options) -> dict[str, Any]:
+    """Returns the arguments of the solvers, checked."""
     return {
-        "dtype": dtype,
-        "tol": None if tol is None else _entry.check_positive("tol", tol),
+        "solver": inputs.choice("solver", solver, _solvers.NAMES),
         "max_steps": (
             None
             if max_steps is None
             else _entry.check_count("max_steps", max_steps)
         ),
-        "solver": inputs.choice("solver", solver, _solvers.NAMES),
-        "devices": devices,
-        "memory_limit": _entry.check_positive("memory_limit", memory_limit),
-        "progress": progress,
+        "options": options,
     }
 
 

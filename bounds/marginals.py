@@ -1,50 +1,29 @@
 """Pairwise marginals that should belong to one joint of x1, x2 and y."""
 
-import functools
+import copy
+import dataclasses
+import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy
 
-from bounds import _batch, _entry, _maxent, _rounding
+from bounds import _engine, _rounding
+from bounds._consistency import Triple as Triple
+from bounds._consistency import nearest_joint as nearest_joint
+from bounds._consistency import solve
 from bounds.decomposition import PID, pid_from_marginals
 from bounds.errors import InputError
 from bounds.information import mutual_information_nats
-from bounds.status import Status
+from bounds.options import Fields, Options, in_float64, merged
 
 T = TypeVar("T")
 
-_NAMES = ("p12", "p1y", "p2y")
 _LOG2 = np.log(2)
 # Gap, in bits, of the decomposition and of the maximum entropy.
 _TOL = 2e-10
-
-
-class Triple(NamedTuple):
-    """A flat batch of checked marginals.
-
-    Attributes:
-      p12: p(x1, x2), `[batch, x1, x2]`.
-      p1y: p(x1, y), `[batch, x1, y]`.
-      p2y: p(x2, y), `[batch, x2, y]`.
-      distance: `[batch]`, how far they were moved: the sum of the three total
-        variation distances.
-      lead: the leading axes that `batch` stands for.
-    """
-
-    p12: np.ndarray
-    p1y: np.ndarray
-    p2y: np.ndarray
-    distance: np.ndarray
-    lead: tuple[int, ...]
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The three marginals."""
-        return self.p12, self.p1y, self.p2y
 
 
 class Marginals:
@@ -57,16 +36,32 @@ class Marginals:
     Attributes:
       triple: The marginals.
       maxent: Their joint of largest entropy, the proof that there is one.
+      options: Those of the bounds that are given the object, where a call has
+        no others. What the bounds share is solved to 2e-10 bits whatever `tol`.
     """
 
     def __init__(
-        self, p12: Any, p1y: Any, p2y: Any, *, project: bool = False
+        self,
+        p12: Any,
+        p1y: Any,
+        p2y: Any,
+        *,
+        project: bool = False,
+        options: Options | None = None,
+        **fields: Unpack[Fields],
     ) -> None:
         """Checks the marginals, see `consistent`."""
+        self.options = in_float64(merged(options, fields))
         self.triple, self.maxent = solve(
-            p12, p1y, p2y, project=project, tol=_TOL
+            p12, p1y, p2y, project=project, options=_sharp(self.options)
         )
         self._results: dict[Callable[..., Any], Any] = {}
+
+    def under(self, options: Options) -> "Marginals":
+        """The same marginals and results, for a call with other options."""
+        other = copy.copy(self)
+        other.options = options
+        return other
 
     def once(self, function: Callable[["Marginals"], T]) -> T:
         """Returns `function(self)`, computed the first time it is asked for."""
@@ -84,14 +79,19 @@ class Marginals:
         """p(x1, x2), p(x1, y) and p(x2, y)."""
         return self.triple.arrays
 
-    @functools.cached_property
+    @property
+    def cells(self) -> int:
+        """Cells x1 x2 y of a joint."""
+        return math.prod(self.maxent.joint.shape[1:])
+
+    @property
     def pid(self) -> PID:
         """Redundancy and unique informations."""
-        return pid_from_marginals(self.triple.p1y, self.triple.p2y, tol=_TOL)
+        return self.once(_decompose)
 
-    @functools.cached_property
+    @property
     def _entropies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return _batch.evaluate(_entropies, *self.arrays)
+        return self.once(_evaluate_entropies)
 
     @property
     def entropy(self) -> np.ndarray:
@@ -133,14 +133,47 @@ class Marginals:
         return self.pid.unique2 + self.error
 
 
+def _sharp(options: Options) -> Options:
+    """Options of what all bounds rest on."""
+    return dataclasses.replace(options, tol=_TOL)
+
+
+def _decompose(m: Marginals) -> PID:
+    return pid_from_marginals(
+        m.triple.p1y, m.triple.p2y, options=_sharp(m.options)
+    )
+
+
+def _evaluate_entropies(
+    m: Marginals,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return _engine.run(_entropies, *m.arrays, options=m.options)
+
+
 def of(
-    p12: Any, p1y: Any = None, p2y: Any = None, *, project: bool = False
+    p12: Any,
+    p1y: Any = None,
+    p2y: Any = None,
+    *,
+    project: bool = False,
+    options: Options | None = None,
+    fields: Fields | None = None,
 ) -> Marginals:
     """Returns `Marginals` as they are, or makes them of three arrays.
+
+    Args:
+      p12: p(x1, x2), or `Marginals`.
+      p1y: p(x1, y).
+      p2y: p(x2, y).
+      project: see `consistent`.
+      options: of the call.
+      fields: of the call, by keyword.
 
     Raises:
       InputError: An array that is missing, or one too many; see `consistent`.
     """
+    given = p12.options if isinstance(p12, Marginals) else None
+    options = in_float64(merged(options, fields or {}, given))
     if not isinstance(p12, Marginals):
         for name, value in (("p1y", p1y), ("p2y", p2y)):
             if value is None:
@@ -148,13 +181,13 @@ def of(
                     f"{name} is missing: give p12, p1y and p2y, or one "
                     "bounds.Marginals"
                 )
-        return Marginals(p12, p1y, p2y, project=project)
+        return Marginals(p12, p1y, p2y, project=project, options=options)
     if p1y is not None or p2y is not None or project:
         raise InputError(
             "Marginals are given alone: they hold all three arrays, projected "
             "or not"
         )
-    return p12
+    return p12.under(options)
 
 
 def consistent(
@@ -164,6 +197,8 @@ def consistent(
     *,
     project: bool = False,
     normalize: bool = False,
+    options: Options | None = None,
+    **fields: Unpack[Fields],
 ) -> Triple:
     """Checks that the marginals can belong to one joint, or makes them.
 
@@ -175,6 +210,8 @@ def consistent(
         from different samples, by the nearest that have one: the least sum of
         absolute differences, a linear program a table, on the host.
       normalize: accept counts.
+      options: see `bounds.Options`.
+      **fields: its fields, for this call.
 
     Returns:
       The checked marginals, leading axes broadcast and flattened.
@@ -185,190 +222,10 @@ def consistent(
         that have no common joint although each two agree; the message has the
         table's index, the pair and the size of the disagreement.
     """
-    return solve(p12, p1y, p2y, project=project, normalize=normalize)[0]
-
-
-def solve(
-    p12: Any,
-    p1y: Any,
-    p2y: Any,
-    *,
-    project: bool = False,
-    normalize: bool | None = None,
-    **options: Any,
-) -> tuple[Triple, _maxent.MaxEnt]:
-    """`consistent`, and the maximum-entropy joints, flat, that prove it.
-
-    Args:
-      p12: see `consistent`.
-      p1y: see `consistent`.
-      p2y: see `consistent`.
-      project: see `consistent`.
-      normalize: see `_entry.check_distribution`.
-      **options: of `maximum_entropy.maxent`: tol, max_steps.
-
-    Returns:
-      The checked marginals and their maximum-entropy joints.
-
-    Raises:
-      InputError: see `consistent`.
-    """
-    values = [
-        _entry.check_distribution(name, value, 2, normalize=normalize)
-        for name, value in zip(_NAMES, (p12, p1y, p2y), strict=True)
-    ]
-    _check_alphabets(*(v.shape[-2:] for v in values))
-    flat, lead = _batch.flatten(_NAMES, values, (2, 2, 2))
-    distance = np.zeros(len(flat[0]))
-    off = _pair_disagreement(flat) > _entry.SUM_TOLERANCE
-    wrong = off.any(0)
-    if project:
-        for i in map(int, np.flatnonzero(wrong)):
-            _move(flat, distance, i)
-    elif wrong.any():
-        raise InputError(_pair_message(flat, off, lead))
-    # A joint that fits is the proof that there is one; where none was found,
-    # a linear program decides.
-    found = _maxent.solve(*flat, **options)
-    again = []
-    for i in map(int, np.flatnonzero(found.status != Status.CONVERGED)):
-        nearest, moved = nearest_joint(*(v[i] for v in flat))
-        if moved <= _entry.SUM_TOLERANCE:
-            continue
-        if not project:
-            raise InputError(
-                f"p12, p1y and p2y{_at(i, lead)} have no common joint though "
-                f"each two agree: the nearest marginals that have one are at "
-                f"total variation distance {moved:.3g}; project=True moves "
-                "there"
-            )
-        _set(flat, distance, i, nearest, moved)
-        again.append(i)
-    if again:
-        redone = _maxent.solve(*(v[again] for v in flat), **options)
-        found = _maxent.MaxEnt(*(np.array(old) for old in found))
-        for old, new in zip(found, redone, strict=True):
-            old[again] = new
-    return Triple(flat[0], flat[1], flat[2], distance, lead), found
-
-
-def nearest_joint(
-    p12: np.ndarray, p1y: np.ndarray, p2y: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """The joint whose pairwise marginals are nearest, and their distance.
-
-    Args:
-      p12: `[x1, x2]`.
-      p1y: `[x1, y]`.
-      p2y: `[x2, y]`.
-
-    Returns:
-      A joint `[x1, x2, y]` that minimises the sum of the three total
-      variation distances, and that sum.
-    """
-    shape = (*p12.shape, p1y.shape[1])
-    eye = [scipy.sparse.identity(n) for n in shape]
-    one = [np.ones((1, n)) for n in shape]
-    kron = lambda a, b, c: scipy.sparse.kron(scipy.sparse.kron(a, b), c)
-    sums = scipy.sparse.vstack(
-        [
-            kron(eye[0], eye[1], one[2]),
-            kron(eye[0], one[1], eye[2]),
-            kron(one[0], eye[1], eye[2]),
-        ]
-    )
-    wanted = np.concatenate([p12.ravel(), p1y.ravel(), p2y.ravel()])
-    rows, cells = sums.shape
-    unit = scipy.sparse.identity(rows)
-    total = scipy.sparse.hstack(
-        [np.ones((1, cells)), scipy.sparse.csr_matrix((1, 2 * rows))]
-    )
-    found = scipy.optimize.linprog(
-        np.concatenate([np.zeros(cells), np.full(2 * rows, 0.5)]),
-        A_eq=scipy.sparse.vstack(
-            [scipy.sparse.hstack([sums, unit, -unit]), total]
-        ).tocsr(),
-        b_eq=np.append(wanted, 1.0),
-        method="highs",
-    )
-    if found.x is None:
-        raise RuntimeError(f"the linear program failed: {found.message}")
-    r = np.maximum(found.x[:cells], 0)
-    r = (r / r.sum()).reshape(shape)
-    return r, float(np.abs(sums @ r.ravel() - wanted).sum() / 2)
-
-
-def _check_alphabets(*shapes: tuple[int, ...]) -> None:
-    (n1, n2), (m1, ny), (m2, my) = shapes
-    for variable, first, a, second, b in (
-        ("x1", "p12", n1, "p1y", m1),
-        ("x2", "p12", n2, "p2y", m2),
-        ("y", "p1y", ny, "p2y", my),
-    ):
-        if a != b:
-            raise InputError(
-                f"{first} has {a} values of {variable}, {second} has {b}"
-            )
-
-
-# Pairs of marginals (indices of _NAMES, axis to sum out) and their variable.
-_PAIRS = (
-    ("x1", (0, 2), (1, 2)),
-    ("x2", (0, 1), (2, 2)),
-    ("y", (1, 1), (2, 1)),
-)
-
-
-def _pair_disagreement(flat: list[np.ndarray]) -> np.ndarray:
-    """Total variation distance of the shared variable, `[pair, batch]`."""
-    return np.stack(
-        [
-            np.abs(flat[i].sum(a) - flat[j].sum(b)).sum(-1) / 2
-            for _, (i, a), (j, b) in _PAIRS
-        ]
-    )
-
-
-def _pair_message(
-    flat: list[np.ndarray], off: np.ndarray, lead: tuple[int, ...]
-) -> str:
-    pair, table = (int(i[0]) for i in np.nonzero(off))
-    variable, (i, a), (j, b) = _PAIRS[pair]
-    first, second = flat[i][table].sum(a - 1), flat[j][table].sum(b - 1)
-    worst = int(np.argmax(np.abs(first - second)))
-    return (
-        f"{_NAMES[i]} and {_NAMES[j]}{_at(table, lead)} disagree about "
-        f"p({variable}) by {np.abs(first - second).sum() / 2:.3g} in total "
-        f"variation; p({variable}={worst}) is {first[worst]:.9g} and "
-        f"{second[worst]:.9g}; project=True moves to the nearest consistent "
-        "marginals"
-    )
-
-
-def _at(table: int, lead: tuple[int, ...]) -> str:
-    if not lead:
-        return ""
-    index = np.unravel_index(table, lead)
-    return f" of table [{', '.join(str(int(i)) for i in index)}]"
-
-
-def _move(flat: list[np.ndarray], distance: np.ndarray, i: int) -> None:
-    joint, moved = nearest_joint(*(v[i] for v in flat))
-    _set(flat, distance, i, joint, moved)
-
-
-def _set(
-    flat: list[np.ndarray],
-    distance: np.ndarray,
-    i: int,
-    joint: np.ndarray,
-    moved: float,
-) -> None:
-    for k, axis in enumerate((2, 1, 0)):
-        if not flat[k].flags.writeable:
-            flat[k] = flat[k].copy()
-        flat[k][i] = joint.sum(axis)
-    distance[i] = moved
+    options = in_float64(merged(options, fields))
+    return solve(
+        p12, p1y, p2y, project=project, normalize=normalize, options=options
+    )[0]
 
 
 def _entropies(

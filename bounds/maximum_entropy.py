@@ -1,9 +1,10 @@
 """The maximum-entropy joint with given pairwise marginals, certified."""
 
-from typing import Any
+from typing import Any, Unpack
 
-from bounds import _batch, _entry, marginals
+from bounds import _consistency, _entry, _leading
 from bounds._maxent import MaxEnt as MaxEnt
+from bounds.options import Fields, Options, in_float64, merged
 
 
 def maxent(
@@ -12,8 +13,9 @@ def maxent(
     p2y: Any,
     *,
     project: bool = False,
-    tol: float = 1e-9,
     max_steps: int = 100,
+    options: Options | None = None,
+    **fields: Unpack[Fields],
 ) -> MaxEnt:
     """Maximises the entropy over the joints with these pairwise marginals.
 
@@ -27,8 +29,9 @@ def maxent(
       p2y: p(x2, y), `[..., x2, y]`.
       project: move marginals that contradict each other to the nearest that
         do not, see `marginals.consistent`.
-      tol: gap in bits at which a table is done.
       max_steps: the most Newton steps.
+      options: see `bounds.Options`; `tol` is 1e-9 by default.
+      **fields: its fields, for this call.
 
     Returns:
       The joint and its certificate, NumPy float64.
@@ -38,9 +41,9 @@ def maxent(
         that have no common joint, see `marginals.consistent`; options out of
         range.
     """
-    tol = _entry.check_positive("tol", tol)
+    options = in_float64(merged(options, fields))
     max_steps = _entry.check_count("max_steps", max_steps)
-    triple, out = marginals.solve(
-        p12, p1y, p2y, project=project, tol=tol, max_steps=max_steps
+    triple, out = _consistency.solve(
+        p12, p1y, p2y, project=project, options=options, max_steps=max_steps
     )
-    return _batch.restore(out, triple.lead)
+    return _leading.restore(out, triple.lead)

@@ -1,12 +1,13 @@
 """An interval that contains the synergy, without a multimodal label."""
 
 import reprlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from bounds import _batch, marginals, synergy_upper
+from bounds import _leading, marginals, synergy_upper
 from bounds.errors import InputError
+from bounds.options import Fields, Options
 from bounds.synergy_lower import LOWER
 from bounds.synergy_upper import UPPER
 
@@ -55,9 +56,10 @@ def synergy_interval(
     *,
     effort: str = "fast",
     project: bool = False,
-    tol: float = 1e-5,
     max_nodes: int = 10_000,
     seconds: float = 1.0,
+    options: Options | None = None,
+    **fields: Unpack[Fields],
 ) -> SynergyInterval:
     """Bounds the synergy of every joint with these pairwise marginals.
 
@@ -76,10 +78,11 @@ def synergy_interval(
         that shows how much is left to gain; "exact": and branch and bound.
       project: move marginals that contradict each other to the nearest that
         do not, see `marginals.consistent`.
-      tol: with "exact", the gap in bits between `upper` and `achieved` at
-        which a table is done.
       max_nodes: with "exact", boxes of a table.
       seconds: with "exact", time of a table, on average.
+      options: see `bounds.Options`; those of `Marginals` by default. `tol` is
+        the gap between `upper` and `achieved` with "exact", 1e-5 by default.
+      **fields: its fields, for this call.
 
     Returns:
       The interval, NumPy float64.
@@ -93,8 +96,10 @@ def synergy_interval(
         raise InputError(
             f"effort must be one of {EFFORTS}, got {reprlib.repr(effort)}"
         )
-    budget = synergy_upper.check_budget(tol, max_nodes, seconds)
-    m = marginals.of(p12, p1y, p2y, project=project)
+    budget = synergy_upper.check_budget(max_nodes, seconds)
+    m = marginals.of(
+        p12, p1y, p2y, project=project, options=options, fields=fields
+    )
     upper = {name: bound(m) for name, bound in UPPER.items()}
     search = synergy_upper.search(m, descend=effort != "bounds")
     achieved = synergy_upper.achieved_of(m, search.entropy)
@@ -114,4 +119,4 @@ def synergy_interval(
         gap=m.maxent.gap + (m.t_high - m.t_low) + 2 * m.margin,
         distance=m.triple.distance,
     )
-    return _batch.restore(out, m.lead)
+    return _leading.restore(out, m.lead)

@@ -14,16 +14,17 @@ Bhattacharyya's, which Pinsker's inequality bounds by the squared distance.
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bounds import _batch, _entry, inputs
+from bounds import _engine, _entry, _leading, inputs
 from bounds._bounds import Bound, bound
 from bounds.errors import InputError
 from bounds.marginals import Marginals
+from bounds.options import Fields, Options, in_float64, merged
 
 # Every lower bound, by name.
 LOWER: dict[str, Bound] = {}
@@ -133,7 +134,13 @@ def paper_disagreement(m: Marginals, *, c: float = 0.25) -> np.ndarray:
 
 
 def from_predictions(
-    prediction1: Any, prediction2: Any, unique1: Any, unique2: Any
+    prediction1: Any,
+    prediction2: Any,
+    unique1: Any,
+    unique2: Any,
+    *,
+    options: Options | None = None,
+    **fields: Unpack[Fields],
 ) -> Disagreement:
     """The disagreement family from classifier outputs on unlabelled pairs.
 
@@ -146,6 +153,8 @@ def from_predictions(
       prediction2: p(y|x2) of each pair, same shape.
       unique1: U1 in bits, or an upper bound on it, `[...]`.
       unique2: U2 likewise.
+      options: see `bounds.Options`.
+      **fields: its fields, for this call.
 
     Returns:
       The bounds, NumPy float64.
@@ -153,6 +162,7 @@ def from_predictions(
     Raises:
       InputError: predictions that are no distributions or differ in shape.
     """
+    options = in_float64(merged(options, fields))
     a = _entry.check_distribution("prediction1", prediction1, 1)
     b = _entry.check_distribution("prediction2", prediction2, 1)
     if a.shape != b.shape or a.ndim < 2 or not a.shape[-2]:
@@ -175,19 +185,19 @@ def from_predictions(
         ) from error
     a, b = (x.reshape((-1, *x.shape[-2:])) for x in (a, b))
     weights = np.full(a.shape[:2], 1 / a.shape[1])
-    out = _batch.evaluate(_family, weights, a, b, u1, u2)
-    return _batch.restore(out, lead)
+    out = _engine.run(_family, weights, a, b, u1, u2, options=options)
+    return _leading.restore(out, lead)
 
 
 def _disagreements(m: Marginals) -> Disagreement:
     """The disagreement family, before rounding is taken off."""
-    cells = math.prod(m.triple.p12.shape[1:]) * m.triple.p1y.shape[2]
-    return _batch.evaluate(
+    return _engine.run(
         _of_table,
         *m.arrays,
         m.unique1,
         m.unique2,
-        chunk=max(1, _CHUNK_CELLS // cells),
+        options=m.options,
+        most=_CHUNK_CELLS // m.cells,
     )
 
 

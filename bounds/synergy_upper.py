@@ -9,27 +9,30 @@ majorization, released, conditional, chord, envelope, exact.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bounds import (
-    _batch,
     _branch,
+    _engine,
     _entry,
-    _normal,
+    _leading,
     _slices,
     coupling,
     marginals,
 )
 from bounds._bounds import Bound, bound
 from bounds.marginals import Marginals
+from bounds.options import Fields, Options
 
 # Every upper bound but `exact`, by name.
 UPPER: dict[str, Bound] = {}
 _LOG2 = math.log(2)
+# Gap, in bits, at which `exact` is done.
+_TOL = 1e-5
 _CHUNK_CELLS = 2**14
 
 
@@ -69,7 +72,7 @@ def majorization(m: Marginals) -> np.ndarray:
       guarantees and applications, ICLR 2024; Cicalese, Gargano and Vaccaro,
       Minimum-entropy couplings and their applications, 2019.
     """
-    return _bits(m, _run(_majorization_floor, m.arrays))
+    return _bits(m, _run(m, _majorization_floor, m.arrays))
 
 
 @bound(UPPER)
@@ -79,7 +82,7 @@ def released(m: Marginals) -> np.ndarray:
     What the paper's released code computes. Arguments, result and errors are
     those of `majorization`.
     """
-    return _bits(m, _run(_released_floor, m.arrays))
+    return _bits(m, _run(m, _released_floor, m.arrays))
 
 
 @bound(UPPER)
@@ -89,7 +92,7 @@ def conditional(m: Marginals) -> np.ndarray:
     Uses all three marginals; never above the trivial I(X;Y|X') <= H(Y|X').
     Arguments, result and errors are those of `majorization`.
     """
-    return _bits(m, _run(_conditional_floor, m.arrays))
+    return _bits(m, _run(m, _conditional_floor, m.arrays))
 
 
 @bound(UPPER)
@@ -120,9 +123,10 @@ def exact(
     p2y: Any = None,
     *,
     project: bool = False,
-    tol: float = 1e-5,
     max_nodes: int = 10_000,
     seconds: float = 1.0,
+    options: Options | None = None,
+    **fields: Unpack[Fields],
 ) -> Exact:
     """The largest synergy that the marginals allow, as far as affordable.
 
@@ -135,9 +139,11 @@ def exact(
       p1y: p(x1, y), `[..., x1, y]`.
       p2y: p(x2, y), `[..., x2, y]`.
       project: See `marginals.consistent`.
-      tol: Gap between `upper` and `achieved`, in bits, at which to stop.
       max_nodes: Budget of one table.
       seconds: Budget of a table on average.
+      options: See `bounds.Options`; `tol` is the gap between `upper` and
+        `achieved`, 1e-5 by default.
+      **fields: Its fields, for this call.
 
     Returns:
       The bound and the joint that shows how much is left to gain.
@@ -145,21 +151,22 @@ def exact(
     Raises:
       InputError: See `marginals.consistent`.
     """
-    budget = check_budget(tol, max_nodes, seconds)
-    m = marginals.of(p12, p1y, p2y, project=project)
-    return _batch.restore(exact_of(m, search(m), **budget), m.lead)
+    budget = check_budget(max_nodes, seconds)
+    m = marginals.of(
+        p12, p1y, p2y, project=project, options=options, fields=fields
+    )
+    return _leading.restore(exact_of(m, search(m), **budget), m.lead)
 
 
-def check_budget(tol: Any, max_nodes: Any, seconds: Any) -> dict[str, float]:
-    """Returns the options of `exact`.
+def check_budget(max_nodes: Any, seconds: Any) -> dict[str, float]:
+    """Returns the budget of `exact`.
 
     Raises:
       InputError: an option that is no number, or negative.
     """
-    options = {"tol": tol, "max_nodes": max_nodes, "seconds": seconds}
     return {
         name: _entry.check_budget(name, value)
-        for name, value in options.items()
+        for name, value in (("max_nodes", max_nodes), ("seconds", seconds))
     }
 
 
@@ -202,8 +209,8 @@ def search(m: Marginals, *, descend: bool = True) -> Search:
     """
     floors, starts = m.once(_solve_floors)
     if _is_segment(m):
-        first, second, entropy1, entropy2 = _batch.evaluate(
-            _segment_ends, *m.arrays
+        first, second, entropy1, entropy2 = _engine.run(
+            _segment_ends, *m.arrays, options=m.options
         )
         second_best = entropy2 < entropy1
         joint = np.where(second_best[:, None, None, None], second, first)
@@ -225,9 +232,10 @@ def achieved_of(m: Marginals, entropy: np.ndarray) -> np.ndarray:
 
 
 def exact_of(
-    m: Marginals, found: Search, *, tol: float, max_nodes: float, seconds: float
+    m: Marginals, found: Search, *, max_nodes: float, seconds: float
 ) -> Exact:
     """`exact` of a checked batch."""
+    tol = m.options.tolerance(_TOL)
     size = len(m.margin)
     if _is_segment(m):
         return Exact(
@@ -255,6 +263,7 @@ def exact_of(
             tol=tol * _LOG2,
             max_nodes=max_nodes,
             seconds=seconds,
+            options=m.options,
         )
         floor[which] = np.maximum(floor[which], least.bound)
         joint[which] = np.moveaxis(least.joint, -1, axis + 1)
@@ -296,29 +305,25 @@ def _solve_floors(m: Marginals) -> tuple[Floors, list[np.ndarray]]:
     for axis, symbols in enumerate(m.maxent.joint.shape[1:]):
         if symbols > _slices.MOST_SYMBOLS:
             continue
-        floor, joint = _run(_slices.envelope_bound, _views(m.arrays, axis))
+        floor, joint = _run(m, _slices.envelope_bound, _views(m.arrays, axis))
         floors[axis] = floor
         joints.append(np.moveaxis(joint, -1, axis + 1))
     return Floors(m.once(_chord_floor), floors), joints
 
 
 def _chord_floor(m: Marginals) -> np.ndarray:
-    return _run(_slices.chord_bound, m.arrays)
+    return _run(m, _slices.chord_bound, m.arrays)
 
 
 def _descend(start: np.ndarray, m: Marginals) -> tuple[np.ndarray, np.ndarray]:
-    return _run(_slices.descend, (start, *m.arrays))
+    return _run(m, _slices.descend, (start, *m.arrays))
 
 
-def _run(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Any:
-    p12, p1y = arrays[-3:-1]
-    shape = (*p12.shape[1:], p1y.shape[2])
-    return _batch.evaluate(
-        function,
-        *arrays,
-        chunk=max(1, _CHUNK_CELLS // math.prod(shape)),
-        concurrent=not _normal.calls_lapack(*shape),
-    )
+def _run(
+    m: Marginals, function: Callable[..., Any], arrays: tuple[np.ndarray, ...]
+) -> Any:
+    most = _CHUNK_CELLS // m.cells
+    return _engine.run(function, *arrays, options=m.options, most=most)
 
 
 def _majorization_floor(

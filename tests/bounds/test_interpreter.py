@@ -1,13 +1,16 @@
 """The interpreter in NumPy against the compiler, primitive by primitive."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from bounds import (
-    _batch,
+    Options,
     _broja,
+    _engine,
     _interpreter,
     _maxent,
     _slices,
@@ -140,6 +143,9 @@ def test_no_solver_needs_the_compiler(name):
     assert all(isinstance(x, np.ndarray) for x in jax.tree.leaves(out))
 
 
+run = functools.partial(_engine.run, options=Options())
+
+
 def unknown(x):
     return jax.scipy.special.gammaln(x)
 
@@ -148,13 +154,13 @@ def test_the_compiler_does_what_is_not_known():
     x = np.array([2.0, 3.0, 4.0])
     with pytest.raises(_interpreter.UnsupportedError):
         _interpreter.run(unknown, x)
-    np.testing.assert_allclose(np.exp(_batch.evaluate(unknown, x)), [1, 2, 6])
+    np.testing.assert_allclose(np.exp(run(unknown, x)), [1, 2, 6])
 
 
 def test_few_and_many_problems_agree():
-    x = np.linspace(1, 2, 3 * _batch.FEW_PROBLEMS).reshape(-1, 3)
-    many = _batch.evaluate(information.entropy_nats, x)
-    few = _batch.evaluate(information.entropy_nats, x[:2])
+    x = np.linspace(1, 2, 3 * _engine.FEW_PROBLEMS).reshape(-1, 3)
+    many = run(information.entropy_nats, x)
+    few = run(information.entropy_nats, x[:2])
     np.testing.assert_allclose(few, many[:2], rtol=1e-14)
-    none = _batch.evaluate(information.entropy_nats, x[:0])
+    none = run(information.entropy_nats, x[:0])
     assert (none.shape, none.dtype) == ((0,), np.float64)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bounds
-from bounds import Status, _batching
+from bounds import Options, Status, _solvers
 
 GOLDEN = pathlib.Path(__file__).parents[3] / "shared" / "golden" / "pid.npz"
 # The certified gap at which the solver stops, plus the golden set's own.
@@ -104,9 +104,9 @@ def test_the_gap_has_the_dtype_of_the_values(rng):
     # In float32 the difference of two values near 1 would be off by 1e-7.
     tables = rng.dirichlet(np.ones(60), size=20).reshape(20, 5, 4, 3)
     for batch in (tables, tables[:1]):
-        minimum = _batching.minimize(
-            batch.sum(2), batch.sum(1), tol=1e-9, max_steps=200,
-            dtype=np.dtype(np.float64),
+        minimum = _solvers.minimize(
+            batch.sum(2), batch.sum(1), solver="interior", max_steps=200,
+            options=Options(),
         )  # fmt: skip
         assert minimum.value.dtype == minimum.gap.dtype == np.float64
 

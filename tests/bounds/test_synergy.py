@@ -64,9 +64,9 @@ def test_linear_programs_are_solved_once(rng, monkeypatch):
     solved = []
     run = synergy_upper._run
 
-    def count(function, arrays):
+    def count(m, function, arrays):
         solved.append(function.__name__)
-        return run(function, arrays)
+        return run(m, function, arrays)
 
     monkeypatch.setattr(synergy_upper, "_run", count)
     m = helpers.marginals(helpers.random_tables(rng, (2, 2, 2), 1)[0])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from bounds import _batch
+from bounds import _engine
 from bounds.decomposition import PID
 from bounds.estimation import _statistics, estimators, interactions
 
@@ -71,5 +71,5 @@ def without_solvers(monkeypatch):
 def without_compiling():
     """Interprets batches that would be compiled: slower only where repeated."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_batch, "FEW_PROBLEMS", 200)
+        patch.setattr(_engine, "FEW_PROBLEMS", 200)
         yield
