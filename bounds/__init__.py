@@ -10,8 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bounds import companion as companion
     from bounds import coupling as coupling
     from bounds import estimation as estimation
+    from bounds import gaussian as gaussian
     from bounds import information as information
     from bounds import marginals as marginals
     from bounds import problems as problems
@@ -46,8 +48,10 @@ if TYPE_CHECKING:
 # only wants the errors does not wait for JAX.
 _MODULES = frozenset(
     {
+        "companion",
         "coupling",
         "estimation",
+        "gaussian",
         "information",
         "marginals",
         "problems",
