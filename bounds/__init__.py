@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bounds import information as information
     from bounds import marginals as marginals
     from bounds import problems as problems
+    from bounds import several as several
     from bounds import synergy_lower as synergy_lower
     from bounds import synergy_upper as synergy_upper
     from bounds.accuracy import AccuracyInterval as AccuracyInterval
@@ -55,6 +56,7 @@ _MODULES = frozenset(
         "information",
         "marginals",
         "problems",
+        "several",
         "synergy_lower",
         "synergy_upper",
     }

@@ -73,6 +73,7 @@ class View:
                 x[train], rows.label[train], x[test],
                 classes=len(rows.classes),
                 strength=self._options.models.strength, kind=kind,
+                weights=None if rows.weights is None else rows.weights[train],
                 seed=self._seed,
             )  # fmt: skip
         return out
@@ -81,7 +82,8 @@ class View:
         """Accuracy of such outputs, with its interval."""
         return classifiers.accuracy(
             p, self._rows.counted_label, self._rows.counted_units,
-            replicates=500, seed=self._seed,
+            replicates=500, weights=self._rows.counted_weights,
+            seed=self._seed,
         )  # fmt: skip
 
     def symbols(self, number: int) -> np.ndarray:
@@ -167,6 +169,7 @@ class Pair:
             (*(int(s.max()) + 1 for s in symbols), len(self.rows.classes)),
             names=[*self.names, "label"],
             units=self.rows.counted_units,
+            weights=self.rows.counted_weights,
         )
 
     def most_symbols(self) -> int:
@@ -184,6 +187,7 @@ class Pair:
         if half is None:
             return Labelled(table)
         label, units = self.rows.counted_label, self.rows.counted_units
+        weights = self.rows.counted_weights
 
         def labelled(view: View, rows: np.ndarray) -> samples.Samples:
             symbols = view.symbols(number)
@@ -192,6 +196,7 @@ class Pair:
                 (int(symbols.max()) + 1, len(self.rows.classes)),
                 names=[view.name, "label"],
                 units=None if units is None else units[rows],
+                weights=None if weights is None else weights[rows],
             )
 
         return Unimodal(
@@ -207,6 +212,7 @@ class Pair:
             self.second.posteriors,
             bins=min(_OUTPUT_BINS, self.options.symbols.most),
             units=self.rows.counted_units,
+            weights=self.rows.counted_weights,
         )
 
     @functools.cached_property
@@ -241,17 +247,23 @@ class Pair:
             "replicates": min(self.options.resampling.replicates, 200),
             "seed": self.options.resampling.seed,
         }
-        joint = None
+        joint, weights = None, self.rows.counted_weights
         if half is None:
             joint = self._likeliest()
             options |= {
                 "r12": self.together[joint],
                 "labels": label,
                 "groups": self.rows.counted_units,
+                "weights1": weights,
             }
         else:
             r1, r2 = r1[half], r2[~half]
             options |= {"labels1": label[half], "labels2": label[~half]}
+            if weights is not None:
+                options |= {
+                    "weights1": weights[half],
+                    "weights2": weights[~half],
+                }
         reasons = []
         for kind in self._calibrations(r1, r2, options):
             try:
@@ -280,17 +292,24 @@ class Pair:
         kind = self.options.models.calibration
         if kind != "auto":
             return [kind or None]
-        both = [(r1, options.get("labels", options.get("labels1")))]
-        both.append((r2, options.get("labels", options.get("labels2"))))
+        first = options.get("weights1")
+        second = options.get("weights2", first)
+        both = [(r1, options.get("labels", options.get("labels1")), first)]
+        both.append((r2, options.get("labels", options.get("labels2")), second))
         if "r12" in options:
-            both.append((options["r12"], options["labels"]))
+            both.append((options["r12"], options["labels"], first))
         groups = options.get("groups")
         cross_entropy: dict[str | None, float] = {
             kind: sum(
                 calibrate(
-                    r, label, kind=kind, groups=groups, seed=options["seed"]
+                    r,
+                    label,
+                    kind=kind,
+                    weights=weights,
+                    groups=groups,
+                    seed=options["seed"],
                 ).after
-                for r, label in both
+                for r, label, weights in both
             )
             for kind in KINDS
         }
@@ -302,7 +321,10 @@ class Pair:
         rows = np.arange(len(label))
         likelihood = {
             # Of none, a tiny probability: what is sure and wrong loses.
-            kind: np.log(np.maximum(p[rows, label], 1e-12)).mean()
+            kind: np.average(
+                np.log(np.maximum(p[rows, label], 1e-12)),
+                weights=self.rows.counted_weights,
+            )
             for kind, p in self.together.items()
         }
         return max(likelihood, key=lambda kind: likelihood[kind])

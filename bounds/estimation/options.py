@@ -62,6 +62,9 @@ class StudyOptions:
     knowledge: str = "labelled"
     # Each modality against all others together.
     rest: bool = True
+    # Each pair given each third modality, from symbols; where labels of pairs
+    # may be used.
+    given: bool = True
     # Bits below which a quantity does not matter.
     margin: float = decisions.MARGIN
     # Labelled pairs that can be paid for.

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from bounds.errors import InputError
 from bounds.estimation import decisions, samples
+from bounds.estimation._given import given_third
 from bounds.estimation._sides import SEPARATOR, Pair, View
 from bounds.estimation.convergence import convergence
 from bounds.estimation.evidence import Labelled, verdicts
@@ -62,6 +63,9 @@ def study(
                 failed[key] = str(error)
     if not pairs:
         raise InputError(next(iter(failed.values())))
+    given: dict[str, Any] = {}
+    if options.given and options.knowledge == "labelled":
+        given = given_third(views, rows, options)
     plain = {k: v["interactions"] for k, v in pairs.items() if v["plain"]}
     ranking = decisions.rank(plain, budget=options.budget)
     for found in pairs.values():
@@ -72,6 +76,7 @@ def study(
         "classes": list(rows.classes),
         "modalities": list(rows.inputs),
         "samples": len(rows.label),
+        "weighted": rows.weights is not None,
         "independent": None
         if rows.units is None
         else len(np.unique(rows.units)),
@@ -86,6 +91,7 @@ def study(
         },
         "pairs": pairs,
         "failed": failed,
+        "given": given,
         "ranking": [gain._asdict() for gain in ranking],
         "seconds": time.monotonic() - start,
     }
