@@ -16,10 +16,10 @@ larger p-value counts: a pair of a telling modality and a mute one has neither
 among the pairs is controlled, see `bounds.estimation.discovery`.
 
 Permutations end for a pair when enough of its tables have reached the value
-(Besag and Clifford 1991); and for all when those that are left would be
-discoveries at half the level, which is looked at when their number has doubled
-(Sandve, Ferkingstad and Nygard, "Sequential Monte Carlo multiple testing",
-2011). So most of the work is for pairs in doubt.
+(Besag and Clifford 1991), or when it is a discovery at half the level, which is
+looked at whenever their number has doubled (after Sandve, Ferkingstad and
+Nygard, "Sequential Monte Carlo multiple testing", 2011; half, for it is looked
+at more than once). So most of the work is for pairs in doubt.
 """
 
 import itertools
@@ -44,8 +44,8 @@ _TOLERANCE = 1e-6
 _REACHED = 10
 # Permutations of every pair that is left, in one batch.
 _BLOCK = 50
-# Permutations before the first look whether all that are left are discoveries,
-# and the share of the level at which they have to be.
+# Permutations before the first look for discoveries, and the share of the level
+# at which they have to be some.
 _FIRST_LOOK, _MARGIN = 100, 0.5
 # Which modality is permuted, 0 or 1, and whether within values of the other; -1
 # permutes the label.
@@ -245,9 +245,9 @@ def _tested(
         alive = alive[~ended]
         if len(alive) and drawn[alive[0]] >= look:
             look *= 2
-            if are_found(_p_values(reached, drawn))[alive].all():
-                bar.update(len(alive))
-                break
+            done = are_found(_p_values(reached, drawn))[alive]
+            bar.update(int(done.sum()))
+            alive = alive[~done]
     return _Tested(_p_values(reached, drawn), total / drawn, drawn)
 
 
