@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from bounds import companion
 from bounds.errors import InputError
@@ -62,6 +63,13 @@ def test_one_number_in_closed_form():
     ])[0, 1]  # fmt: skip
     # It is in with 2/5 times 0.8, and else a coin is thrown.
     assert right == pytest.approx(0.5 + 0.5 * 0.4 * 0.8)
+    # What is not seen adds normal noise of variance 1.5 for each that is in.
+    right = companion._posteriors([z, None, z * 0], [
+        part, half, companion._Part(0.0)
+    ])[0, 1]  # fmt: skip
+    tails = [1.0, ndtr(3 / math.sqrt(1.5)), ndtr(3 / math.sqrt(3))]
+    expected = 0.8 * np.dot([0.04, 0.32, 0.64], tails) + 0.2 * 0.5
+    assert right == pytest.approx(expected)
 
 
 def test_unknown_and_published():

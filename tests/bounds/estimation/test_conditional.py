@@ -84,6 +84,16 @@ def test_the_null_keeps_what_is_given(kind):
     np.testing.assert_allclose(mean, alone, atol=3)
 
 
+def test_the_null_moves_whole_units():
+    # Units of ten samples with one label and one value of x3 each.
+    unit = np.repeat(np.arange(40), 10)
+    label, c = unit % 2, unit // 20
+    table = samples.count([label, label, c, label], (2, 2, 2, 2), units=unit)
+    drawn = permute_within(table, 30, np.random.default_rng(2))
+    assert (drawn % 10 == 0).all()
+    assert (drawn != table.counts).any()
+
+
 def test_bad_input_is_named(table):
     with pytest.raises(InputError, match="table must count 4 variables"):
         quantify_given(samples.marginal(table, (0,)))

@@ -115,6 +115,23 @@ def test_what_is_found(modalities, quantity, expected, monkeypatch):
     assert np.isnan(np.diag(square)).all()
 
 
+def test_the_larger_p_value_counts(modalities, monkeypatch):
+    monkeypatch.setattr(
+        screening, "pid", lambda p, **_: helpers.solved_jointly(p)
+    )
+    symbols, label = modalities
+    many = len(symbols) * (len(symbols) - 1) // 2
+    answers = iter([0.3, 0.01])
+
+    def tested(tables, *args):
+        p = np.full(many, next(answers))
+        return screening._Tested(p, p, np.full(many, 7))
+
+    monkeypatch.setattr(screening, "_tested", tested)
+    found = screen(symbols, label, quantity="redundancy")
+    np.testing.assert_array_equal(found.p_value, 0.3)
+
+
 def test_p_values_of_nothing_are_even(monkeypatch):
     monkeypatch.setattr(
         screening, "pid", lambda p, **_: helpers.solved_jointly(p)

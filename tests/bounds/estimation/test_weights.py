@@ -220,12 +220,19 @@ def test_rows_of_no_weight_are_left_out():
 def test_weighted_classifiers_learn_the_weighted_law():
     x1, x2, y, w = complete("xor")
     rows = x2[:, None].astype(float)
-    for weights, expected in ((w, 0.5), (None, 0.83), (w * 1e6, 0.5)):
-        p = classifiers.posteriors(
-            rows, y, np.array([[1.0]]), classes=2, strength=100.0,
+
+    def of_one(weights, strength):
+        return classifiers.posteriors(
+            rows, y, np.array([[1.0]]), classes=2, strength=strength,
             weights=weights,
-        )  # fmt: skip
-        assert p[0, 1] == pytest.approx(expected, abs=0.01)
+        )[0, 1]  # fmt: skip
+
+    assert of_one(w, 100.0) == pytest.approx(0.5, abs=0.01)
+    assert of_one(None, 100.0) == pytest.approx(0.83, abs=0.01)
+    # The penalty does not depend on the weights' scale.
+    plain, scaled = (of_one(k * np.ones(len(y)), 0.01) for k in (1, 1e6))
+    assert scaled == pytest.approx(plain, abs=1e-3)
+    assert plain == pytest.approx(of_one(None, 0.01), abs=1e-3)
     probabilities = np.stack([x2 == 0, x2 == 1], 1).astype(float)
     scored = classifiers.accuracy(
         probabilities, y, None, replicates=20, weights=w
