@@ -6,7 +6,7 @@
 Which rows exceed what an independent label gives, whether the upper bounds are
 better than the trivial one, and what selecting models at random reaches; see
 docs/published.md. Our upper bounds need mosi.npz and mfeat.npz: ARM_JAX_DATA is
-their folder, or `--config.datasets=` leaves them out. MINUTES on two cores.
+their folder, or `--config.datasets=` leaves them out. Three minutes.
 """
 
 import dataclasses

@@ -5,6 +5,8 @@ from typing import Any
 
 from arm_jax.reports.pieces import fixed, markdown_table
 
+# Sums of numbers with six digits.
+_EQUAL = 1e-5
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -17,6 +19,8 @@ def rows_table(results: Mapping[str, Any]) -> Table:
     rows = []
     for row in results["rows"]:
         label = row["label_entropy"]
+        if label is not None and abs(label - row["t_min_and_upper"]) > _EQUAL:
+            label = None
         rows.append(
             [
                 row["data"],
