@@ -50,7 +50,7 @@ class TruthConfig:
     samples: int = 2000
     draws: int = 3
     # Batches that BATCH is trained on.
-    steps: int = 1000
+    steps: int = 320
 
     def __post_init__(self) -> None:
         """Checks the values that no type can check."""
