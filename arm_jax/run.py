@@ -1,5 +1,6 @@
 """A configuration made concrete: data, model, method and steps."""
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ from arm_jax.methods import Copies, Method
 from arm_jax.models import Model, create_model
 from arm_jax.training import TrainState, Variables
 from arm_jax.valuation import Array
+
+_log = logging.getLogger(__name__)
 
 
 class Best(NamedTuple):
@@ -193,6 +196,10 @@ def prepare(config: Config) -> Run:
         config.data.threads,
         config.data.processes,
     )
+    if dataset.splits["train"].weights is not None:
+        _log.warning(
+            "%s has weights, which training does without", dataset.name
+        )
     model = model_for(config, method, dataset)
     for name, size in (
         ("data.batch_size", config.data.batch_size // jax.process_count()),

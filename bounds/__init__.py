@@ -10,11 +10,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bounds import companion as companion
     from bounds import coupling as coupling
     from bounds import estimation as estimation
+    from bounds import gaussian as gaussian
     from bounds import information as information
     from bounds import marginals as marginals
     from bounds import problems as problems
+    from bounds import several as several
     from bounds import synergy_lower as synergy_lower
     from bounds import synergy_upper as synergy_upper
     from bounds.accuracy import AccuracyInterval as AccuracyInterval
@@ -49,11 +52,14 @@ if TYPE_CHECKING:
 # only wants the errors does not wait for JAX.
 _MODULES = frozenset(
     {
+        "companion",
         "coupling",
         "estimation",
+        "gaussian",
         "information",
         "marginals",
         "problems",
+        "several",
         "synergy_lower",
         "synergy_upper",
     }

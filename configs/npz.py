@@ -17,7 +17,8 @@ All methods, five seeds each; `--only=joint,arm` does a part.
 What the modalities know about the label, cross-fitted in five folds; with
 `--config.folds=0` a part (`split` in the file, or a drawn one) is for fitting
 and the rest is counted. Samples that are not independent get a group:
-`--config.data.options.group=subject --config.units=subject`.
+`--config.data.options.group=subject --config.units=subject`. An array `weights`
+in the file counts its rows by these.
 """
 
 from ml_collections import ConfigDict
@@ -31,6 +32,7 @@ OPTIONS = {
     "label": "label",
     "split": "split",
     "group": "",
+    "weights": "weights",
     "num_classes": 0,
     "seed": 0,
     "standardize": True,

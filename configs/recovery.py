@@ -1,6 +1,6 @@
 r"""Do decomposition and advice recover what is true of known problems?
 
-    python -m experiments.recovery --config=configs/recovery.py \
+    python -m experiments.study --config=configs/recovery.py \
         --workdir=runs/recovery
 
 Draws samples of the problems in `bounds.problems`, whose decomposition is
@@ -15,9 +15,8 @@ from ml_collections import ConfigDict
 from arm_jax.studies.recovery import RecoveryConfig
 
 
-def recovery(posteriors: str = "exact") -> ConfigDict:
+def study(posteriors: str = "exact") -> ConfigDict:
     """Returns the config of one study."""
     sizes = (500, 2000) if posteriors == "exact" else (2000,)
-    return ConfigDict(
-        dataclasses.asdict(RecoveryConfig(posteriors=posteriors, sizes=sizes))
-    )
+    config = RecoveryConfig(posteriors=posteriors, sizes=sizes)
+    return ConfigDict({"study": "recovery", **dataclasses.asdict(config)})

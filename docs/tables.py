@@ -16,7 +16,7 @@ from typing import Any
 from absl import flags
 
 from arm_jax.errors import InputError
-from arm_jax.reports import comparison, quantify
+from arm_jax.reports import comparison, published, quantify, truth
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.workdir import read_json
 from experiments import cli, demo
@@ -117,6 +117,16 @@ def _overview(*names: str) -> str:
     return markdown_table(["method", *header], rows)
 
 
+def _published(part: str) -> str:
+    """One of the tables of the published numbers."""
+    return markdown_table(*published.TABLES[part](_results("published")))
+
+
+def _truth() -> str:
+    """Estimators on problems whose answer is known."""
+    return truth.table(_results("truth"))
+
+
 def _demo() -> str:
     return f"```\n{demo.text(_results('demo'))}\n```"
 
@@ -127,8 +137,12 @@ _KINDS: dict[str, Callable[..., str]] = {
     "accuracies": _accuracies,
     "comparison": _comparison,
     "overview": _overview,
+    "published": _published,
+    "truth": _truth,
     "demo": _demo,
 }
+# Workdirs whose results.json is taken over as it is.
+_WHOLE = ("published", "truth")
 
 
 def collect(folder: Path) -> list[str]:
@@ -142,6 +156,8 @@ def collect(folder: Path) -> list[str]:
             # For figures alone.
             for pair in results["pairs"].values():
                 pair["sensitivity"], pair["convergence"] = [], None
+        elif workdir.name in _WHOLE:
+            results = read_json(workdir / "results.json")
         elif workdir.name == "demo":
             results = demo.read(workdir)
         else:

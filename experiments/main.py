@@ -12,7 +12,7 @@ COMMANDS = {
     "quantify": "quantify the interactions of a data set's modalities",
     "synergy": "compare the bounds of the synergy with the truth",
     "coverage": "measure how often error bars cover the truth",
-    "recovery": "measure what is recovered of problems with known answers",
+    "study": "run another study: published, recovery, screening or truth",
     "demo": "train joint and arm on real sensors and compare them",
 }
 

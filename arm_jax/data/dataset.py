@@ -29,12 +29,16 @@ class Split:
       id: int32 array `[n]`, stable over runs and machines.
       groups: further integer arrays `[n]`, such as the subject; only whether
         two of them are equal counts.
+      weights: float64 `[n]`, from 0 on, how much each example counts where
+        interactions are quantified; None if all count the same. Training does
+        without them.
     """
 
     inputs: Mapping[str, Any] | Source
     label: np.ndarray
     id: np.ndarray
     groups: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -53,6 +57,7 @@ class Split:
             label=self.label[chosen],
             id=self.id[chosen],
             groups={name: x[chosen] for name, x in self.groups.items()},
+            weights=None if self.weights is None else self.weights[chosen],
         )
 
     def arrays(self, modality: str) -> np.ndarray:
@@ -151,6 +156,8 @@ class Dataset:
                 ("label", ""): split.label,
                 ("id", ""): split.id,
             }
+            if split.weights is not None:
+                arrays["weights", ""] = split.weights
             for key in sorted(arrays):
                 x = arrays[key]
                 # Integers by value, whatever their type.

@@ -4,7 +4,9 @@
 
 The rows of all arrays belong together. A modality is an array `[n, ...,
 channels]` of any type of numbers. Labels are the classes 0 to K-1; of names or
-other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels.
+other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels. An
+array `weights`, one number per row, counts rows more or less, as those of a
+survey, or the inverse of the probability that a row is observed at all.
 
 Every sample needs all modalities. Rows with NaN, of a sensor that was off or a
 text that was never written, are refused: drop them, or fill them, for example
@@ -31,6 +33,7 @@ from arm_jax.data.options import typed
 from arm_jax.data.scaling import standardized_parts
 from arm_jax.errors import InputError
 from bounds import inputs
+from bounds.estimation.calibration import weights_of
 
 # A drawn validation or test part is one fold of this many.
 FOLDS = 5
@@ -45,6 +48,7 @@ def load(
     label: str = "label",
     split: str = "split",
     group: str = "",
+    weights: str = "weights",
     num_classes: int = 0,
     seed: int = 0,
     standardize: bool = True,
@@ -64,6 +68,9 @@ def load(
       split: name of the array of 0 (train), 1 (validation), 2 (test), `[n]`.
       group: name of an integer array `[n]`, such as the subject; empty for
         none. Its numbers are kept, as int64.
+      weights: name of the array of weights of the rows, `[n]`, from 0 on; used
+        where interactions are quantified. Without an array of the default name,
+        or with an empty one, rows count the same.
       num_classes: number K of classes; 0 takes the largest label plus one.
       seed: random seed of the drawn parts.
       standardize: bring each channel (last axis) to mean 0 and deviation 1 on
@@ -75,14 +82,14 @@ def load(
     Raises:
       InputError: an unreadable file, a missing array, lengths that differ,
         NaN or infinite features, features that float32 does not carry, labels
-        that are no integers or outside 0..K-1, unknown split codes, or a class
-        without training rows.
+        that are no integers or outside 0..K-1, unknown split codes, weights
+        that are negative or all zero, or a class without training rows.
     """
     _check_options(path, num_classes, seed)
     file = packed.expanded(path)
     name = file.name
     with packed.Archive(file) as archive:
-        others = _others(archive, label, split, group)
+        others = _others(archive, label, split, group, weights)
         chosen = _modalities(archive, modalities, others)
         headers = _headers(archive, others, chosen, automatic=not modalities)
         archive.check_fits(_memory(headers, others, standardize=standardize))
@@ -91,6 +98,7 @@ def load(
         check_range(name, labels, classes)
         check_learnable(name, {"train": labels}, classes)
         groups = {group: _integers(archive, group)} if group else {}
+        weight = _weights(archive, weights) if weights in others else None
         codes = _split_codes(
             name,
             _given_codes(archive, split) if split in others else None,
@@ -115,6 +123,7 @@ def load(
             label=labels[rows[code]].astype(np.int32),
             id=rows[code].astype(np.int32),
             groups={key: x[rows[code]] for key, x in groups.items()},
+            weights=None if weight is None else weight[rows[code]],
         )
         for code, split_name in enumerate(SPLITS)
     }
@@ -144,20 +153,22 @@ def _check_options(path: str, num_classes: int, seed: int) -> None:
 
 
 def _others(
-    archive: packed.Archive, label: str, split: str, group: str
+    archive: packed.Archive, label: str, split: str, group: str, weights: str
 ) -> tuple[str, ...]:
     """Names of the arrays that are used and are no modalities."""
     if not label:
         raise InputError("data set 'npz': the option 'label' names no array")
-    names = [name for name in (label, split, group) if name]
+    names = [name for name in (label, split, group, weights) if name]
     if len(set(names)) < len(names):
         raise InputError(
-            "data set 'npz': label, split and group must be different arrays, "
-            f"got '{label}', '{split}', '{group}'"
+            "data set 'npz': label, split, group and weights must be different "
+            f"arrays, got '{label}', '{split}', '{group}', '{weights}'"
         )
-    # Without the array of the default name, parts are drawn.
-    if split == "split" and split not in archive.names:
-        names.remove(split)
+    # Without the arrays of the default names, parts are drawn, and rows count
+    # the same.
+    for default in ("split", "weights"):
+        if default in (split, weights) and default not in archive.names:
+            names.remove(default)
     return tuple(names)
 
 
@@ -284,6 +295,14 @@ def _features(
 def _integers(archive: packed.Archive, key: str) -> np.ndarray:
     with packed.about(archive.path.name):
         return inputs.integers(packed.shown(key), archive.read(key))
+
+
+def _weights(archive: packed.Archive, key: str) -> np.ndarray:
+    """Returns the weight of each row, float64 `[n]`."""
+    where = f"{archive.path.name}: {packed.shown(key)}"
+    x = archive.read(key)
+    weights_of(where, x, len(x))
+    return x.astype(np.float64)
 
 
 def _given_codes(archive: packed.Archive, key: str) -> np.ndarray:

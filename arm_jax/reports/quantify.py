@@ -158,6 +158,29 @@ def accuracy_table(results: Mapping[str, Any]) -> Table:
     return header, rows
 
 
+def given_table(results: Mapping[str, Any]) -> Table:
+    """One row per pair and third modality: what is left, given the third."""
+    rows = []
+    for one in results.get("given", {}).values():
+        cells = [one.get("failed", "")] * (len(QUANTITIES) + 1)
+        if "estimates" in one:
+            names = (*QUANTITIES, "total")
+            cells = [_cell(one["estimates"].get(q)) for q in names]
+        symbols = spelled(one["symbols"]) if "symbols" in one else ""
+        pair = f"{one['first']} & {one['second']}"
+        rows.append([pair, one["given"], symbols, *cells])
+    return [
+        "pair (1 & 2)",
+        "given",
+        "symbols",
+        "R",
+        "U1",
+        "U2",
+        "S",
+        "total",
+    ], rows
+
+
 def ranking_table(results: Mapping[str, Any]) -> Table:
     """Pairs by the accuracy that they are certain, and may be, to gain."""
     rows = [
@@ -200,6 +223,11 @@ def setup(results: Mapping[str, Any]) -> list[str]:
             f"Samples of one '{results['units']}' are not independent: they "
             "are resampled together, and fewer of them count (effective size)."
         )
+    if results.get("weighted"):
+        lines.append(
+            "Samples count by their weights, in the classifiers, tables and "
+            "resamples alike, and fewer of them count (effective size)."
+        )
     lines.append(
         "Numbers are in bits. But for those from posteriors they are about "
         "these symbols, which know at most what the features know. Values are "
@@ -233,6 +261,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "",
         markdown_table(*table(results)),
         "",
+        *_given_markdown(results),
         "## Accuracy in %",
         "",
         "What the best classifier of the symbols reaches (95 % intervals; "
@@ -273,6 +302,22 @@ def _posteriors_markdown(results: Mapping[str, Any]) -> list[str]:
     if lines:
         lines.append("")
     return ["## From posteriors", "", *shown, *lines]
+
+
+GIVEN = (
+    "What the modalities of a pair say about the label to who knows the third "
+    "one already, of symbols: the terms add up to I(1, 2; label | third)."
+)
+
+
+def _given_markdown(results: Mapping[str, Any]) -> list[str]:
+    header, rows = given_table(results)
+    if not rows:
+        return []
+    return [
+        "## Given a third modality", "", GIVEN, "",
+        markdown_table(header, rows), "",
+    ]  # fmt: skip
 
 
 def outputs_sentence(pair: Mapping[str, Any]) -> str:

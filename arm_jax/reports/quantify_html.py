@@ -14,9 +14,11 @@ from matplotlib import pyplot as plt
 from arm_jax.reports.pieces import COLORS, STYLE
 from arm_jax.reports.quantify import (
     GAIN,
+    GIVEN,
     POSTERIORS,
     QUANTITIES,
     TOO_FEW,
+    given_table,
     missing,
     outputs_sentence,
     posteriors_sentences,
@@ -41,6 +43,7 @@ def html(results: Mapping[str, Any]) -> str:
         *_posteriors_html(results),
         "<h2>From symbols</h2>",
         _html_table(*table(results)),
+        *_given_html(results),
         _figure(accuracy_figure(results), "What the best classifier of the "
                 "symbols reaches (bars, 95 % intervals; pale: what is known of "
                 "it without labels of pairs), and what trained models reach on "
@@ -70,6 +73,17 @@ def _posteriors_html(results: Mapping[str, Any]) -> list[str]:
         items = "".join(f"<li>{_text(line)}</li>" for line in lines)
         out.append(f"<ul>{items}</ul>")
     return out
+
+
+def _given_html(results: Mapping[str, Any]) -> list[str]:
+    header, rows = given_table(results)
+    if not rows:
+        return []
+    return [
+        "<h2>Given a third modality</h2>",
+        f"<p>{_text(GIVEN)}</p>",
+        _html_table(header, rows),
+    ]
 
 
 def _pair_html(pair: Mapping[str, Any]) -> list[str]:

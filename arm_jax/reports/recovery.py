@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from arm_jax.reports.pieces import markdown_table
+from arm_jax.reports.truth import four
 
-QUANTITIES = ("redundancy", "unique1", "unique2", "synergy")
 # Truth is known up to this, in bits.
 _TRUTH_ERROR = 1e-3
 Table = tuple[list[str], list[list[Any]]]
 
 
-def report(results: Mapping[str, Any]) -> str:
+def markdown(results: Mapping[str, Any]) -> str:
     """The study as Markdown."""
     config = results["config"]
     lines = [
@@ -100,8 +100,3 @@ def _groups(results: Mapping[str, Any]) -> dict[Any, list[Any]]:
     for d in results["draws"]:
         groups[d["problem"], d["size"]].append(d)
     return groups
-
-
-def four(x: np.ndarray, digits: int = 3) -> str:
-    """Returns numbers side by side."""
-    return " ".join(f"{v:z.{digits}f}" for v in x)

@@ -111,6 +111,9 @@ def prepare(config: QuantifyConfig) -> tuple[Dataset, Rows]:
         config,
         training=np.arange(len(label)) < count,
         units=_units(dataset.name, splits, config.units),
+        weights=None
+        if splits[0].weights is None
+        else np.concatenate([s.weights for s in splits]),
         classes=dataset.class_names,
         name=dataset.name,
     )

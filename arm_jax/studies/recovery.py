@@ -1,7 +1,7 @@
 """Do the decomposition and the advice recover what is true of known problems?
 
 The workdir holds config.json, record.jsonl, draws.jsonl (a line for each draw
-of a problem), results.json and report.md. The same call resumes.
+of a problem) and results.json. The same call resumes.
 """
 
 import dataclasses
@@ -16,10 +16,10 @@ import bounds
 from arm_jax import lock
 from arm_jax.config import from_mapping
 from arm_jax.errors import InputError, check_choice
-from arm_jax.reports.recovery import QUANTITIES, report
 from arm_jax.studies import lines
+from arm_jax.studies.truth import QUANTITIES, problem_of
 from arm_jax.workdir import write_json
-from bounds import inputs, problems
+from bounds import companion, inputs, problems
 from bounds.estimation import decisions
 
 POSTERIORS = ("exact", "fitted")
@@ -29,7 +29,7 @@ POSTERIORS = ("exact", "fitted")
 class RecoveryConfig:
     """One study."""
 
-    # Names in bounds.problems, all if empty.
+    # Names in bounds.problems or bounds.companion, all of the former if empty.
     problems: tuple[str, ...] = ()
     # Posteriors that are decomposed: "exact", the problem's own; "fitted",
     # those of classifiers, from which a recommendation follows too.
@@ -46,8 +46,9 @@ class RecoveryConfig:
     def __post_init__(self) -> None:
         """Checks the values that no type can check."""
         check_choice("config posteriors", self.posteriors, POSTERIORS)
+        known = (*problems.NAMES, *companion.NAMES)
         for name in self.problems:
-            check_choice("config problems", name, problems.NAMES)
+            check_choice("config problems", name, known)
         inputs.integer("config draws", self.draws, 1)
         inputs.integer("config replicates", self.replicates, 2)
         inputs.real("config margin", self.margin, above=0)
@@ -100,9 +101,7 @@ def recovery(
             "truth": {name: _truth(name, checked.margin) for name in names},
             "draws": log.read(),
         }
-        # Before anything is made of them: they took the time.
         write_json(folder / "results.json", results)
-        (folder / "report.md").write_text(report(results), encoding="utf-8")
         return results
 
 
@@ -110,7 +109,7 @@ def draw(
     name: str, size: int, seed: int, config: RecoveryConfig
 ) -> dict[str, Any]:
     """The answer for one draw of a problem."""
-    samples = problems.named(name).sample(size, seed)
+    samples = problem_of(name).sample(size, seed)
     start = time.perf_counter()
     advice: dict[str, Any] = {}
     try:
@@ -154,7 +153,7 @@ def draw(
 
 def _truth(name: str, margin: float) -> dict[str, Any]:
     """The decomposition, and the advice that follows if it is known."""
-    truth = problems.named(name).truth
+    truth = problem_of(name).truth
     parts = {q: getattr(truth, q) for q in QUANTITIES}
     known = decisions.decide(
         parts | {"interaction": truth.interaction},

@@ -29,6 +29,7 @@ def likeliest(
     outputs: Mapping[str, np.ndarray],
     labels: np.ndarray,
     *,
+    weights: np.ndarray,
     groups: np.ndarray,
     calibration: str,
     folds: int,
@@ -42,6 +43,7 @@ def likeliest(
     Args:
       outputs: p(y|x) by name of the classifier, `[n, y]` each.
       labels: classes, `[n]`.
+      weights: of the samples, `[n]`.
       groups: see `calibrate`.
       calibration: "temperature", "vector"; "auto", the likelier; or "".
       folds: see `calibrate`.
@@ -53,17 +55,20 @@ def likeliest(
     kinds = KINDS if calibration == "auto" else (calibration,)
     rows = np.arange(len(labels))
     best: Likeliest | None = None
+    most = -np.inf
     for name, p in outputs.items():
         for kind in kinds:
             r = p
             if kind:
                 r = calibrate(
-                    p, labels, kind=kind, groups=groups, folds=folds, seed=seed
-                ).probabilities
+                    p, labels, kind=kind, weights=weights, groups=groups,
+                    folds=folds, seed=seed,
+                ).probabilities  # fmt: skip
             # What is sure and wrong loses, but by no infinity.
             bits = np.log2(np.maximum(r[rows, labels], 1e-12))
-            if best is None or bits.mean() > best.log_likelihood.mean():
-                best = Likeliest(name, kind, r, bits)
+            mean = float(np.average(bits, weights=weights))
+            if mean > most:
+                most, best = mean, Likeliest(name, kind, r, bits)
     if best is None:
         raise InputError("there are no outputs to choose from")
     return best

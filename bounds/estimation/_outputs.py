@@ -46,6 +46,7 @@ def decompose(
     labels: np.ndarray,
     *,
     units: np.ndarray | None,
+    weights: np.ndarray | None = None,
     half: np.ndarray | None = None,
     calibration: str,
     replicates: int,
@@ -61,6 +62,7 @@ def decompose(
       interacting: of both together, with interactions.
       labels: classes, `[n]`.
       units: codes, equal for samples that depend on each other, `[n]`.
+      weights: of the samples, `[n]`; equal by default.
       half: samples whose labels the first side has, `[n]`, where labels of
         pairs are not to be used; the second has the others'. There is no
         synergy then, and no total.
@@ -74,6 +76,7 @@ def decompose(
     """
     codes = np.arange(len(labels)) if units is None else units
     every = np.ones(len(labels), bool)
+    weight = np.ones(len(labels)) if weights is None else weights
     resampling: dict[str, Any] = {"replicates": replicates, "seed": seed}
     chosen: dict[str, dict[str, str]] = {}
     interaction = None
@@ -82,6 +85,7 @@ def decompose(
         return likeliest(
             {name: p[rows] for name, p in outputs.items()},
             labels[rows],
+            weights=weight[rows],
             groups=codes[rows],
             calibration=calibration,
             folds=possible_folds(codes[rows]),
@@ -96,35 +100,40 @@ def decompose(
         if half is not None:
             r1 = take("first", best(first, half))
             r2 = take("second", best(second, ~half))
-            known = {"labels1": labels[half], "labels2": labels[~half]}
-            pid = pid_of_posteriors(r1, r2, **known, **resampling)
+            pid = pid_of_posteriors(
+                r1, r2, labels1=labels[half], labels2=labels[~half],
+                weights1=weight[half], weights2=weight[~half], **resampling,
+            )  # fmt: skip
             return Answer(pid, chosen, None)
         r1 = take("first", best(first, every))
         r2 = take("second", best(second, every))
         late = fuse(
-            r1, r2, labels, groups=codes, folds=possible_folds(codes), seed=seed
-        )
+            r1, r2, labels, weights=weight, groups=codes,
+            folds=possible_folds(codes), seed=seed,
+        )  # fmt: skip
         joint = best({**additive, "late fusion": late}, every)
         if interacting:
             other = best(interacting, every)
             gain = other.log_likelihood - joint.log_likelihood
-            interaction = _interval(gain, codes)
-            joint = other if gain.mean() > 0 else joint
+            interaction = _interval(gain, weight, codes)
+            joint = other if weight @ gain > 0 else joint
         pid = pid_of_posteriors(
             r1, r2, r12=take("joint", joint), labels=labels, groups=units,
-            **resampling,
+            weights1=weight, **resampling,
         )  # fmt: skip
     except InputError as error:
         return Answer(None, chosen, interaction, str(error))
     return Answer(pid, chosen, interaction)
 
 
-def _interval(values: np.ndarray, units: np.ndarray) -> Range:
+def _interval(
+    values: np.ndarray, weights: np.ndarray, units: np.ndarray
+) -> Range:
     """95 % interval of a mean of samples that depend on each other by unit."""
-    mean = float(values.mean())
+    weights = weights / weights.sum()
+    mean = float(weights @ values)
     codes = np.unique(units, return_inverse=True)[1]
-    sums = np.bincount(codes, values - mean)
+    sums = np.bincount(codes, weights * (values - mean))
     number = len(sums)
     error = math.sqrt(float(sums @ sums) * number / max(number - 1, 1))
-    half = _ERRORS * error / len(values)
-    return Range(mean - half, mean + half)
+    return Range(mean - _ERRORS * error, mean + _ERRORS * error)

@@ -21,6 +21,7 @@ from bounds.estimation._resampling import (
     block_sizes,
     progress_bar,
 )
+from bounds.estimation.calibration import weights_of
 from bounds.estimation.estimators import BLOCKS
 from bounds.estimation.evidence import SAMPLES_PER_CELL, Predictions, Verdict
 from bounds.estimation.interactions import BAND, Interactions, estimate, finish
@@ -57,15 +58,27 @@ def of_predictions(
         if len(unit) != n:
             raise InputError(f"units has {len(unit)} entries, first has {n}")
     independent = int(unit.max()) + 1
+    weights = np.ones(n)
+    if evidence.weights is not None:
+        weights = weights_of("weights", evidence.weights, n)
+        first, second, unit, weights = (
+            x[weights > 0] for x in (first, second, unit, weights)
+        )
+        unit = np.unique(unit, return_inverse=True)[1]
+        n = len(weights)
+        weights = n * weights
+        # Kish's effective number.
+        mass = np.bincount(unit, weights)
+        independent = int(mass.sum() ** 2 / (mass**2).sum() + 1e-9)
     # Outputs are probabilities, so that bins are not noisy counts of labels:
     # what they need is samples, not samples per cell.
     needed = SAMPLES_PER_CELL * _FEWEST_BINS
     verdict = Verdict(independent >= needed, needed)
     bins = max(_FEWEST_BINS, min(bins, independent // SAMPLES_PER_CELL))
     unit = samples.batches(unit, seed)
-    size = np.bincount(unit).astype(np.float64)
+    size = np.bincount(unit, weights)
     count = len(size)
-    member = scipy.sparse.csr_array((np.ones(n), (unit, np.arange(n))))
+    member = scipy.sparse.csr_array((weights, (unit, np.arange(n))))
     # Sums over each unit, by name: the tables of clusters and labels, the
     # entropies of the outputs, and so on.
     sums: dict[str, np.ndarray] = {}
@@ -74,7 +87,11 @@ def of_predictions(
         column = fitted(p)[:, None] * classes + np.arange(classes)
         shape = (count, len(fitted.centers) * classes)
         soft = scipy.sparse.coo_array(
-            (p.ravel(), (np.repeat(unit, classes), column.ravel())), shape=shape
+            (
+                (weights[:, None] * p).ravel(),
+                (np.repeat(unit, classes), column.ravel()),
+            ),
+            shape=shape,
         )
         sums[f"table{i}"] = soft.toarray()
         sums[f"entropy{i}"] = member @ _statistics.entropy(p)[:, None]
@@ -153,7 +170,7 @@ def of_predictions(
     }
     band = {name: estimates.pop(name) for name in BAND}
     # Outputs are probabilities: what is rare is in them, if not in the samples.
-    label = (first.mean(0) + second.mean(0)) / 2
+    label = np.average((first + second) / 2, 0, weights)
     return finish(
         "classifier outputs on unlabelled pairs", estimates, band, label,
         cells, n, float(independent), gap,

@@ -77,6 +77,7 @@ class View:
                 x[train], rows.label[train], x[test],
                 classes=len(rows.classes),
                 strength=self._options.models.strength, kind=kind,
+                weights=None if rows.weights is None else rows.weights[train],
                 seed=self._seed,
             )  # fmt: skip
         return out
@@ -85,7 +86,8 @@ class View:
         """Accuracy of such outputs, with its interval."""
         return classifiers.accuracy(
             p, self._rows.counted_label, self._rows.counted_units,
-            replicates=500, seed=self._seed,
+            replicates=500, weights=self._rows.counted_weights,
+            seed=self._seed,
         )  # fmt: skip
 
     def symbols(self, number: int) -> np.ndarray:
@@ -171,6 +173,7 @@ class Pair:
             (*(int(s.max()) + 1 for s in symbols), len(self.rows.classes)),
             names=[*self.names, "label"],
             units=self.rows.counted_units,
+            weights=self.rows.counted_weights,
         )
 
     def most_symbols(self) -> int:
@@ -188,6 +191,7 @@ class Pair:
         if half is None:
             return Labelled(table)
         label, units = self.rows.counted_label, self.rows.counted_units
+        weights = self.rows.counted_weights
 
         def labelled(view: View, rows: np.ndarray) -> samples.Samples:
             symbols = view.symbols(number)
@@ -196,6 +200,7 @@ class Pair:
                 (int(symbols.max()) + 1, len(self.rows.classes)),
                 names=[view.name, "label"],
                 units=None if units is None else units[rows],
+                weights=None if weights is None else weights[rows],
             )
 
         return Unimodal(
@@ -211,6 +216,7 @@ class Pair:
             self.second.posteriors,
             bins=min(_OUTPUT_BINS, self.options.symbols.most),
             units=self.rows.counted_units,
+            weights=self.rows.counted_weights,
         )
 
     @functools.cached_property
@@ -233,6 +239,7 @@ class Pair:
             {"network": self.together["network"]},
             rows.counted_label,
             units=rows.counted_units,
+            weights=rows.counted_weights,
             half=rows.half,
             calibration=options.models.calibration,
             replicates=min(options.resampling.replicates, _MOST_REPLICATES),

@@ -112,7 +112,7 @@ def _unseen_in_turn(*tables: Samples) -> list[np.ndarray]:
     rows = [[x[:1] for x in found]]
     for t, here in enumerate(found):
         row = [
-            np.repeat(s.counts[None] / s.size, len(here) - 1, 0) for s in tables
+            np.repeat(s.counts[None] / s.mass, len(here) - 1, 0) for s in tables
         ]
         row[t] = here[1:]
         rows.append(row)

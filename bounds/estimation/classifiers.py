@@ -76,6 +76,7 @@ def posteriors(
     classes: int,
     strength: float,
     kind: str = "logistic",
+    weights: np.ndarray | None = None,
     seed: int = 0,
 ) -> np.ndarray:
     """Trains on some samples and predicts others.
@@ -89,15 +90,23 @@ def posteriors(
       kind: "logistic", additive in the features; or "network", one hidden
         layer, which can use their interactions. It stops early, unless a tenth
         of the rows would not hold every class.
+      weights: Of the training samples, `[n]`; only their ratios matter, and
+        samples of weight 0 are left out.
       seed: Seed of the network.
 
     Returns:
       p(y|x), `[m, classes]`.
     """
+    if weights is not None:
+        there = weights > 0
+        train, label, weights = train[there], label[there], weights[there]
+        # Of mean 1: the penalty is against their sum.
+        weights = weights / weights.mean()
     if len(label) > _MOST_ROWS:
         rng = np.random.default_rng(seed)
         rows = rng.choice(len(label), _MOST_ROWS, replace=False)
         train, label = train[rows], label[rows]
+        weights = None if weights is None else weights[rows]
     model: Any
     if kind == "logistic":
         model = LogisticRegression(C=strength, max_iter=2000)
@@ -109,7 +118,7 @@ def posteriors(
     with warnings.catch_warnings():
         # A yardstick need not have converged.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(train, label)
+        model.fit(train, label, sample_weight=weights)
     out = np.zeros((len(test), classes))
     out[:, model.classes_] = model.predict_proba(test)
     return out
@@ -127,13 +136,21 @@ def accuracy(
     units: np.ndarray | None,
     *,
     replicates: int,
+    weights: np.ndarray | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Share of right predictions and its 95 % bootstrap interval by unit."""
+    """Share of right predictions and its 95 % bootstrap interval by unit.
+
+    Samples of weight 0 are left out.
+    """
     right = probabilities.argmax(1) == label
     unit = np.arange(len(label)) if units is None else units
+    if weights is not None:
+        there = weights > 0
+        right, unit, weights = right[there], unit[there], weights[there]
     unit = np.unique(unit, return_inverse=True)[1]
-    hits, sizes = np.bincount(unit, right), np.bincount(unit)
+    many = np.ones(len(right)) if weights is None else weights
+    hits, sizes = np.bincount(unit, right * many), np.bincount(unit, many)
     rng = np.random.default_rng(seed)
     values: list[float] = []
     for _ in range(replicates):
@@ -141,7 +158,7 @@ def accuracy(
         values.append(hits[drawn].sum() / sizes[drawn].sum())
     lower, upper = np.quantile(values, [0.025, 0.975])
     return {
-        "accuracy": float(right.mean()),
+        "accuracy": float(np.average(right, weights=weights)),
         "lower": float(lower),
         "upper": float(upper),
     }

@@ -56,12 +56,14 @@ class Predictions(NamedTuple):
         to the unique informations, so that the bounds stay valid.
       units: Vector `[n]`, equal for samples that are not independent, as in
         `samples.count`; None if all are.
+      weights: Of the pairs, `[n]`, as in `samples.count`.
     """
 
     first: Any
     second: Any
     bins: int = 10
     units: Any = None
+    weights: Any = None
 
 
 class Verdict(NamedTuple):
@@ -191,17 +193,18 @@ def check_alphabets(first: Samples, second: Samples, pairs: Samples) -> None:
         )
     names = "first", "second"
     labels = [s.counts.sum(0) for s in (first, second)]
-    for own, other, name, other_name in (
-        (*labels, *names),
-        (*labels[::-1], *names[::-1]),
+    seen = [samples.occurrences(s, 1) for s in (first, second)]
+    for own, other, many, name, other_name in (
+        (*labels, seen[0], *names),
+        (*labels[::-1], seen[1], *names[::-1]),
     ):
         absent = np.flatnonzero((own == 0) & (other > 0))
         if len(absent):
             raise InputError(
-                f"label {absent[0]} occurs {other[absent[0]]} times in the "
+                f"label {absent[0]} occurs {other[absent[0]]:g} times in the "
                 f"{other_name} labelled set but never in the {name}"
             )
-        lonely = np.flatnonzero(own == 1)
+        lonely = np.flatnonzero(many == 1)
         if len(lonely):
             raise InputError(
                 f"label {lonely[0]} has one sample in the {name} labelled set: "

@@ -10,7 +10,7 @@ from bounds import inputs
 from bounds.errors import InputError
 from bounds.estimation import classifiers, decisions
 from bounds.estimation._outputs import Outputs, decompose
-from bounds.estimation.calibration import CALIBRATIONS, FOLDS
+from bounds.estimation.calibration import CALIBRATIONS, FOLDS, weights_of
 from bounds.estimation.calibration import classes as check_classes
 from bounds.estimation.interactions import Range
 from bounds.estimation.posteriors import PosteriorPID
@@ -44,6 +44,7 @@ def pid_of_features(
     *,
     own: Mapping[str, Any] | None = None,
     fitted: bool = False,
+    weights: Any = None,
     groups: Any = None,
     names: tuple[str, str] = ("first", "second"),
     margin: float = decisions.MARGIN,
@@ -71,6 +72,9 @@ def pid_of_features(
         networks of standardised principal components.
       fitted: whether your own classifiers were fitted already, on other
         samples; then they are only asked.
+      weights: of the samples, `[n]`, such as the inverse of the probability
+        that a pair is there; equal by default. Your own classifiers are fitted
+        without them.
       groups: codes or names, `[n]`; samples of a group depend on each other,
         and stay in one fold.
       names: names of the modalities, in the recommendation.
@@ -87,7 +91,8 @@ def pid_of_features(
 
     Raises:
       InputError: features, labels or groups of different lengths, with NaN, or
-        too few; a class with fewer samples, or fewer groups, than folds; a
+        too few; a class with fewer samples, or fewer groups, than folds; weights
+        that are negative or all zero; a
         classifier without a method it needs, or whose answers are no
         probabilities of these classes.
     """
@@ -103,6 +108,9 @@ def pid_of_features(
                 f"{name} has {len(rows)} samples, labels has {len(y)}"
             )
     y = check_classes("labels", y, len(y), int(y.max(initial=0)) + 1)
+    w = None
+    if weights is not None:
+        w = weights_of("weights", weights, len(y)) * len(y)
     units = None if groups is None else inputs.codes("groups", groups)
     if units is not None and len(units) != len(y):
         raise InputError(f"groups has {len(units)} entries, labels {len(y)}")
@@ -115,7 +123,7 @@ def pid_of_features(
     both = np.concatenate(x, axis=1)
     if own is None:
         fits = classifiers.folds_of(y, units, folds, seed)
-        options = (fits, y, strength, components, seed)
+        options = (fits, y, w, strength, components, seed)
         first, second = (_fitted(v, *options) for v in x)
         joint = _fitted(both, *options)
         additive: Outputs = {"logistic": joint["logistic"]}
@@ -133,7 +141,7 @@ def pid_of_features(
         if "joint" in answers:
             additive = {"own": answers["joint"]}
     answer = decompose(
-        first, second, additive, interacting, y, units=units,
+        first, second, additive, interacting, y, units=units, weights=w,
         calibration=calibration, replicates=replicates, seed=seed,
     )  # fmt: skip
     if answer.pid is None:
@@ -161,6 +169,7 @@ def _fitted(
     x: np.ndarray,
     fits: Any,
     y: np.ndarray,
+    weights: np.ndarray | None,
     strength: float,
     components: int,
     seed: int,
@@ -173,6 +182,7 @@ def _fitted(
         for kind, p in out.items():
             p[test] = classifiers.posteriors(
                 compress(x[train]), y[train], compress(x[test]),
+                weights=None if weights is None else weights[train],
                 classes=num_classes, strength=strength, kind=kind, seed=seed,
             )  # fmt: skip
     return out

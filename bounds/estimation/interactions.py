@@ -121,7 +121,7 @@ def assemble(
     """Returns the interactions from statistics of tables of counts."""
     first, second, pairs = marginals
     label = (
-        first.counts.sum(0) / first.size + second.counts.sum(0) / second.size
+        first.counts.sum(0) / first.mass + second.counts.sum(0) / second.mass
     ) / 2
     nan = math.nan
     estimates = {

@@ -15,7 +15,7 @@ import scipy.special
 
 from bounds import inputs
 from bounds.errors import InputError
-from bounds.estimation.calibration import FOLDS, classes, folds_of
+from bounds.estimation.calibration import FOLDS, classes, folds_of, weights_of
 
 # Log probabilities are at least this: a classifier's 0 is no proof.
 _LEAST = np.log(1e-12)
@@ -27,6 +27,7 @@ def fuse(
     r2: Any,
     labels: Any,
     *,
+    weights: Any = None,
     groups: Any = None,
     folds: int = FOLDS,
     seed: int = 0,
@@ -37,6 +38,7 @@ def fuse(
       r1: p(y|x1) of samples outside the classifier's training set, `[n, y]`.
       r2: p(y|x2) of the same samples, `[n, y]`.
       labels: classes 0 to y - 1, `[n]`.
+      weights: of the samples, `[n]`, equal by default.
       groups: codes, names or the like, `[n]`; samples of a group stay in one
         fold.
       folds: number of folds, from 2 on.
@@ -47,28 +49,33 @@ def fuse(
 
     Raises:
       InputError: Shapes that differ; as `inputs.probabilities`; labels that
-        are no classes; fewer groups than folds.
+        are no classes; weights that are negative or all zero; fewer groups
+        than folds.
     """
     p1, p2 = inputs.probabilities("r1", r1), inputs.probabilities("r2", r2)
     if p1.shape != p2.shape:
         raise InputError(f"r1 has shape {p1.shape}, r2 has {p2.shape}")
     z = np.log(np.maximum(np.stack([p1, p2]), np.exp(_LEAST)))
     y = classes("labels", labels, *p1.shape)
+    w = weights_of("weights", weights, len(y))
     parts = folds_of(groups, len(y), folds, seed)
     out = np.empty_like(p1)
     for fold in range(int(parts.max()) + 1):
         test = parts == fold
-        scales, offset = _fit(z[:, ~test], y[~test])
+        scales, offset = _fit(z[:, ~test], y[~test], w[~test])
         out[test] = scipy.special.softmax(
             np.tensordot(scales, z[:, test], 1) + offset, axis=1
         )
     return out
 
 
-def _fit(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fit(
+    z: np.ndarray, y: np.ndarray, w: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the scales `[2]` and the offset `[y]` of least cross-entropy."""
     rows = np.arange(len(y))
-    frequency = np.bincount(y, minlength=z.shape[2]) / len(y)
+    w = w / w.sum() if w.any() else np.full(len(w), 1 / len(w))
+    frequency = np.bincount(y, w, minlength=z.shape[2])
     start = np.concatenate([[1.0, 1.0], -np.log(np.maximum(frequency, 1e-3))])
 
     def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
@@ -76,10 +83,10 @@ def _fit(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         fused = scipy.special.log_softmax(fused, axis=1)
         error = np.exp(fused)
         error[rows, y] -= 1
-        error /= len(y)
+        error *= w[:, None]
         gradient = np.concatenate([np.tensordot(z, error, 2), error.sum(0)])
         change = parameters - start
-        value = -float(fused[rows, y].mean()) + _RIDGE / 2 * change @ change
+        value = -float(w @ fused[rows, y]) + _RIDGE / 2 * change @ change
         return value, gradient + _RIDGE * change
 
     fit = scipy.optimize.minimize(objective, start, jac=True, method="L-BFGS-B")

@@ -63,6 +63,9 @@ class StudyOptions:
     knowledge: str = "labelled"
     # Each modality against all others together.
     rest: bool = True
+    # Each pair given each third modality, from symbols; where labels of pairs
+    # may be used.
+    given: bool = True
     # What the recommendations rest on. Symbols lose information, so that what
     # they say is of the features only if these are symbols.
     decide_by: str = "posteriors"

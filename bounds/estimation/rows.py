@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from bounds.errors import InputError
 from bounds.estimation import classifiers
+from bounds.estimation.calibration import weights_of
 from bounds.estimation.options import StudyOptions
 
 
@@ -26,6 +28,8 @@ class Rows:
     # Of the counted rows, those whose labels the first modality has, if the
     # labels of pairs are not used; the second has the others'.
     half: np.ndarray | None
+    # Of all rows; None if all count the same.
+    weights: np.ndarray | None = None
 
     @property
     def counted_label(self) -> np.ndarray:
@@ -37,6 +41,11 @@ class Rows:
         """Units of the counted rows."""
         return None if self.units is None else self.units[self.counted]
 
+    @property
+    def counted_weights(self) -> np.ndarray | None:
+        """Weights of the counted rows."""
+        return None if self.weights is None else self.weights[self.counted]
+
 
 def divide(
     inputs: Mapping[str, np.ndarray],
@@ -45,6 +54,7 @@ def divide(
     *,
     training: np.ndarray | None = None,
     units: np.ndarray | None = None,
+    weights: Any = None,
     classes: Sequence[str] = (),
     name: str = "the data",
 ) -> Rows:
@@ -59,6 +69,9 @@ def divide(
         `folds`; the others are counted.
       units: Vector `[n]`, equal for samples that are not independent; None if
         all are.
+      weights: Vector `[n]` of numbers from 0 on, such as the inverse of the
+        probability that all modalities of a sample are observed; None if all
+        count the same. Samples of weight 0 are left out of everything.
       classes: Names of the classes; their numbers if empty.
       name: What the data are called in messages.
 
@@ -66,6 +79,16 @@ def divide(
       InputError: What a classifier, a table or an estimate could not be made
         of, in the modalities, the labels or their division.
     """
+    if weights is not None:
+        # As they are: their mean is of the rows that are counted.
+        weights_of(f"{name}: weights", weights, len(label))
+        weights = np.asarray(weights, np.float64)
+        there = weights > 0
+        inputs = {key: x[there] for key, x in inputs.items()}
+        label, units, training, weights = (
+            None if x is None else x[there]
+            for x in (label, units, training, weights)
+        )
     numbers, counts = np.unique(label, return_counts=True)
     if counts.min() < 2:
         raise InputError(
@@ -117,6 +140,7 @@ def divide(
         fits,
         counted,
         half,
+        weights,
     )
 
 

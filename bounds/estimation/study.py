@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from bounds.errors import InputError
 from bounds.estimation import decisions, ranking, samples
+from bounds.estimation._given import given_third
 from bounds.estimation._outputs import Answer
 from bounds.estimation._sides import SEPARATOR, Pair, View
 from bounds.estimation.convergence import convergence
@@ -63,6 +64,9 @@ def study(
                 failed[key] = str(error)
     if not pairs:
         raise InputError(next(iter(failed.values())))
+    given: dict[str, Any] = {}
+    if options.given and options.knowledge == "labelled":
+        given = given_third(views, rows, options)
     plain = {k: v["interactions"] for k, v in pairs.items() if v["plain"]}
     gains = ranking.rank(plain, budget=options.budget)
     for found in pairs.values():
@@ -73,6 +77,7 @@ def study(
         "classes": list(rows.classes),
         "modalities": list(rows.inputs),
         "samples": len(rows.label),
+        "weighted": rows.weights is not None,
         "independent": None
         if rows.units is None
         else len(np.unique(rows.units)),
@@ -88,6 +93,7 @@ def study(
         },
         "pairs": pairs,
         "failed": failed,
+        "given": given,
         "ranking": [gain._asdict() for gain in gains],
         "seconds": time.monotonic() - start,
     }

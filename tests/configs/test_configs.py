@@ -19,8 +19,11 @@ from configs import (
     mfeat,
     mosi,
     npz,
+    published,
     recovery,
+    screening,
     synergy,
+    truth,
     watch,
 )
 from experiments import cli
@@ -29,9 +32,8 @@ from experiments import cli
 DATA_SETS = {avdigits: 2, mfeat: 6, mosi: 3, npz: 2, watch: 2}
 # Data sets that are for training alone: they do not fit into memory.
 MEDIA = (food101,)
-COMMANDS = {
-    "train", "compare", "quantify", "coverage", "recovery", "synergy"
-}  # fmt: skip
+COMMANDS = {"train", "compare", "quantify", "coverage", "study", "synergy"}
+STUDIES = (published, recovery, screening, truth)
 # Methods that a comparison leaves out though they are defined for the data.
 LEFT_OUT = {npz: {"arm_released"}}
 
@@ -53,7 +55,7 @@ def counts(method):
     return methods.create(method, {}).modality_counts or range(1, 100)
 
 
-@by_name([*DATA_SETS, *MEDIA, coverage, recovery, synergy])
+@by_name([*DATA_SETS, *MEDIA, *STUDIES, coverage, synergy])
 def test_every_command_is_in_the_docstring(module):
     functions = COMMANDS & vars(module).keys()
     if hasattr(module, "get_config"):
@@ -62,6 +64,17 @@ def test_every_command_is_in_the_docstring(module):
     for command in functions:
         line = f"experiments.{command} --config=configs/{name(module)}.py"
         assert line in module.__doc__
+
+
+@by_name(STUDIES)
+def test_studies_are_what_the_command_runs(module):
+    config = cli.to_dict(module.study())
+    study = config.pop("study")
+    run = importlib.import_module(f"arm_jax.studies.{study}")
+    assert callable(getattr(run, study))
+    report = importlib.import_module(f"arm_jax.reports.{study}")
+    assert callable(report.markdown)
+    from_mapping(getattr(run, f"{study.title()}Config"), config)
 
 
 @by_name([*DATA_SETS, *MEDIA])
@@ -130,7 +143,8 @@ def test_studies_convert():
         config = cli.to_dict(coverage.coverage(argument))
         assert from_mapping(CoverageConfig, config).tables == argument
     for argument in ("exact", "fitted"):
-        config = cli.to_dict(recovery.recovery(argument))
+        config = cli.to_dict(recovery.study(argument))
+        assert config.pop("study") == "recovery"
         assert from_mapping(RecoveryConfig, config).posteriors == argument
     for argument in ("random", "logic"):
         config = cli.to_dict(synergy.synergy(argument))

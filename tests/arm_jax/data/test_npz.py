@@ -402,7 +402,7 @@ def test_one_name_may_have_a_comma(load, npz_arrays):
         ({"modalities": 3}, "options.modalities must be a tuple"),
         ({"modalities": (1, 2)}, r"modalities\[0\] must be of type str"),
         ({"label": ""}, "option 'label' names no array"),
-        ({"group": "label"}, "label, split and group must be different"),
+        ({"group": "label"}, "label, split, group and weights must be"),
         ({"seed": -1}, "seed must be in 0..4294967295, got -1"),
         ({"num_classes": -3}, "num_classes must be at least 0, got -3"),
         ({"num_classes": 1}, "two classes or more, got 1|outside 0..0"),
@@ -460,3 +460,31 @@ def test_names_of_arrays_may_be_odd(load, npz_arrays):
     odd = {"音声 1": npz_arrays["loud"], "a/b.c": npz_arrays["quiet"]}
     dataset = load(odd, drop=["loud", "quiet"])
     assert set(dataset.shapes) == set(odd)
+
+
+def test_weights_go_with_their_rows(load):
+    weights = np.arange(240) / 7
+    dataset = load({"weights": weights})
+    assert set(dataset.shapes) == {"loud", "quiet"}
+    for split in dataset.splits.values():
+        np.testing.assert_array_equal(split.weights, weights[split.id])
+    part = dataset.splits["test"].where(np.arange(50) < 3)
+    np.testing.assert_array_equal(part.weights, weights[190:193])
+    named = load({"w": weights}, weights="w")
+    assert named.digest == dataset.digest != load().digest
+    assert load().splits["train"].weights is None
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "message"),
+    [
+        (3, -2.0, r"my.npz: weights\[3\] is negative: -2"),
+        (7, np.nan, r"my.npz: weights\[7\] is nan"),
+        (slice(None), 0.0, "my.npz: weights are all zero"),
+    ],
+)
+def test_bad_weights_are_named(load, at, value, message):
+    with pytest.raises(InputError, match=message):
+        load({"weights": with_entry(np.ones(240), at, value)})
+    with pytest.raises(InputError, match="weights must have shape"):
+        load({"weights": np.ones((240, 1))})

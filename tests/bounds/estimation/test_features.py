@@ -124,7 +124,8 @@ def test_the_likeliest_is_calibrated_before_it_is_chosen(rng):
     good = 1 / (1 + np.exp(-odds - rng.normal(size=2000)))
     outputs = {k: np.stack([1 - p, p], 1) for k, p in
                (("sharp", sharp), ("good", good))}  # fmt: skip
-    options = {"groups": np.arange(2000), "folds": 5, "seed": 0}
+    options = {"weights": np.ones(2000), "groups": np.arange(2000),
+               "folds": 5, "seed": 0}  # fmt: skip
     assert likeliest(outputs, y, calibration="", **options).name == "good"
     out = likeliest(outputs, y, calibration="temperature", **options)
     assert (out.name, out.calibration) == ("sharp", "temperature")
