@@ -66,11 +66,11 @@ class Truth(NamedTuple):
       unique2: see `bounds.PID`.
       synergy: see `bounds.PID`.
       total: see `bounds.PID`.
-      interaction: what of the total no additive model has, log p(y|x1,x2) =
-        f(x1, y) + g(x2, y) + c(x1, x2): the divergence from the law of largest
-        entropy that has the same pairs (Amari, IEEE Trans. Inf. Theory 2001).
       error: standard error of the worst of them.
       reason: how they are known.
+      interaction: what of the total no additive model has, log p(y|x1,x2) =
+        f(x1, y) + g(x2, y) + c(x1, x2): the divergence from the law of largest
+        entropy that has the same pairs (Amari, IEEE Trans. Inf. Theory 2001); None if not known.
     """
 
     redundancy: float
@@ -78,9 +78,9 @@ class Truth(NamedTuple):
     unique2: float
     synergy: float
     total: float
-    interaction: float
     error: float
     reason: str
+    interaction: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

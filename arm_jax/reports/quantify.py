@@ -24,6 +24,8 @@ _CLASSIFIERS = {
     "logistic": "logistic regression",
     "network": "a network",
     "late fusion": "late fusion",
+    "first": "the first alone",
+    "second": "the second alone",
 }
 # Header and rows.
 Table = tuple[list[str], list[list[Any]]]

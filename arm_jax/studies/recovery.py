@@ -155,11 +155,10 @@ def _truth(name: str, margin: float) -> dict[str, Any]:
     """The decomposition, and the advice that follows if it is known."""
     truth = problem_of(name).truth
     parts = {q: getattr(truth, q) for q in QUANTITIES}
-    known = decisions.decide(
-        parts | {"interaction": truth.interaction},
-        ("first", "second"),
-        margin=margin,
-    )
+    whole = dict(parts)
+    if truth.interaction is not None:
+        whole["interaction"] = truth.interaction
+    known = decisions.decide(whole, ("first", "second"), margin=margin)
     return {
         "value": list(parts.values()),
         "interaction": truth.interaction,

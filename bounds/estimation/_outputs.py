@@ -25,7 +25,8 @@ class Answer(NamedTuple):
     Attributes:
       pid: the decomposition; None if there is none.
       classifiers: the classifier that was taken of "first", "second" and,
-        where labels of pairs are used, "joint", with its calibration.
+        where labels of pairs are used, "joint", with its calibration; "joint"
+        may be that of one side.
       interaction: information in bits that the best classifier with
         interactions has beyond the best additive one, a 95 % interval; None
         where labels of pairs are not used, or there is none of either kind.
@@ -58,7 +59,7 @@ def decompose(
       first: of the first side.
       second: of the second side.
       additive: of both together, without interactions; late fusion of what the
-        sides say is one more.
+        sides say, and what either says, are more.
       interacting: of both together, with interactions.
       labels: classes, `[n]`.
       units: codes, equal for samples that depend on each other, `[n]`.
@@ -96,6 +97,9 @@ def decompose(
         chosen[role] = {"name": answer.name, "calibration": answer.calibration}
         return answer.posteriors
 
+    def likelier(one: Likeliest, two: Likeliest) -> bool:
+        return bool(weight @ (one.log_likelihood - two.log_likelihood) > 0)
+
     try:
         if half is not None:
             r1 = take("first", best(first, half))
@@ -105,18 +109,22 @@ def decompose(
                 weights1=weight[half], weights2=weight[~half], **resampling,
             )  # fmt: skip
             return Answer(pid, chosen, None)
-        r1 = take("first", best(first, every))
-        r2 = take("second", best(second, every))
+        sides = best(first, every), best(second, every)
+        r1, r2 = map(take, ("first", "second"), sides)
         late = fuse(
             r1, r2, labels, weights=weight, groups=codes,
             folds=possible_folds(codes), seed=seed,
         )  # fmt: skip
         joint = best({**additive, "late fusion": late}, every)
+        # A classifier of both may look at one: it knows no less than either.
+        for name, side in zip(("first", "second"), sides, strict=True):
+            if likelier(side, joint):
+                joint = side._replace(name=name)
         if interacting:
             other = best(interacting, every)
             gain = other.log_likelihood - joint.log_likelihood
             interaction = _interval(gain, weight, codes)
-            joint = other if weight @ gain > 0 else joint
+            joint = other if likelier(other, joint) else joint
         pid = pid_of_posteriors(
             r1, r2, r12=take("joint", joint), labels=labels, groups=units,
             weights1=weight, **resampling,

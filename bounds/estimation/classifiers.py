@@ -19,6 +19,8 @@ KINDS = ("logistic", "network")
 _MOST_ROWS = 50_000
 # Share of the training rows that tell the network when to stop.
 _VALIDATION = 0.1
+# Epochs without a gain before it does: interactions are learned late.
+_PATIENCE = 25
 
 
 def summary(x: np.ndarray) -> np.ndarray:
@@ -114,6 +116,7 @@ def posteriors(
         model = MLPClassifier(
             (64,), alpha=1.0, early_stopping=_can_stop_early(label),
             validation_fraction=_VALIDATION, random_state=seed, max_iter=400,
+            n_iter_no_change=_PATIENCE,
         )  # fmt: skip
     with warnings.catch_warnings():
         # A yardstick need not have converged.

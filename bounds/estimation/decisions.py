@@ -146,7 +146,8 @@ def decide(
     """Returns what `recommend` would say if all were known.
 
     Args:
-      values: redundancy, unique1, unique2, synergy and interaction, in bits.
+      values: redundancy, unique1, unique2, synergy and, if it is known,
+        interaction, in bits.
       names: Names of the two modalities.
       margin: Bits below which a quantity does not matter.
     """

@@ -91,10 +91,9 @@ def pid_of_features(
 
     Raises:
       InputError: features, labels or groups of different lengths, with NaN, or
-        too few; a class with fewer samples, or fewer groups, than folds; weights
-        that are negative or all zero; a
-        classifier without a method it needs, or whose answers are no
-        probabilities of these classes.
+        too few; a class with fewer samples, or fewer groups, than folds;
+        weights that are negative or all zero; a classifier without a method it
+        needs, or whose answers are no probabilities of these classes.
     """
     inputs.choice("calibration", calibration, CALIBRATIONS)
     seed = inputs.seed("seed", seed)
@@ -130,9 +129,9 @@ def pid_of_features(
         interacting: Outputs = {"network": joint["network"]}
     else:
         _check_own(own, fitted)
-        fits = None if fitted else classifiers.folds_of(y, units, folds, seed)
+        parts = None if fitted else classifiers.folds_of(y, units, folds, seed)
         answers = {
-            role: _asked(role, model, v, y, fits)
+            role: _asked(role, model, v, y, parts)
             for role, v in zip(ROLES, (*x, both), strict=True)
             if (model := own.get(role)) is not None
         }
