@@ -70,7 +70,8 @@ class Truth(NamedTuple):
       reason: how they are known.
       interaction: what of the total no additive model has, log p(y|x1,x2) =
         f(x1, y) + g(x2, y) + c(x1, x2): the divergence from the law of largest
-        entropy that has the same pairs (Amari, IEEE Trans. Inf. Theory 2001); None if not known.
+        entropy that has the same pairs (Amari, IEEE Trans. Inf. Theory 2001);
+        None if not known.
     """
 
     redundancy: float
