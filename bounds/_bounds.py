@@ -34,14 +34,14 @@ def bound(table: dict[str, Bound]) -> Callable[[Bound], Bound]:
             options: _options.Options | None = None,
             **more: Any,
         ) -> np.ndarray:
-            fields = {n: more.pop(n) for n in _options.NAMES & more.keys()}
+            fields: Any = {n: more.pop(n) for n in _options.NAMES & more.keys()}
             m = marginals.of(
                 p12, p1y, p2y, project=project, options=options, fields=fields
             )
             return _leading.restore(function(m, **more), m.lead)
 
         # Its signature is not that of the function.
-        del public.__wrapped__  # type: ignore[attr-defined]
+        del public.__wrapped__
         return public
 
     return add

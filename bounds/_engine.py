@@ -73,7 +73,7 @@ class Method:
     run: Callable[..., Any]
     numbers: tuple[Any, ...] = ()
     start: Callable[..., Any] | None = None
-    unfinished: Callable[[Any], np.ndarray] | None = None
+    unfinished: Callable[[Any], Any] | None = None
     interpret: Callable[..., Any] | None = None
     axis: int = 0
     least: int = 1

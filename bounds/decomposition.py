@@ -20,7 +20,7 @@ import numpy as np
 from bounds import _entry, _solvers, inputs
 from bounds.errors import InputError
 from bounds.information import mutual_information_nats, nonnegative
-from bounds.options import Fields, Options, merged
+from bounds.options import Fields, Options, merged, positive_tol
 from bounds.status import Status
 
 
@@ -365,7 +365,7 @@ def _how(solver: Any, max_steps: Any, options: Options) -> dict[str, Any]:
             if max_steps is None
             else _entry.check_count("max_steps", max_steps)
         ),
-        "options": options,
+        "options": positive_tol(options),
     }
 
 

@@ -4,7 +4,13 @@ from typing import Any, Unpack
 
 from bounds import _consistency, _entry, _leading
 from bounds._maxent import MaxEnt as MaxEnt
-from bounds.options import Fields, Options, in_float64, merged
+from bounds.options import (
+    Fields,
+    Options,
+    in_float64,
+    merged,
+    positive_tol,
+)
 
 
 def maxent(
@@ -41,7 +47,7 @@ def maxent(
         that have no common joint, see `marginals.consistent`; options out of
         range.
     """
-    options = in_float64(merged(options, fields))
+    options = positive_tol(in_float64(merged(options, fields)))
     max_steps = _entry.check_count("max_steps", max_steps)
     triple, out = _consistency.solve(
         p12, p1y, p2y, project=project, options=options, max_steps=max_steps

@@ -45,8 +45,9 @@ class Options:
     Either way the values go through this class: one check, one default.
 
     Attributes:
-      tol: gap in bits at which a table is done, or 0 for all the steps there
-        are; None takes the default of the entry point. Closed forms have none.
+      tol: gap in bits at which a table is done; None takes the default of the
+        entry point. Closed forms have none; branch and bound takes 0, too, for
+        all that its budget allows.
       dtype: float64 or float32, of the computation. Bounds that are rounded
         outward, of synergy, entropy and accuracy, are float64 alone.
       devices: JAX devices to share the batch; None takes all local
@@ -124,6 +125,17 @@ def in_float64(options: Options) -> Options:
             "dtype must be float64 here, where bounds are rounded outward, got "
             f"{options.dtype}"
         )
+    return options
+
+
+def positive_tol(options: Options) -> Options:
+    """Returns the options of an iteration, which never reaches a gap of 0.
+
+    Raises:
+      InputError: a tolerance of 0.
+    """
+    if options.tol == 0:
+        raise InputError("tol must be a positive number here, got 0")
     return options
 
 

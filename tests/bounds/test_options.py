@@ -115,12 +115,10 @@ def test_forms_of_fields():
     assert Options().tolerance(1e-9) == 1e-9
 
 
-def test_no_tolerance_takes_all_steps():
-    p = np.array([[[3, 1], [1, 2]], [[1, 4], [1, 1]]]) / 14
-    out, sharp = bounds.pid(p), bounds.pid(p, tol=0, max_steps=20)
-    assert sharp.status == bounds.Status.STEP_LIMIT
-    assert sharp.gap < 1e-12
-    assert sharp.synergy == pytest.approx(out.synergy, abs=1e-9)
+@pytest.mark.parametrize("name", ["pid", "pid_from_marginals", "maxent"])
+def test_iterations_need_a_tolerance(name):
+    with pytest.raises(InputError, match="tol must be a positive number here"):
+        ENTRIES[name][0](tol=0)
 
 
 def test_marginals_hand_their_options_to_bounds(capsys):
