@@ -113,3 +113,23 @@ def test_draws_come_from_the_seed():
 def test_bad_options(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_what_no_additive_model_has():
+    """All of XOR, nothing of normal laws of one covariance."""
+    xor = problems.named("xor").truth
+    assert xor.interaction == pytest.approx(xor.total, abs=1e-6)
+    one = np.array([[0.8, 0.2], [0.3, 0.7]])  # p(x1|y), p(x2|y)
+    independent = np.einsum("ya,yb->aby", one, one) / 2
+    truth = problems.discrete(independent).truth
+    assert truth.interaction == pytest.approx(0, abs=1e-6)
+    assert truth.synergy > 0.01
+    # Log-odds of the joint posterior are linear in the features.
+    problem = problems.named("correlated4")
+    samples = problem.sample(200, 0)
+    z = np.log(samples.posterior12)
+    z = z[:, 1:] - z[:, :1]
+    x = np.concatenate([samples.x1, samples.x2, np.ones((200, 1))], axis=1)
+    residual = z - x @ np.linalg.lstsq(x, z, rcond=None)[0]
+    assert np.abs(residual).max() < 1e-8
+    assert problem.truth.interaction == 0
