@@ -16,7 +16,7 @@ PARTS = ("redundancy", "unique1", "unique2", "synergy")
 @pytest.fixture(scope="module")
 def alone():
     """A second modality that adds nothing to the first."""
-    return problems.named("alone4").sample(600, 0)
+    return problems.named("alone4").sample(400, 0)
 
 
 def test_features_are_decomposed_and_decided(alone):
@@ -45,14 +45,15 @@ def test_classifiers_of_your_own(alone):
     assert out.interaction is None
     assert out.pid.unique1 == pytest.approx(0.77, abs=0.15)
     fitted = {
-        "first": LinearDiscriminantAnalysis().fit(x1[:300], y[:300]),
-        "second": LinearDiscriminantAnalysis().fit(x2[:300], y[:300]),
+        "first": LinearDiscriminantAnalysis().fit(x1[:200], y[:200]),
+        "second": LinearDiscriminantAnalysis().fit(x2[:200], y[:200]),
     }
     out = bounds.pid_of_features(
-        x1[300:], x2[300:], y[300:], own=fitted, fitted=True, replicates=20
+        x1[200:], x2[200:], y[200:], own=fitted, fitted=True, replicates=20
     )
-    # Without a joint classifier of your own there is late fusion.
-    assert out.classifiers["joint"]["name"] == "late fusion"
+    # Without a joint classifier of your own there is late fusion; here the
+    # second adds nothing to the first.
+    assert out.classifiers["joint"]["name"] in ("late fusion", "first")
     assert out.pid.unique1 == pytest.approx(0.77, abs=0.2)
 
 
