@@ -30,7 +30,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from arm_jax.methods import Batch, Forward, Loss, Method, terms
+from arm_jax.methods import Batch, Forward, Loss, Method, Metrics, terms
 from arm_jax.valuation import masks_for
 
 MASKED = ("features", "logits")
@@ -70,9 +70,10 @@ class AMCo(Method):
     def loss(self, forward: Forward, batch: Batch) -> Loss:
         """The loss above, in nats."""
         log_probs = forward.log_probs()
-        fused, metrics = log_probs.full, {}
+        fused = log_probs.full
+        metrics: Metrics = {}
         if self.threshold < 1 and len(forward.features) > 1:
-            logits, metrics = self._masked_logits(forward)
+            logits, metrics = self._masked_logits(forward, batch)
             fused = jax.nn.log_softmax(logits)
         log_probs = log_probs._replace(full=fused)
         total = terms.fused_cross_entropy(log_probs, batch)
@@ -81,9 +82,13 @@ class AMCo(Method):
             total += self.unimodal * alone.sum()
         return total, metrics
 
-    def _masked_logits(self, forward: Forward) -> tuple[jax.Array, dict]:
+    def _masked_logits(
+        self, forward: Forward, batch: Batch
+    ) -> tuple[jax.Array, Metrics]:
         alone = terms.unimodal_logits(forward)
-        share = forward.mean(shares(jax.lax.stop_gradient(alone)))
+        share = forward.mean(
+            shares(jax.lax.stop_gradient(alone), batch["mask"].T)
+        )
         depends = share > self.threshold
         p = masked_share(forward.step, self.ramp).astype(alone.dtype)
         metrics = {
@@ -106,8 +111,14 @@ class AMCo(Method):
         return forward.head(features, everything), metrics
 
 
-def shares(logits: jax.Array) -> jax.Array:
-    """Returns the shares `[modalities, batch]` of logits, `[.., classes]`."""
+def shares(logits: jax.Array, mask: jax.Array) -> jax.Array:
+    """Returns the shares `[modalities, batch]`; 0 of what is missing.
+
+    Args:
+      logits: Those of each modality alone, `[modalities, batch, classes]`.
+      mask: 1 for the modalities that examples have, `[modalities, batch]`.
+    """
+    logits = jnp.where(mask[..., None] > 0, logits, -jnp.inf)
     total = jax.nn.logsumexp(logits, axis=(0, -1), keepdims=True)
     return jnp.exp(logits - total).sum(axis=-1)
 

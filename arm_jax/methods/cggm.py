@@ -47,7 +47,7 @@ from arm_jax.methods import (
     Step,
     terms,
 )
-from arm_jax.valuation import is_right
+from arm_jax.valuation import Array, is_right
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ class CGGM(Method):
         batch: Batch,
         m: int,
         side: jax.Array,
-        log_probs: jax.Array,
+        log_probs: Array,
     ) -> jax.Array:
         """Cosine of G and u of a modality, over the whole batch."""
         x = list(forward.features.values())[m]

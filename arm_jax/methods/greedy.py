@@ -29,7 +29,7 @@ the running mean of the first modality's gate in the place of every gate.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -144,9 +144,15 @@ class Greedy(Method):
         logits = forward.model_head(gated, everything)
         each = -at_label(jax.nn.log_softmax(logits), batch["label"])
         metrics = {f"replaced_{n}": x for n, x in replaced.items()}
-        carry = {"gates": gates, "features": features}
-        means = jax.tree.map(lambda x: x.mean(axis=0), carry)
-        return each.mean(), metrics, jax.lax.stop_gradient(means)
+        seen = jax.lax.stop_gradient({"gates": gates, "features": features})
+        means = {
+            kind: {
+                name: forward.mean(x[name].T, batch["mask"][:, m])
+                for m, name in enumerate(features)
+            }
+            for kind, x in seen.items()
+        }
+        return each.mean(), metrics, means
 
     def fuse(
         self,
@@ -232,25 +238,19 @@ def relative_sizes(gradients: Any, params: Any) -> tuple[jax.Array, jax.Array]:
     """
     square = lambda tree: optax.tree.norm(tree, squared=True)
 
-    def ratio(*parts: Callable[[Any], Any]) -> jax.Array:
-        of_gradients, of_params = (
-            sum(square(part(tree)) for part in parts)
-            for tree in (gradients, params)
-        )
-        return of_gradients / jnp.maximum(of_params, 1e-30)
+    def squares(tree: Any, name: str) -> jax.Array:
+        own = tree["method"]
+        link = square(own["squeeze"]) + square(own["excite"][name])
+        return jnp.stack([link, square(tree["encoders"][name])])
 
-    names = sorted(params["encoders"])
-    link = [
-        ratio(
-            lambda tree: tree["method"]["squeeze"],
-            lambda tree, n=name: tree["method"]["excite"][n],
-        )
-        for name in names
-    ]
-    encoders = [
-        ratio(lambda tree, n=name: tree["encoders"][n]) for name in names
-    ]
-    return jnp.stack(link), jnp.stack(encoders)
+    link, encoders = jnp.stack(
+        [
+            squares(gradients, n) / jnp.maximum(squares(params, n), 1e-30)
+            for n in sorted(params["encoders"])
+        ],
+        axis=1,
+    )
+    return link, encoders
 
 
 def next_turn(

@@ -23,8 +23,11 @@ def cross_entropy(z):
 
 def test_shares_by_hand():
     e = {name: np.exp(x).sum(1) for name, x in FEATURES.items()}
-    found = shares(jnp.stack([jnp.asarray(x) for x in FEATURES.values()]))
+    logits = jnp.stack([jnp.asarray(x) for x in FEATURES.values()])
     expected = np.stack([e["a"], e["b"]]) / (e["a"] + e["b"])
+    # The second example has b alone.
+    expected[:, 1] = [0, 1]
+    found = shares(logits, jnp.array([[1.0, 0.0], [1.0, 1.0]]))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
