@@ -55,7 +55,7 @@ def create_state(
     """Initialises everything from `seed`; vmap over seeds for several runs."""
     init_key, step_key = jax.random.split(jax.random.key(seed))
     params, model_state = model.init(init_key)
-    context = Context(model.modalities, model.num_classes, model.widths)
+    context = Context(model.modalities, model.num_classes, model.widths, params)
     own = method.parameters(context, jax.random.fold_in(init_key, 1))
     if jax.tree.leaves(own):
         params = {**params, _OWN: own}
@@ -115,12 +115,13 @@ def make_train_step(
                 key=encode_key,
                 axis_name=axis_name,
             )
-            head = bind_head(model, method, now)
+            head, model_head = (
+                _on_what_is_there(bind_head(model, m, now), batch["mask"])
+                for m in (method, Method())
+            )
             forward = Forward(
                 features=features,
-                head=lambda f, mask: head(
-                    f, jnp.atleast_2d(mask) * batch["mask"]
-                ),
+                head=head,
                 log_prior=log_prior,
                 step=state.step,
                 memory=variables.memory,
@@ -129,6 +130,7 @@ def make_train_step(
                 parameters=params.get(_OWN, ()),
                 axis_name=axis_name,
                 key=loss_key,
+                model_head=model_head,
             )
             losses = method.losses(forward, batch)
             # As of this batch; those of features are not averaged yet.
@@ -237,6 +239,11 @@ def bind_head(model: Model, method: Method, variables: Variables) -> Head:
     return lambda features, mask: method.fuse(
         plain, features, mask, variables.memory, own
     )
+
+
+def _on_what_is_there(head: Head, present: Array) -> Head:
+    """Returns a head that masks what is missing from the batch, too."""
+    return lambda features, mask: head(features, jnp.atleast_2d(mask) * present)
 
 
 def make_predict_step(

@@ -8,8 +8,12 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Most programs run once or twice here, so that compiling them well takes longer
-# than running them. What they compute is the same but for rounding.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# than running them; fusion emitters alone are two thirds of it. What they
+# compute is the same but for rounding.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
+)
 
 import contextlib
 import ctypes

@@ -45,11 +45,14 @@ class Context(NamedTuple):
       modalities: Names, sorted.
       num_classes: Number of labels.
       widths: Width of the features, by modality.
+      params: The model's parameters before the first step, for a memory that
+        holds what they were (`inforeg`).
     """
 
     modalities: tuple[str, ...]
     num_classes: int
     widths: Mapping[str, int]
+    params: Any = None
 
     def common_width(self, method: str) -> int:
         """Returns the width of all modalities' features.
@@ -87,7 +90,9 @@ class Forward(NamedTuple):
       parameters: What `Method.parameters` made, as trained so far.
       axis_name: Name of the mapped device axis, or None.
       key: Key for what the loss draws, another one each step and the same on
-        all devices; see `normal`.
+        all devices; see `normal` and `uniform`.
+      model_head: The head without the method's `fuse`, for what training does
+        and prediction does not (`greedy`).
     """
 
     features: dict[str, jax.Array]
@@ -100,6 +105,7 @@ class Forward(NamedTuple):
     parameters: Any = ()
     axis_name: str | None = None
     key: Any = None
+    model_head: Any = None
 
     def log_probs(self) -> Subsets:
         """Log-probabilities of all subsets, on features computed once."""
@@ -138,12 +144,19 @@ class Forward(NamedTuple):
 
         Those of the whole batch are the same on any number of devices.
         """
+        return self._drawn(jax.random.normal, columns)
+
+    def uniform(self, columns: int) -> jax.Array:
+        """Numbers in [0, 1) of the examples, like `normal`."""
+        return self._drawn(jax.random.uniform, columns)
+
+    def _drawn(self, draw: Callable[..., jax.Array], columns: int) -> jax.Array:
         size = len(next(iter(self.features.values())))
         if self.axis_name is None:
-            return jax.random.normal(self.key, (size, columns))
+            return draw(self.key, (size, columns))
         whole = size * jax.lax.axis_size(self.axis_name)
         return jax.lax.dynamic_slice_in_dim(
-            jax.random.normal(self.key, (whole, columns)),
+            draw(self.key, (whole, columns)),
             jax.lax.axis_index(self.axis_name) * size,
             size,
         )

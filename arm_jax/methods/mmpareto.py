@@ -60,17 +60,7 @@ class MMPareto(Method):
 
     def parameters(self, context: Context, key: jax.Array) -> Any:
         """Returns a linear head for each modality."""
-        keys = jax.random.split(key, len(context.modalities))
-        initial = jax.nn.initializers.lecun_normal()
-        return {
-            name: {
-                "kernel": initial(k, (width, context.num_classes)),
-                "bias": jnp.zeros(context.num_classes),
-            }
-            for k, (name, width) in zip(
-                keys, sorted(context.widths.items()), strict=True
-            )
-        }
+        return terms.linear_heads(context, key)
 
     def losses(self, forward: Forward, batch: Batch) -> Losses:
         """The fused cross-entropy, and that of each modality's own head."""
@@ -78,8 +68,7 @@ class MMPareto(Method):
             "fused": terms.fused_cross_entropy(forward.log_probs(), batch)
         }
         for m, (name, features) in enumerate(forward.features.items()):
-            head = forward.parameters[name]
-            logits = features @ head["kernel"] + head["bias"][None]
+            logits = terms.linear(forward.parameters[name], features)
             values[_own(name)] = terms.kept_cross_entropy(
                 jax.nn.log_softmax(logits), batch, batch["mask"][:, m]
             )

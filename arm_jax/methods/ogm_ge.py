@@ -40,7 +40,6 @@ import jax
 import jax.numpy as jnp
 
 from arm_jax.methods import Batch, Forward, Loss, Method, Step, terms
-from arm_jax.valuation import at_label
 
 NOISES = ("covariance", "entries", "none")
 
@@ -68,7 +67,9 @@ class OGMGE(Method):
         """Cross-entropy, on features whose gradients have the weights."""
         if self.noise == "entries":
             return _scored_loss(forward, batch)
-        weights = coefficients(_scores(forward, batch), self.alpha)[:, None]
+        weights = coefficients(terms.scores(forward, batch), self.alpha)[
+            :, None
+        ]
         if self.noise == "covariance":
             draws = forward.normal(len(weights)).T
             weights += draws - forward.mean(draws)[:, None]
@@ -92,24 +93,17 @@ class OGMGE(Method):
 
 def coefficients(scores: jax.Array, alpha: float) -> jax.Array:
     """Returns k `[modalities]` of the scores s `[modalities]`."""
-    count = len(scores)
-    ratios = (scores[:, None] / scores[None]) * (1 - jnp.eye(count))
-    rho = ratios.sum(axis=1) / max(count - 1, 1)
+    rho = terms.ratios(scores)
     return jnp.where(rho > 1, 1 - jnp.tanh(alpha * rho), 1.0)
 
 
 def _scored_loss(forward: Forward, batch: Batch) -> Loss:
-    scores = _scores(forward, batch)
+    scores = terms.scores(forward, batch)
     metrics = {
         f"score_{name}": scores[m] for m, name in enumerate(forward.features)
     }
     value = terms.fused_cross_entropy(forward.log_probs(), batch)
     return value, metrics, scores
-
-
-def _scores(forward: Forward, batch: Batch) -> jax.Array:
-    alone = jnp.exp(at_label(forward.log_probs().alone, batch["label"]))
-    return forward.mean(jax.lax.stop_gradient(alone))
 
 
 def _with_noise(encoders: Any, weights: jax.Array, key: jax.Array) -> Any:

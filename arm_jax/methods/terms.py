@@ -10,10 +10,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from arm_jax.errors import InputError
-from arm_jax.methods import Batch
-from arm_jax.valuation import Array, Subsets, at_label
+from arm_jax.methods import Batch, Context, Forward
+from arm_jax.valuation import Array, Subsets, at_label, masks_for
 
 
 def fused_cross_entropy(log_probs: Subsets, batch: Batch) -> jax.Array:
@@ -40,6 +41,34 @@ def kept_cross_entropy(
     return (each * kept).mean(axis=-1)
 
 
+def unimodal_logits(forward: Forward) -> jax.Array:
+    """Logits of each modality alone, `[modalities, batch, classes]`."""
+    alone = masks_for(forward.features, np.eye(len(forward.features)))
+    return jax.vmap(forward.head, in_axes=(None, 0))(forward.features, alone)
+
+
+def scores(forward: Forward, batch: Batch) -> jax.Array:
+    """Mean probability of the label from each modality alone, `[modalities]`.
+
+    Over the whole batch, for comparisons; it has no gradient.
+    """
+    alone = jnp.exp(at_label(forward.log_probs().alone, batch["label"]))
+    kept = batch["mask"].T
+    weighted = forward.mean(jax.lax.stop_gradient(alone) * kept)
+    return weighted / jnp.maximum(forward.mean(kept), 1e-12)
+
+
+def ratios(values: jax.Array) -> jax.Array:
+    """Mean over the others n of `values[m] / values[n]`, `[modalities]`.
+
+    The ratio where there are two, and 0 for a single one. The authors of
+    OGM-GE advise it for more than two.
+    """
+    count = len(values)
+    each = (values[:, None] / values[None]) * (1 - jnp.eye(count))
+    return each.sum(axis=1) / max(count - 1, 1)
+
+
 def complete(batch: Batch) -> jax.Array:
     """1 for the examples that have all modalities, `[batch]`."""
     return batch["mask"].min(axis=-1)
@@ -60,6 +89,24 @@ def contribution_gap(phi: jax.Array) -> jax.Array:
     a, b = phi[first], phi[second]
     larger = jax.lax.stop_gradient(jnp.maximum(a, b))
     return (larger - jnp.where(a <= b, a, b)).mean()
+
+
+def linear_heads(context: Context, key: jax.Array) -> Any:
+    """Returns parameters of a linear classifier of each modality, by name."""
+    keys = jax.random.split(key, len(context.modalities))
+    initial = jax.nn.initializers.lecun_normal()
+    return {
+        name: {
+            "kernel": initial(k, (context.widths[name], context.num_classes)),
+            "bias": jnp.zeros(context.num_classes),
+        }
+        for k, name in zip(keys, sorted(context.modalities), strict=True)
+    }
+
+
+def linear(parameters: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:
+    """Returns `[batch, outputs]` of a linear layer on `[batch, inputs]`."""
+    return x @ parameters["kernel"] + parameters["bias"][None]
 
 
 @jax.custom_vjp
@@ -113,6 +160,13 @@ def check_fractions(method: str, **fractions: Any) -> None:
     for name, fraction in fractions.items():
         if not 0 <= fraction < 1:
             raise refused(method, name, "be in [0, 1)", fraction)
+
+
+def check_probabilities(method: str, **probabilities: Any) -> None:
+    """Raises InputError for a number outside [0, 1]."""
+    for name, value in probabilities.items():
+        if not 0 <= value <= 1:
+            raise refused(method, name, "be in [0, 1]", value)
 
 
 def check_counts(method: str, **counts: int) -> None:

@@ -1,5 +1,7 @@
 """A tiny task and model that the tests of methods and steps share."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +12,9 @@ from arm_jax.config import ModelConfig, OptimizerConfig
 from arm_jax.models import create_model
 
 CLASSES = 3
-# `image` has an encoder with state.
-SHAPES = {"a": (4,), "b": (3,), "c": (2,), "image": (3, 3)}
+SHAPES = {name: (4 - k % 3,) for k, name in enumerate("abcdef")}
+# With an encoder that has state.
+SHAPES["image"] = (3, 3)
 NORMED = {"name": "tests.arm_jax.models.normed_encoder"}
 # Options of a compiler that is in a hurry: a third less time.
 QUICKLY = {"xla_backend_optimization_level": 0}
@@ -84,6 +87,9 @@ def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
         turn=turn,
         parameters=params.get("method", ()),
         key=jax.random.key(seed),
+        model_head=lambda f, mask: model.head(
+            params, f, jnp.atleast_2d(mask) * batch["mask"], NO_STATE
+        ),
     )
 
 
@@ -93,7 +99,12 @@ def bare_forward(features, *, head=None, memory=(), turn=0):
     return methods.Forward(
         features=features,
         head=head
-        or (lambda f, mask: sum(mask[m] * x for m, x in enumerate(f.values()))),
+        or (
+            lambda f, mask: sum(
+                jnp.atleast_2d(mask)[:, m, None] * x
+                for m, x in enumerate(f.values())
+            )
+        ),
         log_prior=jnp.zeros(()),
         step=jnp.zeros((), jnp.int32),
         memory=memory,
@@ -170,24 +181,35 @@ class EpochByHand(methods.Epoch):
 
 
 def steps(method, modalities=("a", "b"), *, learning_rate=0.1):
-    """Returns (state, step under plain jit, step over the devices).
+    """Returns (state, step under plain jit, step over the devices)."""
+    create, plain, mapped = _steps(method, modalities, learning_rate)
+    return create(), jax.jit(plain, compiler_options=QUICKLY), mapped
 
-    By SGD with momentum, which compiles faster than Adam.
-    """
+
+def abstract_steps(method, modalities):
+    """Returns (shapes and types of the state, step), nothing computed."""
+    create, plain, _ = _steps(method, modalities, 0.1)
+    return jax.eval_shape(create), plain
+
+
+def _steps(method, modalities, learning_rate):
+    # By SGD with momentum, which compiles faster than Adam.
     model = tiny_model(modalities, method.needs_fusion)
     optimizer = optimizers.create(
         OptimizerConfig(name="sgd", learning_rate=learning_rate, clip_norm=0.3),
         total_steps=20,
     )
     log_prior = np.log(np.full(CLASSES, 1 / CLASSES, np.float32))
+    create = functools.partial(
+        training.create_state, model, method, optimizer, seed=0
+    )
     plain, mapped = (
         training.make_train_step(
             model, method, optimizer, log_prior, axis_name=axis
         )
         for axis in (None, parallel.AXIS)
     )
-    state = training.create_state(model, method, optimizer, seed=0)
-    return state, jax.jit(plain, compiler_options=QUICKLY), mapped
+    return create, plain, mapped
 
 
 def check_jit_and_gradients(method, modalities=("a", "b"), *others):

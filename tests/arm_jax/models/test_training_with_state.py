@@ -1,29 +1,13 @@
-"""A model whose encoder keeps statistics, under methods of every kind."""
+"""A run whose encoder keeps statistics; steps: see test_methods.py."""
 
 import jax
 import numpy as np
 import pytest
 
 from arm_jax import config as config_lib
-from arm_jax import loop, methods
+from arm_jax import loop
 from arm_jax.errors import TrainingError
-from tests.arm_jax import helpers
 from tests.arm_jax.models import normed_encoder
-
-MODALITIES = ("a", "image")
-# One with a plain loss, with weights on gradients, with turns, with copies.
-METHODS = ("joint", "ogm_ge", "mla", "arm")
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_pmap_is_jit_on_the_whole_batch(name):
-    # Among what is compared is the state of the encoder.
-    method = methods.create(name, {})
-    state, plain, mapped = helpers.steps(method, MODALITIES)
-    assert state.variables.state["encoders"]["image"]["batch_stats"]
-    # In float64, in which they are compared, Flax's statistics promote.
-    with jax.numpy_dtype_promotion("standard"):
-        helpers.check_devices(state, plain, mapped, MODALITIES)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,57 @@
+"""Random modality dropout: a baseline that most papers on imbalance leave out.
+
+Each example loses each of its modalities with probability `rate`,
+independently, and the loss is the cross-entropy of what is left. As in
+
+Neverova et al., ModDrop: Adaptive Multi-modal Gesture Recognition, TPAMI 2016,
+
+a dropped modality adds nothing to the head, and the others are not scaled up.
+
+Departure: an example that would lose all its modalities keeps one of them,
+each equally likely.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from arm_jax.methods import Batch, Forward, Metrics, joint, terms
+from arm_jax.valuation import at_label
+
+
+def loss(
+    forward: Forward, batch: Batch, *, rate: float = 0.3
+) -> tuple[jax.Array, Metrics]:
+    """Mean cross-entropy of the modalities that are not dropped (nats).
+
+    Args:
+      forward: the model's forward pass.
+      batch: with `label`, `[batch]`.
+      rate: Probability that an example loses a modality; 0 is `joint`.
+
+    Raises:
+      InputError: a rate outside [0, 1).
+    """
+    terms.check_fractions("modality_dropout", rate=rate)
+    if not rate:
+        return joint.loss(forward, batch)
+    draws = forward.uniform(len(forward.features))
+    logits = forward.head(forward.features, kept(draws, batch["mask"], rate))
+    log_p = at_label(jax.nn.log_softmax(logits), batch["label"])
+    return -log_p.mean(), {}
+
+
+def kept(draws: jax.Array, mask: jax.Array, rate: float) -> jax.Array:
+    """Returns which modalities stay.
+
+    Args:
+      draws: Uniform in [0, 1), `[batch, modalities]`.
+      mask: 1 for those that the examples have, likewise.
+      rate: Probability of being dropped.
+
+    Returns:
+      1 for those whose draw is at least `rate`, and for the largest draw of
+      each example; `[batch, modalities]`.
+    """
+    present = jnp.where(mask > 0, draws, -1)
+    stays = (draws >= rate) | (draws == present.max(axis=-1, keepdims=True))
+    return stays.astype(draws.dtype) * mask
