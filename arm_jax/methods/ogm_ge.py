@@ -43,6 +43,7 @@ from arm_jax.methods import Batch, Forward, Loss, Method, Step, terms
 from arm_jax.valuation import at_label
 
 NOISES = ("covariance", "entries", "none")
+TUNED = {"alpha": (0.8, 0.3, 0.1), "learning_rate": (1.0, 3.0)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,18 @@ def by_name(modules):
 
 
 # They have no rows in docs/comparison.md yet.
-NOT_COMPARED = {"mmpareto", "relearning"}
+NOT_COMPARED = {
+    "arl",
+    "g_blending",
+    "late_fusion",
+    "lfm",
+    "linear_probe",
+    "mmpareto",
+    "modality_valuation",
+    "reconboost",
+    "relearning",
+    "umt",
+}
 
 
 def counts(method):
