@@ -155,16 +155,11 @@ def contrast(forward: Forward, temperature: float) -> jax.Array:
     """
     units = [_unit(x) for x in forward.features.values()]
     whole = [forward.gather(x) for x in units]
-    size = len(units[0])
-    first = 0
-    if forward.axis_name is not None:
-        first = size * jax.lax.axis_index(forward.axis_name)
-    own = first + jnp.arange(size)
     each = []
     for m, n in itertools.permutations(range(len(units)), 2):
-        cosines = units[m] @ whole[n].T / temperature
-        log_p = jax.nn.log_softmax(cosines)
-        each.append(-jnp.take_along_axis(log_p, own[:, None], axis=1).mean())
+        all_others = jax.nn.logsumexp(units[m] @ whole[n].T / temperature, 1)
+        own = (units[m] * units[n]).sum(axis=-1) / temperature
+        each.append((all_others - own).mean())
     return sum(each) / max(len(each), 1) if each else jnp.zeros(())
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from arm_jax import methods
 from arm_jax.errors import InputError
-from arm_jax.methods.arl import weights_of
+from arm_jax.methods import arl
 from tests.arm_jax import helpers
 
 FEATURES = {"a": [[1.0, 0.0], [0.0, 2.0]], "b": [[0.5, 0.0], [0.5, 0.0]]}
@@ -30,6 +30,9 @@ def test_weights_by_hand():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+weights_of = jax.jit(arl.weights_of)
+
+
 def gradients(method, warm):
     batch = helpers.bare_batch([0, 1])
 
@@ -43,7 +46,7 @@ def gradients(method, warm):
         )
         return method.loss(seen, batch)
 
-    found = jax.grad(value, argnums=(0, 1), has_aux=True)
+    found = jax.jit(jax.grad(value, argnums=(0, 1), has_aux=True))
     features = {k: jnp.asarray(x) for k, x in FEATURES.items()}
     (by_features, by_head), metrics = found(features, jnp.float32(1))
     return by_features, by_head, metrics
@@ -66,6 +69,17 @@ def test_gradients_of_encoders_are_scaled_and_no_others():
             )
             assert metrics[f"factor_{name}"] == pytest.approx(1 + w[m])
         np.testing.assert_allclose(of_head, head, rtol=1e-5)
+
+
+def test_devices_agree_on_the_weights_of_the_whole_batch():
+    # As in test_methods.py, behind the warm-up.
+    state, plain, mapped = helpers.steps(methods.create("arl", {}))
+    memory = {"warm": jnp.ones(())}
+    state = state.replace(variables=state.variables.replace(memory=memory))
+    history = helpers.check_devices(state, plain, mapped)
+    factors = [history[-1][f"factor_{name}"] for name in "ab"]
+    assert sum(factors) == pytest.approx(3)
+    assert abs(factors[0] - factors[1]) > 1e-3
 
 
 def test_warm_up():

@@ -72,12 +72,16 @@ def test_without_scales_it_is_what_optax_has():
 
 
 def descended(optimizer, params, gradients):
-    state = optimizer.init(params)
-    with jax.numpy_dtype_promotion("standard"):
+    @jax.jit
+    def steps(params):
+        state = optimizer.init(params)
         for _ in range(3):
             updates, state = optimizer.update(gradients, state, params)
             params = optax.apply_updates(params, updates)
-    return params
+        return params
+
+    with jax.numpy_dtype_promotion("standard"):
+        return steps(params)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,20 @@ def test_pmap_is_jit_on_the_whole_batch(name):
         helpers.check_devices(state, plain, mapped, MODALITIES)
 
 
+@pytest.mark.parametrize("name", methods.names())
+def test_every_method_takes_steps_of_encoders_with_state(name):
+    # Without compiling.
+    state, plain, _ = helpers.steps(methods.create(name, {}), MODALITIES)
+    batch = helpers.tiny_batch(modalities=MODALITIES)
+    new, _ = jax.eval_shape(plain, state, batch)
+    shapes = [
+        jax.tree.map(lambda x: (x.shape, x.dtype), s.variables.state)
+        for s in (state, new)
+    ]
+    assert shapes[0] == shapes[1]
+    assert jax.tree.leaves(shapes[0]["encoders"])
+
+
 @pytest.fixture(scope="module")
 def npz_images(tmp_path_factory):
     rng = np.random.default_rng(3)
