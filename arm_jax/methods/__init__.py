@@ -39,12 +39,12 @@ from arm_jax.methods._base import Losses as Losses
 from arm_jax.methods._base import Memory as Memory
 from arm_jax.methods._base import Method as Method
 from arm_jax.methods._base import Metrics as Metrics
-from arm_jax.methods._base import PlainLoss as PlainLoss
 from arm_jax.methods._base import Step as Step
 from arm_jax.methods._base import Variables as Variables
 from arm_jax.methods._epoch import Copies as Copies
 from arm_jax.methods._epoch import Epoch as Epoch
 from arm_jax.methods._epoch import Survey as Survey
+from arm_jax.methods._plain import PlainLoss as PlainLoss
 
 # Modules of this package that are no methods.
 _NOT_METHODS = frozenset({"terms"})

@@ -6,7 +6,7 @@ All of it is for one run: training maps over seeds and devices elsewhere.
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import flax.struct
@@ -397,18 +397,3 @@ class Method:
           As many copies as `copies` says, or None for none.
         """
         return None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PlainLoss(Method):
-    """The method that is a function `loss(forward, batch, *, option)` alone."""
-
-    function: Callable[..., tuple[jax.Array, Metrics]]
-    options: Mapping[str, Any]
-
-    def loss(self, forward: Forward, batch: Batch) -> Loss:
-        """Calls the function."""
-        return self.function(forward, batch, **self.options)
-
-    def _loss_name(self) -> str:
-        return f"{self.function.__module__}.{self.function.__qualname__}"
