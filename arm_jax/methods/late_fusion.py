@@ -10,7 +10,8 @@ the sum of their logits ("logits", a product of experts).
 It is M independent trainings in one program, but for `optimizer.clip_norm`,
 whose norm is over all parameters. `unimodal` differs from it by the heads,
 which there are the model's, by the sum of logits, and by one learning rate for
-all.
+all. In a comparison that tunes methods, the factor of the learning rate is one
+for all modalities, beside those given here.
 """
 
 import dataclasses

@@ -9,7 +9,8 @@ neglects, a probe finds.
 
 Before the first epoch the model is trained jointly, for as many epochs as the
 training has, by the same optimiser and on the same batches. The training itself
-is that of the probes. The fused prediction is the softmax of the sum of their
+is that of the probes, for as long again, with a schedule of its own from the
+same learning rate. The fused prediction is the softmax of the sum of their
 logits. Encoders run as in a prediction: without dropout, by the statistics of
 joint training.
 """

@@ -47,6 +47,11 @@ class ComparisonConfig:
     def __post_init__(self) -> None:
         """Checks the values that no type can check."""
         check_choice("config split", self.split, comparison_report.SPLITS)
+        if self.tuned and not self.groups:
+            raise InputError(
+                "config tuned: the methods of the first of config groups are "
+                "tuned, and there are no groups"
+            )
         for group, labels in self.groups:
             for label in labels:
                 if label not in self.runs:

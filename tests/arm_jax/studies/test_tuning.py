@@ -184,3 +184,10 @@ def test_metrics_that_lack_a_seed(tmp_path):
     assert loss == [np.inf]
     with pytest.raises(InputError, match="lacks the validation of some seeds"):
         tuning.on_validation(tmp_path, [0, 1])
+
+
+def test_nothing_to_tune(tmp_path):
+    config = cli.to_dict(common.comparison(npz.get_config(), 1, tuned=True))
+    config["groups"] = []
+    with pytest.raises(InputError, match="config tuned: .* no groups"):
+        compare(config, tmp_path)
