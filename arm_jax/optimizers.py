@@ -48,8 +48,8 @@ def create(
             f"unknown optimizer.schedule '{config.schedule}'; known: "
             "constant, cosine"
         )
-    # Of no parts, so that the state is that of the optimiser alone.
-    decay, rates = optax.add_decayed_weights(config.weight_decay), ()
+    decay = optax.add_decayed_weights(config.weight_decay)
+    rates: tuple[optax.GradientTransformation, ...] = ()
     if scales:
         decay = _decayed(config.weight_decay, scales)
         rates = (_scaled(scales),)
@@ -109,7 +109,7 @@ def _factor(
     scales: Mapping[str, tuple[float, float]], path: Any, which: int
 ) -> float:
     """The factor of a parameter: of the encoder's or the method's own."""
-    names = [getattr(entry, "key", None) for entry in path[:2]]
+    names = [str(getattr(entry, "key", "")) for entry in path[:2]]
     if len(names) < 2 or names[0] not in ("encoders", "method"):
         return 1.0
     return scales.get(names[1], (1.0, 1.0))[which]

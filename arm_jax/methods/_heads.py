@@ -51,4 +51,4 @@ def summed(
     """
     mask = jnp.atleast_2d(mask)
     each = logits(heads, features)
-    return sum(mask[:, m, None] * z for m, z in enumerate(each))  # type: ignore[return-value]
+    return sum(mask[:, m, None] * z for m, z in enumerate(each))

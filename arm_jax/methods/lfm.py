@@ -52,6 +52,7 @@ from arm_jax.methods import (
     Step,
     terms,
 )
+from arm_jax.valuation import Array
 
 TUNED = {"share": (0.795, 0.5, 0.25), "learning_rate": (1.0, 3.0)}
 MATCHINGS = ("contrast", "divergence", "reversed")
@@ -160,10 +161,10 @@ def contrast(forward: Forward, temperature: float) -> jax.Array:
         all_others = jax.nn.logsumexp(units[m] @ whole[n].T / temperature, 1)
         own = (units[m] * units[n]).sum(axis=-1) / temperature
         each.append((all_others - own).mean())
-    return sum(each) / max(len(each), 1) if each else jnp.zeros(())
+    return jnp.stack(each).mean() if each else jnp.zeros(())
 
 
-def divergence(log_p: jax.Array, *, reverse: bool = False) -> jax.Array:
+def divergence(log_p: Array, *, reverse: bool = False) -> jax.Array:
     """Mean over pairs of modalities and examples; nats.
 
     Args:
@@ -177,7 +178,7 @@ def divergence(log_p: jax.Array, *, reverse: bool = False) -> jax.Array:
         for one in (log_p[m], log_p[n]):
             a, b = (middle, one) if reverse else (one, middle)
             each.append((jnp.exp(a) * (a - b)).sum(axis=-1).mean() / 2)
-    return sum(each) / max(len(pairs), 1) if each else jnp.zeros(())
+    return jnp.stack(each).sum() / len(pairs) if each else jnp.zeros(())
 
 
 def _unit(x: jax.Array) -> Any:
