@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from arm_jax import config as config_lib
-from arm_jax import loop, parallel
+from arm_jax import data, loop, methods, parallel
 from arm_jax.errors import InputError
 
 # By method: options, and the number of epochs.
@@ -155,5 +155,9 @@ def test_warm_up_that_is_longer_than_the_training(npz_file, name):
 
 
 def test_factors_of_another_number_of_modalities(npz_file):
+    # Where a comparison checks all its methods, before the first is trained.
+    one = config(npz_file, "late_fusion", {"weight_decays": (1.0,)})
+    method = methods.create(one.method.name, one.method.options)
+    dataset = data.load(one.data.name, one.data.options)
     with pytest.raises(InputError, match=r"options\.weight_decays must have"):
-        loop.prepare(config(npz_file, "late_fusion", {"weight_decays": (1.0,)}))
+        loop.model_for(one, method, dataset)
