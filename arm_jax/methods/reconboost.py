@@ -5,25 +5,35 @@ The prediction is the softmax of the sum of the members' logits; a member is an
 encoder with a linear head. Modalities take turns by stage. In the `stage`
 epochs of modality m it alone is trained, on
 
-    L_m = CE(p_m) - reconcile * KL(p_rest | p_m) + consolidate * MSE(p_m, p_-)
+    L_m = CE(p_m) + reconcile * mean of p_rest(y) log p_m(y)
+                  + consolidate * MSE(p_m, p_-)      (nats),
 
-(nats), with p_rest the softmax of the sum of the others' logits and p_- the
-member of the stage before, both fixed. With `reconcile` 1 the gradient in the
-logits of m is p_rest less the label: m is fitted to the residual of the others,
-which is boosting. Then all members are trained for `rectify` epochs on the
-cross-entropy of their sum.
+with y the label, p_rest the softmax of the sum of the others' logits and p_-
+the member of the stage before, both fixed: samples that the others have right
+count less, by reconcile * p_rest(y), and m corrects what they miss. Then all
+members are trained for `rectify` epochs on the cross-entropy of their sum.
 
-Departures: in the released code the sum that is to differ from p_rest is over
-the label alone, 5 CE(p_m) + mean of p_rest(y) log p_m(y): `form` "label", with
-`reconcile` 0.2, its weight 1 as a share of 5; and what `consolidate` weighs is
-computed without gradients, so that 0 is what it does. The divergence is not
-bounded: where the others are in doubt it may drive logits apart for as long as
-a stage lasts. Members have heads of their own, while there they can share one;
-one optimiser, whose moments of those at rest stay, stands for a new one in each
-phase; its weights are pretrained, ours are not, and the first stage knows the
-untrained others. It has 4 epochs in each phase and some hundred stages: the
-defaults are for trainings that are shorter. Who is not trained runs as in a
-prediction: without dropout, by statistics that stay what they are.
+That is the loss of the released code (`form` "label"), whose weights are 5 and
+1 for the first two terms: 0.2 as a share of the first. The paper's equations
+were not at hand. Its abstract has a Kullback-Leibler divergence over all
+classes,
+
+    L_m = CE(p_m) - reconcile * KL(p_rest | p_m) + ...,
+
+`form` "divergence": with `reconcile` 1 its gradient in the logits of m is
+p_rest less the label, so that m is fitted to the residual of the others, which
+is gradient boosting. It is not the default because nothing bounds it: as long
+as the others are in doubt it drives logits apart, for samples that are right,
+too. On avdigits' unheard speaker it has 67 %, the other form 94 %.
+
+Departures: in the released code the agreement that `consolidate` weighs is
+computed without gradients, so that 0 is what it does; here it has them. Members
+have heads of their own, while there they can share one; one optimiser, whose
+moments of those at rest stay, stands for a new one in each phase; its weights
+are pretrained, ours are not, and the first stage knows the untrained others. It
+has 4 epochs in each phase and some hundred stages: the defaults are for
+trainings that are shorter. Who is not trained runs as in a prediction: without
+dropout, by statistics that stay what they are.
 """
 
 import dataclasses
@@ -45,8 +55,8 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import Head, at_label
 
-TUNED = {"reconcile": (0.2, 0.0, 1.0), "learning_rate": (1.0, 3.0)}
-FORMS = ("divergence", "label")
+TUNED = {"reconcile": (0.2, 0.0, 0.8), "learning_rate": (1.0, 3.0)}
+FORMS = ("label", "divergence")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,18 +64,18 @@ class ReconBoost(Method):
     """Boosting over modalities, and training of the whole in between.
 
     Attributes:
-      reconcile: Weight of the distance from the other members.
+      reconcile: Weight of what the other members know.
       consolidate: Weight of the agreement with the member before.
       stage: Epochs of a modality's stage.
       rectify: Epochs of the whole after each stage.
-      form: "divergence" or "label", see above.
+      form: "label" or "divergence", see above.
     """
 
     reconcile: float = 0.2
     consolidate: float = 0.5
     stage: int = 1
     rectify: int = 1
-    form: str = "divergence"
+    form: str = "label"
 
     def check(self) -> None:
         """Raises InputError for an option that is out of range."""

@@ -23,7 +23,7 @@ def stage_gradient(member=1, logits=LOGITS, **options):
 
 
 def test_gradient_is_the_residual_of_the_others():
-    _, found = stage_gradient(reconcile=1.0, consolidate=0.0)
+    _, found = stage_gradient(form="divergence", reconcile=1.0, consolidate=0.0)
     rest = softmax(LOGITS[0, 0] + LOGITS[2, 0])
     expected = rest - np.eye(3)[1]
     np.testing.assert_allclose(found[1, 0], expected, atol=1e-6)
@@ -36,8 +36,11 @@ def test_without_others_it_is_the_cross_entropy():
     own = softmax(LOGITS[1, 0])
     assert value == pytest.approx(-np.log(own[1]), rel=1e-6)
     np.testing.assert_allclose(found[1, 0], own - np.eye(3)[1], atol=1e-6)
-    alone, _ = stage_gradient(0, LOGITS[1:2], reconcile=1.0, consolidate=9.0)
-    assert alone == value
+    for form in ("label", "divergence"):
+        alone, _ = stage_gradient(
+            0, LOGITS[1:2], form=form, reconcile=1.0, consolidate=9.0
+        )
+        assert alone == value
 
 
 def test_consolidation_by_hand():
@@ -83,7 +86,7 @@ def test_stages():
     [
         ({"stage": 0}, "stage must be at least 1, got 0"),
         ({"reconcile": -0.1}, r"reconcile must be at least 0, got -0\.1"),
-        ({"form": "paper"}, "form must be one of divergence, label"),
+        ({"form": "paper"}, "form must be one of label, divergence"),
     ],
 )
 def test_bad_options(options, message):
