@@ -102,6 +102,7 @@ class _Epoch(Epoch):
         self.modalities = run.model.modalities
         self.num_classes = run.model.num_classes
         self.steps = run.schedule.plain
+        self.epochs = run.schedule.epochs
         self.replaced: set[str] = set()
         self._before, self._index, self._seed = before, index, seed
         self._run = run
@@ -173,6 +174,7 @@ class _Epoch(Epoch):
         *,
         variables: Any = None,
         mask: Sequence[float] | None = None,
+        phase: Any = None,
     ) -> Variables:
         start, renewed = self.variables, self.renewed
         if variables is not None:
@@ -185,9 +187,11 @@ class _Epoch(Epoch):
             _stacked([start]),
             _stacked([renewed]),
         )
-        for batch, phase in itertools.islice(self._batches(mask), steps):
+        for batch, own in itertools.islice(self._batches(mask), steps):
             state, metrics = self._run.train_step(
-                state, parallel.split(batch, axis=1), phase
+                state,
+                parallel.split(batch, axis=1),
+                own if phase is None else phase,
             )
             # See `metering.Meter.add`.
             jax.block_until_ready(metrics)
@@ -211,7 +215,7 @@ class _Epoch(Epoch):
                 epoch=number,
             ):
                 seen = batch["mask"] * kept.astype(np.float32)
-                yield batch | {"mask": seen}, run.method.phase(number)
+                yield batch | {"mask": seen}, run.method.phase(number, count)
 
     def _fitted(self, name: str, new: Any, old: Any) -> Any:
         """Returns `new` as NumPy arrays.

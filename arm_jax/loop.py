@@ -103,7 +103,7 @@ def train(
                 start = step - run.schedule.steps_before(epoch)
                 if start == 0:
                     snapshot = epochs.begin(run, snapshot, epoch)
-                state, phase = snapshot.state, run.method.phase(epoch)
+                state, phase = snapshot.state, _phase(run, epoch)
                 for batch in batches_of(run, snapshot.copies, epoch, start):
                     state, metrics = run.train_step(
                         state, parallel.split(batch, axis=1), phase
@@ -130,6 +130,10 @@ def train(
                     if stop and step < run.schedule.total:
                         return None
     return Outcome(last=snapshot.state.variables, best=snapshot.best)
+
+
+def _phase(run: Run, epoch: int) -> Any:
+    return run.method.phase(epoch, len(run.model.modalities))
 
 
 def _check_unused(log: JsonLines, checkpoints: Checkpoints) -> None:

@@ -1,5 +1,6 @@
 """Optimisers by name, and their moments by parameter."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,9 +14,16 @@ Params = Any
 
 
 def create(
-    config: OptimizerConfig, total_steps: int
+    config: OptimizerConfig,
+    total_steps: int,
+    scales: Mapping[str, tuple[float, float]] | None = None,
 ) -> optax.GradientTransformation:
     """Builds the optimiser and its schedule over `total_steps`.
+
+    Args:
+      config: Optimiser and schedule.
+      total_steps: Number of updates.
+      scales: Factors of learning rate and weight decay, by modality.
 
     Raises:
       InputError: unknown optimiser or schedule.
@@ -40,12 +48,22 @@ def create(
             f"unknown optimizer.schedule '{config.schedule}'; known: "
             "constant, cosine"
         )
+    decay = optax.add_decayed_weights(config.weight_decay)
+    rates: tuple[optax.GradientTransformation, ...] = ()
+    if scales:
+        decay = _decayed(config.weight_decay, scales)
+        rates = (_scaled(scales),)
     if config.name == "adamw":
-        optimizer = optax.adamw(schedule, weight_decay=config.weight_decay)
+        # As optax.adamw has it.
+        optimizer = optax.chain(
+            optax.scale_by_adam(),
+            decay,
+            optax.scale_by_learning_rate(schedule),
+            *rates,
+        )
     elif config.name == "sgd":
         optimizer = optax.chain(
-            optax.add_decayed_weights(config.weight_decay),
-            optax.sgd(schedule, momentum=config.momentum),
+            decay, optax.sgd(schedule, momentum=config.momentum), *rates
         )
     else:
         raise InputError(
@@ -56,6 +74,45 @@ def create(
             optax.clip_by_global_norm(config.clip_norm), optimizer
         )
     return _promoting(optimizer)
+
+
+def _decayed(
+    weight_decay: float, scales: Mapping[str, tuple[float, float]]
+) -> optax.GradientTransformation:
+    """Adds decayed weights, of some modalities more or less."""
+
+    def update(updates: Params, params: Params) -> Params:
+        return jax.tree.map_with_path(
+            lambda path, g, p: g + weight_decay * _factor(scales, path, 1) * p,
+            updates,
+            params,
+        )
+
+    return optax.stateless(update)
+
+
+def _scaled(
+    scales: Mapping[str, tuple[float, float]],
+) -> optax.GradientTransformation:
+    """Scales updates, which is to scale learning rates."""
+
+    def update(updates: Params, params: Params) -> Params:
+        del params
+        return jax.tree.map_with_path(
+            lambda path, g: _factor(scales, path, 0) * g, updates
+        )
+
+    return optax.stateless(update)
+
+
+def _factor(
+    scales: Mapping[str, tuple[float, float]], path: Any, which: int
+) -> float:
+    """The factor of a parameter: of the encoder's or the method's own."""
+    names = [str(getattr(entry, "key", "")) for entry in path[:2]]
+    if len(names) < 2 or names[0] not in ("encoders", "method"):
+        return 1.0
+    return scales.get(names[1], (1.0, 1.0))[which]
 
 
 def _promoting(
@@ -109,6 +166,23 @@ def hold(
     return (
         jax.tree.map(kept, marks, old[0], new[0]),
         jax.tree.map(kept, _moments(optimizer, new[1], marks), old[1], new[1]),
+    )
+
+
+def held_as_a_whole(held: Any, params: Params, kind: str) -> frozenset[str]:
+    """Returns the parts of a kind all of whose parameters are held.
+
+    Args:
+      held: Tree of bools that begins like the parameters, or None.
+      params: The parameters.
+      kind: Key of the parts, such as "encoders".
+    """
+    if held is None:
+        return frozenset()
+    spread = lambda mark, part: jax.tree.map(lambda _: bool(mark), part)
+    marks = jax.tree.map(spread, held, params)[kind]
+    return frozenset(
+        name for name, part in marks.items() if all(jax.tree.leaves(part))
     )
 
 

@@ -218,6 +218,7 @@ def prepare(config: Config) -> Run:
     optimizer = optimizers.create(
         config.optimizer,
         schedule.total * method.turns(len(model.modalities)),
+        method.scales(model.modalities),
     )
     train_step = training.make_train_step(
         model,
@@ -248,8 +249,9 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
 
     Raises:
       InputError: The method is not defined for so many modalities, or for the
-        model, or its warm-up is no shorter than the training; or see
-        `create_model`.
+        model, or not for so few epochs, or its warm-up is no shorter than
+        the training, or it has options for another number of modalities; or
+        see `create_model`.
     """
     name, modalities = config.method.name, len(dataset.modalities)
     if not method.allows(modalities):
@@ -264,6 +266,14 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
             f"less than config train.epochs, {config.train.epochs}; set it or "
             "the method's options"
         )
+    least = method.least_epochs(modalities)
+    if least > config.train.epochs:
+        raise InputError(
+            f"method '{name}' needs {least} epochs, more than config "
+            f"train.epochs, {config.train.epochs}; set it or the method's "
+            "options"
+        )
+    method.scales(tuple(sorted(dataset.modalities)))
     model = create_model(
         config.model,
         dataset.specs,

@@ -55,7 +55,9 @@ def create_state(
     """Initialises everything from `seed`; vmap over seeds for several runs."""
     init_key, step_key = jax.random.split(jax.random.key(seed))
     params, model_state = model.init(init_key)
-    context = Context(model.modalities, model.num_classes, model.widths, params)
+    context = Context(
+        model.modalities, model.num_classes, model.widths, params, model_state
+    )
     own = method.parameters(context, jax.random.fold_in(init_key, 1))
     if jax.tree.leaves(own):
         params = {**params, _OWN: own}
@@ -104,6 +106,8 @@ def make_train_step(
                 encode_key, jax.lax.axis_index(axis_name)
             )
         variables = state.variables
+        held = method.held(variables.params, number, phase)
+        resting = optimizers.held_as_a_whole(held, variables.params, "encoders")
 
         def objective(params: Params) -> tuple[dict[str, jax.Array], tuple]:
             now = variables.replace(params=params)
@@ -114,7 +118,12 @@ def make_train_step(
                 train=True,
                 key=encode_key,
                 axis_name=axis_name,
+                resting=resting,
             )
+            features = {
+                name: jax.lax.stop_gradient(x) if name in resting else x
+                for name, x in features.items()
+            }
             head, model_head = (
                 _on_what_is_there(bind_head(model, m, now), batch["mask"])
                 for m in (method, Method())
@@ -131,6 +140,9 @@ def make_train_step(
                 axis_name=axis_name,
                 key=loss_key,
                 model_head=model_head,
+                encode=lambda encoders, kept: model.encode(
+                    {"encoders": encoders}, {"encoders": kept}, batch["inputs"]
+                )[0],
             )
             losses = method.losses(forward, batch)
             # As of this batch; those of features are not averaged yet.
@@ -155,7 +167,6 @@ def make_train_step(
             gradients, state.opt_state, variables.params
         )
         params = optax.apply_updates(variables.params, updates)
-        held = method.held(variables.params, number, phase)
         if held is not None:
             params, opt_state = optimizers.hold(
                 optimizer,

@@ -17,7 +17,9 @@ The methods, five seeds each. The argument is the protocol: speaker (default;
 tests on a speaker that was never heard) or official. The ten methods take 2.5
 minutes on two cores, ARM without its parts and with other weights as long
 again. Fused, last epoch, on the new speaker: joint 94.6 +- 0.5, uniform 95.9 +-
-1.3, mla 95.9 +- 0.5, arm 96.2 +- 1.1; the rest is in docs/comparison.md.
+1.3, mla 95.9 +- 0.5, arm 96.2 +- 1.1; the rest is in docs/comparison.md. The
+words `tuned` and `sgd`, as in `avdigits.py:official,tuned`, as in
+configs/watch.py.
 
     python -m experiments.compare --config=configs/avdigits.py:select \
         --workdir=runs/select_avdigits
@@ -85,11 +87,12 @@ def get_config(method: str = "joint") -> ConfigDict:
 
 def compare(protocol: str = "speaker") -> ConfigDict:
     """Returns the config of a comparison: of a protocol, or "select"."""
-    if common.choice(protocol, (*PROTOCOLS, "select")) == "select":
+    protocol, more = common.words(protocol, (*PROTOCOLS, "select"))
+    if protocol == "select":
         return _select()
     training = get_config()
     training.data.options.protocol = protocol
-    return common.comparison(training, seeds=5)
+    return common.comparison(training, seeds=5, **more)
 
 
 def _select() -> ConfigDict:

@@ -72,6 +72,14 @@ METHODS = (
 )
 
 
+# Optimisers of a comparison, by the word behind the config's colon; AdamW is as
+# each config has it. Adam takes most scaling of gradients back, SGD does not.
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "adamw": {},
+    "sgd": {"name": "sgd", "learning_rate": 0.03, "momentum": 0.9},
+}
+
+
 def comparison(
     training: ConfigDict,
     seeds: int,
@@ -79,6 +87,8 @@ def comparison(
     without: tuple[str, ...] = (),
     variants: dict[str, dict[str, Any]] | None = None,
     arm: Mapping[str, Any] | None = None,
+    tuned: bool = False,
+    optimizer: str = "adamw",
 ) -> ConfigDict:
     """Returns the config of a comparison of methods, and of ARM's parts.
 
@@ -89,10 +99,16 @@ def comparison(
       variants: Name to options of the data set, such as its folds, that every
         method is trained and tested on; results are pooled.
       arm: Options of ARM that differ from its defaults.
+      tuned: Whether all methods are compared, each one tuned, in the place of
+        ARM's parts.
+      optimizer: Name of one of `OPTIMIZERS`.
     """
     training = training.copy_and_resolve_references()
     training.train.seeds = seeds
+    training.optimizer.update(OPTIMIZERS[optimizer])
     del training.method
+    if tuned:
+        return _tuned(training, without, variants, arm)
     runs = {m: method(m) for m in METHODS if m not in without}
     runs["arm"] = method("arm", **(arm or {}))
     own = runs["arm"]["options"]
@@ -126,8 +142,68 @@ def comparison(
             "groups": groups,
             "split": "test",
             "variants": variants or {"all": {}},
+            "tuned": False,
         }
     )
+
+
+def _tuned(
+    training: ConfigDict,
+    without: tuple[str, ...],
+    variants: dict[str, dict[str, Any]] | None,
+    arm: Mapping[str, Any] | None,
+) -> ConfigDict:
+    epochs = training.train.epochs
+    # What has a rhythm needs one that fits into the training.
+    rhythm: dict[str, dict[str, Any]] = {
+        "arm": dict(arm or {}),
+        "g_blending": {"every": min(10, epochs)},
+        "relearning": {"every": max(1, epochs // 4)},
+    }
+    known = (*METHODS, *(m for m in methods.names() if m not in METHODS))
+    runs = {
+        name: method(name, **rhythm.get(name, {}))
+        for name in known
+        if name not in without
+    }
+    return ConfigDict(
+        {
+            "training": training,
+            "runs": runs,
+            "groups": (("Methods", tuple(runs)),),
+            "split": "test",
+            "variants": variants or {"all": {}},
+            "tuned": True,
+        }
+    )
+
+
+def words(
+    argument: str, known: tuple[str, ...] = ()
+) -> tuple[str, dict[str, Any]]:
+    """Returns the first of `known` in the argument of a comparison, and more.
+
+    Args:
+      argument: Words with commas between them, such as "official,tuned,sgd".
+      known: What the config itself takes, its default first.
+
+    Returns:
+      The config's own word, "" if it takes none; and `tuned` and `optimizer`
+      for `comparison`.
+
+    Raises:
+      InputError: A word that is not known.
+    """
+    own, more = next(iter(known), ""), {"tuned": False, "optimizer": "adamw"}
+    for word in filter(None, argument.split(",")):
+        choice(word, (*known, "tuned", *OPTIMIZERS))
+        if word in OPTIMIZERS:
+            more["optimizer"] = word
+        elif word == "tuned":
+            more["tuned"] = True
+        else:
+            own = word
+    return own, more
 
 
 def method(name: str, **options: Any) -> dict[str, Any]:

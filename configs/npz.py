@@ -9,7 +9,8 @@ hold is in arm_jax/data/npz.py; the README makes one in ten lines.
     python -m experiments.compare --config=configs/npz.py \
         --config.training.data.options.path=my.npz --workdir=runs/compare_mine
 
-All methods, five seeds each; `--only=joint,arm` does a part.
+All methods, five seeds each; `--only=joint,arm` does a part. The words `tuned`
+and `sgd` behind a colon as in configs/watch.py.
 
     python -m experiments.quantify --config=configs/npz.py \
         --config.data.options.path=my.npz --workdir=runs/quantify_mine
@@ -46,9 +47,11 @@ def get_config(method: str = "joint") -> ConfigDict:
     return config
 
 
-def compare() -> ConfigDict:
+def compare(words: str = "") -> ConfigDict:
     """Returns the config of a comparison on a file, of any modalities."""
-    return common.comparison(get_config(), seeds=5, without=("arm_released",))
+    _, more = common.words(words)
+    without = ("arm_released",)
+    return common.comparison(get_config(), seeds=5, without=without, **more)
 
 
 def quantify() -> ConfigDict:

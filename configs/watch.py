@@ -12,7 +12,9 @@ Fused test accuracy at the last epoch, five seeds: joint 80.5 +- 1.0, arm 81.4
 
 The methods, five seeds each; about 6 minutes on two cores that did other work
 too. Fused, last epoch: joint 80.5 +- 1.0, uniform 80.3 +- 0.6, arm 81.4 +- 0.7;
-gyroscope alone 40.4, 67.0 and 69.1. All of it is in docs/comparison.md.
+gyroscope alone 40.4, 67.0 and 69.1. All of it is in docs/comparison.md. With
+`watch.py:tuned` every method there is, each one tuned (docs/comparison.md);
+with `watch.py:tuned,sgd` or `watch.py:sgd` by SGD with momentum.
 
     python -m experiments.quantify --config=configs/watch.py \
         --workdir=runs/quantify_watch
@@ -39,9 +41,10 @@ def get_config(method: str = "joint") -> ConfigDict:
     return config
 
 
-def compare() -> ConfigDict:
-    """Returns the config of the comparison."""
-    return common.comparison(get_config(), seeds=5)
+def compare(words: str = "") -> ConfigDict:
+    """Returns the config of the comparison, see `common.words`."""
+    _, more = common.words(words)
+    return common.comparison(get_config(), seeds=5, **more)
 
 
 def quantify() -> ConfigDict:

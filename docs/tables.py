@@ -95,6 +95,8 @@ def _comparison(name: str) -> str:
     lines = [f"{comparison.basis(summary)}."]
     for group, labels in summary["groups"]:
         lines += ["", f"### {group}", "", *comparison.tables(summary, labels)]
+    if "tuning" in summary:
+        lines += ["", "### Tuning", "", *comparison.tuning(summary)]
     return "\n".join(lines).strip()
 
 

@@ -72,7 +72,8 @@ def _rounds(
         )
     )
     snapshot = run.initial()
-    state, phase = snapshot.state, run.method.phase(epoch=0)
+    state = snapshot.state
+    phase = run.method.phase(0, len(run.model.modalities))
     first_epoch = loop.batches_of(run, snapshot.copies, epoch=0, start=0)
     batches = [
         parallel.split(batch, axis=1)

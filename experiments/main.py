@@ -8,6 +8,7 @@ COMMANDS = {
     "train": "train one model and report what it learned",
     "prepare": "make records of a data set's files, once",
     "compare": "compare methods on one data set, several seeds each",
+    "rank": "rank methods over the data sets of several comparisons",
     "valuate": "value what each modality contributes, sample by sample",
     "quantify": "quantify the interactions of a data set's modalities",
     "synergy": "compare the bounds of the synergy with the truth",

@@ -17,10 +17,15 @@ at the data between epochs) is instead a class
         option: float = default
 
 whose fields are the options and whose hooks are those of `Method`.
+
+Beside either, `TUNED` says which options a comparison may choose, and among
+which values, see `grid`.
 """
 
 import inspect
+import itertools
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from arm_jax import registry
@@ -34,16 +39,22 @@ from arm_jax.methods._base import Losses as Losses
 from arm_jax.methods._base import Memory as Memory
 from arm_jax.methods._base import Method as Method
 from arm_jax.methods._base import Metrics as Metrics
-from arm_jax.methods._base import PlainLoss as PlainLoss
 from arm_jax.methods._base import Step as Step
 from arm_jax.methods._base import Variables as Variables
 from arm_jax.methods._epoch import Copies as Copies
 from arm_jax.methods._epoch import Epoch as Epoch
 from arm_jax.methods._epoch import Survey as Survey
+from arm_jax.methods._plain import PlainLoss as PlainLoss
 
 # Modules of this package that are no methods.
 _NOT_METHODS = frozenset({"terms"})
 _PATH = "method.options"
+# Key of a grid that is no option: a factor of `optimizer.learning_rate`.
+RATE = "learning_rate"
+# Points of a grid at most: all methods have the same budget.
+MOST_POINTS = 6
+# The grid of a method that declares none.
+_RATES = {RATE: (1.0, 0.3, 3.0)}
 
 
 def names() -> list[str]:
@@ -71,6 +82,40 @@ def create(name: str, options: Mapping[str, Any]) -> Method:
     if isinstance(entry, type):
         return entry(**checked)
     return PlainLoss(function=entry, options=checked)
+
+
+def grid(name: str, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the points among which a comparison chooses for the method.
+
+    Its file declares them, as in `TUNED = {"weight": (1.0, 3.0),
+    "learning_rate": (1.0, 0.3, 3.0)}`: values by option, the default first; and
+    factors of the config's learning rate. Each value goes with each of the
+    others.
+
+    Args:
+      name: Name of the method.
+      options: Its options as configured. They are the first point; a value that
+        is not in the grid takes the place of the grid's last one.
+
+    Raises:
+      InputError: The file declares an option that the method does not have, or
+        too many points.
+    """
+    declared = getattr(_module(name), "TUNED", _RATES)
+    known = default_options(name) | dict(options) | {RATE: 1.0}
+    axes = []
+    for key, values in declared.items():
+        if key not in known:
+            raise InputError(f"method '{name}' has no option '{key}' to tune")
+        others = [value for value in values if value != known[key]]
+        axes.append([(key, x) for x in (known[key], *others)][: len(values)])
+    points = [dict(point) for point in itertools.product(*axes)]
+    if len(points) > MOST_POINTS:
+        raise InputError(
+            f"method '{name}' declares {len(points)} points to tune; all "
+            f"methods have {MOST_POINTS} at most"
+        )
+    return points
 
 
 def check_head(name: str, method: Method, additive: bool) -> None:
@@ -104,9 +149,13 @@ def _options(entry: Any) -> dict[str, inspect.Parameter]:
     }
 
 
+def _module(name: str) -> ModuleType:
+    return registry.find(name, __name__, names(), "method", "loss")
+
+
 def _entry(name: str) -> Any:
     """Returns the class or the loss that a method's module has."""
-    module = registry.find(name, __name__, names(), "method", "loss")
+    module = _module(name)
     classes = [
         value
         for value in vars(module).values()

@@ -6,7 +6,7 @@ All of it is for one run: training maps over seeds and devices elsewhere.
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import flax.struct
@@ -45,14 +45,16 @@ class Context(NamedTuple):
       modalities: Names, sorted.
       num_classes: Number of labels.
       widths: Width of the features, by modality.
-      params: The model's parameters before the first step, for a memory that
-        holds what they were (`inforeg`).
+      params: Parameters of the model before the first step, for a memory that
+        holds what they were.
+      state: State of the model likewise.
     """
 
     modalities: tuple[str, ...]
     num_classes: int
     widths: Mapping[str, int]
     params: Any = None
+    state: Any = None
 
     def common_width(self, method: str) -> int:
         """Returns the width of all modalities' features.
@@ -93,6 +95,8 @@ class Forward(NamedTuple):
         all devices; see `normal` and `uniform`.
       model_head: The head without the method's `fuse`, for what training does
         and prediction does not (`greedy`).
+      encode: `encode(params, state) -> features` of the batch under other
+        parameters and another state of the encoders, as in a prediction.
     """
 
     features: dict[str, jax.Array]
@@ -106,6 +110,7 @@ class Forward(NamedTuple):
     axis_name: str | None = None
     key: Any = None
     model_head: Any = None
+    encode: Any = None
 
     def log_probs(self) -> Subsets:
         """Log-probabilities of all subsets, on features computed once."""
@@ -333,15 +338,22 @@ class Method:
         """Number of updates per batch."""
         return 1
 
-    def phase(self, epoch: int) -> Any:
+    def phase(self, epoch: int, modalities: int) -> Any:
         """Returns what `Forward.phase` is in an epoch; hashable.
 
         Steps are compiled once for each value.
+
+        Args:
+          epoch: Number of the epoch.
+          modalities: Number of modalities.
         """
         return None
 
     def held(self, params: Any, turn: int, phase: Any) -> Any:
         """Returns which parameters an update leaves alone, moments included.
+
+        An encoder that is held as a whole runs as it does in a prediction:
+        without dropout, by statistics that stay what they are.
 
         Args:
           params: The parameters.
@@ -353,7 +365,27 @@ class Method:
         """
         return None
 
+    def scales(
+        self, modalities: Sequence[str]
+    ) -> Mapping[str, tuple[float, float]]:
+        """Factors of learning rate and weight decay, by modality.
+
+        They are those of the modality's encoder, and of the method's own
+        parameters under its name.
+
+        Args:
+          modalities: Names, sorted.
+
+        Raises:
+          InputError: The options are for another number of them.
+        """
+        return {}
+
     # Between two epochs, on the host.
+
+    def least_epochs(self, modalities: int) -> int:
+        """The fewest epochs of a training that the options are for."""
+        return 1
 
     def starts(self) -> int:
         """The first epoch that `begin_epoch` is called before."""
@@ -376,18 +408,3 @@ class Method:
           As many copies as `copies` says, or None for none.
         """
         return None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PlainLoss(Method):
-    """The method that is a function `loss(forward, batch, *, option)` alone."""
-
-    function: Callable[..., tuple[jax.Array, Metrics]]
-    options: Mapping[str, Any]
-
-    def loss(self, forward: Forward, batch: Batch) -> Loss:
-        """Calls the function."""
-        return self.function(forward, batch, **self.options)
-
-    def _loss_name(self) -> str:
-        return f"{self.function.__module__}.{self.function.__qualname__}"

@@ -50,6 +50,7 @@ class Epoch(abc.ABC):
       modalities: Names, sorted.
       num_classes: Number of labels.
       steps: Number of batches of an epoch without copies of examples.
+      epochs: Number of epochs of the training.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Epoch(abc.ABC):
     modalities: tuple[str, ...]
     num_classes: int
     steps: int
+    epochs: int
 
     @property
     @abc.abstractmethod
@@ -109,6 +111,7 @@ class Epoch(abc.ABC):
         *,
         variables: Any = None,
         mask: Sequence[float] | None = None,
+        phase: Any = None,
     ) -> Any:
         """Returns the `Variables` of a copy that is trained for a while.
 
@@ -120,4 +123,5 @@ class Epoch(abc.ABC):
           variables: Where the copy begins; at the run's variables if None. It
             may have another memory, and so other weights of its losses.
           mask: Modalities that the copy sees, `[modalities]`; all if None.
+          phase: `Forward.phase` of its steps; that of the epochs if None.
         """

@@ -46,6 +46,7 @@ from arm_jax.valuation import at_label, masks_for
 
 # The largest cross-entropy of one sample that enters kappa.
 _LARGEST = 18.420681  # -log 1e-8
+TUNED = {"alpha": (1.5, 0.5, 3.0), "learning_rate": (1.0, 3.0)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

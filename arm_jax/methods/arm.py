@@ -44,6 +44,7 @@ FORMS = ("loose", "strict")
 FUSIONS = ("none", "running", "sample")
 # Decay a step of the running contributions.
 _DECAY = 0.99
+TUNED = {"unimodal": (1.0, 4.0, 16.0), "learning_rate": (1.0, 3.0)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

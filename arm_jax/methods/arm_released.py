@@ -51,6 +51,8 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import Head, at_label
 
+TUNED = {"unimodal": (0.0, 0.3, 1.0), "learning_rate": (1.0, 3.0)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReleasedARM(Method):

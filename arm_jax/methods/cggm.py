@@ -45,6 +45,7 @@ from arm_jax.methods import (
     Memory,
     Method,
     Step,
+    _heads,
     terms,
 )
 from arm_jax.valuation import Array, is_right
@@ -76,16 +77,14 @@ class CGGM(Method):
 
     def parameters(self, context: Context, key: jax.Array) -> Any:
         """Returns the side classifiers."""
-        return terms.linear_heads(context, key)
+        return _heads.init(context, key)
 
     def loss(self, forward: Forward, batch: Batch) -> Loss:
         """The losses of model and classifiers; accuracies are carried over."""
         label, mask = batch["label"], batch["mask"].T
         names = list(forward.features)
         fixed = jax.lax.stop_gradient(forward.features)
-        side = jnp.stack(
-            [terms.linear(forward.parameters[n], fixed[n]) for n in names]
-        )
+        side = jnp.stack(_heads.logits(forward.parameters, fixed))
         side_costs = terms.kept_cross_entropy(
             jax.nn.log_softmax(side), batch, mask
         )

@@ -4,6 +4,8 @@ import jax
 
 from arm_jax.methods import Batch, Forward, Metrics, terms
 
+TUNED = {"learning_rate": (1.0, 0.1, 0.3, 3.0, 10.0, 30.0)}
+
 
 def loss(forward: Forward, batch: Batch) -> tuple[jax.Array, Metrics]:
     """Mean cross-entropy of all modalities together (nats)."""

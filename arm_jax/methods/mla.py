@@ -41,6 +41,10 @@ from arm_jax.methods import (
 from arm_jax.valuation import Head
 
 WEIGHTS = ("entropy", "average")
+TUNED = {
+    "projection": (True, False),
+    "learning_rate": (1.0, 0.3, 3.0),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -40,8 +40,11 @@ from arm_jax.methods import (
     Losses,
     Method,
     Step,
+    _heads,
     terms,
 )
+
+TUNED = {"gamma": (1.5, 1.0, 3.0), "learning_rate": (1.0, 3.0)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,15 +63,17 @@ class MMPareto(Method):
 
     def parameters(self, context: Context, key: jax.Array) -> Any:
         """Returns a linear head for each modality."""
-        return terms.linear_heads(context, key)
+        return _heads.init(context, key)
 
     def losses(self, forward: Forward, batch: Batch) -> Losses:
         """The fused cross-entropy, and that of each modality's own head."""
         values = {
             "fused": terms.fused_cross_entropy(forward.log_probs(), batch)
         }
-        for m, (name, features) in enumerate(forward.features.items()):
-            logits = terms.linear(forward.parameters[name], features)
+        own = _heads.logits(forward.parameters, forward.features)
+        for m, (name, logits) in enumerate(
+            zip(forward.features, own, strict=True)
+        ):
             values[_own(name)] = terms.kept_cross_entropy(
                 jax.nn.log_softmax(logits), batch, batch["mask"][:, m]
             )

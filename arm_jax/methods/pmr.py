@@ -38,6 +38,8 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import at_label
 
+TUNED = {"alpha": (1.0, 0.3, 3.0), "learning_rate": (1.0, 3.0)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PMR(Method):

@@ -45,6 +45,7 @@ _log = logging.getLogger(__name__)
 
 # Of k-means: starts, the best of which counts, and iterations of each.
 _STARTS, _ITERATIONS = 5, 30
+TUNED = {"strength": (3.0, 1.0, 10.0), "learning_rate": (1.0, 3.0)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,8 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import Subsets
 
+TUNED = {"replay": (0.5, 0.25, 1.0), "learning_rate": (1.0, 3.0)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SampleValuation(Method):

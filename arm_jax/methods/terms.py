@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arm_jax.errors import InputError
-from arm_jax.methods import Batch, Context, Forward
+from arm_jax.methods import Batch, Forward
 from arm_jax.valuation import Array, Subsets, at_label, masks_for
 
 
@@ -89,19 +89,6 @@ def contribution_gap(phi: jax.Array) -> jax.Array:
     a, b = phi[first], phi[second]
     larger = jax.lax.stop_gradient(jnp.maximum(a, b))
     return (larger - jnp.where(a <= b, a, b)).mean()
-
-
-def linear_heads(context: Context, key: jax.Array) -> Any:
-    """Returns parameters of a linear classifier of each modality, by name."""
-    keys = jax.random.split(key, len(context.modalities))
-    initial = jax.nn.initializers.lecun_normal()
-    return {
-        name: {
-            "kernel": initial(k, (context.widths[name], context.num_classes)),
-            "bias": jnp.zeros(context.num_classes),
-        }
-        for k, name in zip(keys, sorted(context.modalities), strict=True)
-    }
 
 
 def linear(parameters: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:

@@ -8,6 +8,8 @@ import jax
 
 from arm_jax.methods import Batch, Forward, Metrics, terms
 
+TUNED = {"unimodal": (1.0, 0.3, 3.0), "learning_rate": (1.0, 3.0)}
+
 
 def loss(
     forward: Forward, batch: Batch, *, unimodal: float = 1.0

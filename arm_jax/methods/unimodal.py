@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from arm_jax.methods import Batch, Forward, Loss, Method, terms
 
+TUNED = {"learning_rate": (1.0, 0.1, 0.3, 3.0, 10.0, 30.0)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Unimodal(Method):

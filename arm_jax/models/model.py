@@ -1,6 +1,6 @@
 """A multimodal classifier as pure functions of its parameters and its state."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -31,10 +31,11 @@ class Model(NamedTuple):
         ...}, "means": {modality: [width]}}`: what encoders keep, such as the
         running statistics of batch normalisation, for the modalities that keep
         anything, and the running means of features, which training updates.
-      encode: `encode(params, state, inputs, *, train, key, axis_name) ->
-        (features, state of encoders)`: the features `[batch, width]` of each
-        modality by name. In training, dropout draws from `key`, and statistics
-        are those of the batch, over `axis_name` if there is one.
+      encode: `encode(params, state, inputs, *, train, key, axis_name, resting)
+        -> (features, state of encoders)`: the features `[batch, width]` of
+        each modality by name. In training, dropout draws from `key`, and
+        statistics are those of the batch, over `axis_name` if there is one;
+        but the encoders of modalities in `resting` run as without `train`.
       head: `head(params, features, mask, state) -> logits`: `[batch, classes]`
         from the modalities whose entry of `mask`, `[modalities]` or
         `[batch, modalities]`, is not 0; one that is not 1 either scales what
@@ -145,6 +146,7 @@ def create_model(
         train: bool = False,
         key: Any = None,
         axis_name: str | None = None,
+        resting: Collection[str] = (),
     ) -> tuple[Features, State]:
         rngs = None if key is None else {"dropout": key}
         features: Features = {}
@@ -154,7 +156,8 @@ def create_model(
             variables = _with(
                 name, params["encoders"][name], states.get(name, {})
             )
-            if train and name in states:
+            trains = train and name not in resting
+            if trains and name in states:
                 features[name], new = module.apply(
                     variables,
                     inputs[name],
@@ -165,7 +168,7 @@ def create_model(
                 states[name] = _without(name, new)[1]
             else:
                 features[name] = module.apply(
-                    variables, inputs[name], train=train, rngs=rngs
+                    variables, inputs[name], train=trains, rngs=rngs
                 )
         return features, states
 

@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from arm_jax.reports import comparison_figures as figures
+from arm_jax.reports import tuning as tuning_report
 from arm_jax.reports.comparison_figures import (
     Accuracies,
     Curves,
     by_variant,
 )
 from arm_jax.reports.pieces import (
+    difference,
     fixed,
     markdown_table,
     mean_and_sd,
@@ -35,12 +36,16 @@ def write(
     groups: Sequence[tuple[str, Sequence[str]]],
     results: Results,
     curves: Mapping[str, Curves],
+    choices: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> None:
     """Writes summary.json, table.md and the figures for what is in `results`.
 
-    On "validation" the test split has no part in them.
+    On "validation" the test split has no part in them. `choices` are those of
+    tuning, see arm_jax.reports.tuning.
     """
     summary = summarize(split, groups, results, curves)
+    if choices:
+        summary["tuning"] = choices
     write_json(folder / "summary.json", summary)
     first = next(iter(results.values()))
     lines = [f"# Methods on {first['dataset']}", "", introduction(summary)]
@@ -53,6 +58,8 @@ def write(
             {label: curves[label] for label in labels},
             first,
         )
+    if choices:
+        lines += ["## Tuning", "", *tuning(summary), ""]
     (folder / "table.md").write_text("\n".join(lines), encoding="utf-8")
 
 
@@ -162,6 +169,14 @@ def tables(summary: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
             "",
         ]
     return lines
+
+
+def tuning(summary: Mapping[str, Any]) -> list[str]:
+    """Returns the lines of the table on what was chosen."""
+    rows = tuning_report.table(
+        summary["tuning"], on_test=summary["split"] == "test"
+    )
+    return [tuning_report.ABOUT, "", rows]
 
 
 def _arrays(accuracies: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
@@ -300,18 +315,3 @@ def shares(found: Mapping[str, Any], modality: str) -> np.ndarray:
     """Shapley value of a modality in the accuracy, in points, of each run."""
     values = [run["shapley"][modality] for run in found["runs"]]
     return 100 * np.asarray(values, float)
-
-
-def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:
-    """Mean paired difference and its 95 % interval, as text."""
-    if len(accuracy) != len(baseline):
-        return "not paired"
-    gains = accuracy - baseline
-    mean = gains.mean()
-    if len(gains) < 2:
-        return fixed(mean, 1, plus=True)
-    half = stats.t.ppf(0.975, len(gains) - 1) * stats.sem(gains)
-    middle, low, high = (
-        fixed(x, 1, plus=True) for x in (mean, mean - half, mean + half)
-    )
-    return f"{middle} [{low}, {high}]"

@@ -17,6 +17,7 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
+from scipy import stats
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +88,21 @@ def mean_and_sd(values: Any, digits: int = 1) -> str:
     if len(values) < 2:
         return mean
     return f"{mean} +- {fixed(np.std(values, ddof=1), digits)}"
+
+
+def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:
+    """Mean paired difference and its 95 % interval, as text."""
+    if len(accuracy) != len(baseline):
+        return "not paired"
+    gains = accuracy - baseline
+    mean = gains.mean()
+    if len(gains) < 2:
+        return fixed(mean, 1, plus=True)
+    half = stats.t.ppf(0.975, len(gains) - 1) * stats.sem(gains)
+    middle, low, high = (
+        fixed(x, 1, plus=True) for x in (mean, mean - half, mean + half)
+    )
+    return f"{middle} [{low}, {high}]"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from arm_jax import data, lock, loop, methods, record
 from arm_jax.config import Config, MethodConfig, from_mapping
 from arm_jax.errors import InputError, check_choice
 from arm_jax.reports import comparison as comparison_report
+from arm_jax.studies import tuning
 from arm_jax.studies.training import fit
 from arm_jax.workdir import JsonLines, open_workdir
 
@@ -38,10 +39,19 @@ class ComparisonConfig:
     )
     # What the report is on: "test", or "validation" where options are chosen.
     split: str = "test"
+    # Whether each method of the first group is tuned, see
+    # arm_jax.studies.tuning; the other groups, about options as they are, are
+    # left out then.
+    tuned: bool = False
 
     def __post_init__(self) -> None:
         """Checks the values that no type can check."""
         check_choice("config split", self.split, comparison_report.SPLITS)
+        if self.tuned and not self.groups:
+            raise InputError(
+                "config tuned: the methods of the first of config groups are "
+                "tuned, and there are no groups"
+            )
         for group, labels in self.groups:
             for label in labels:
                 if label not in self.runs:
@@ -54,6 +64,7 @@ class ComparisonConfig:
 def plan(config: ComparisonConfig) -> dict[str, dict[str, dict[str, Any]]]:
     """Returns the training config of each run, by label and variant."""
     data = config.training["data"]
+    labels = config.groups[0][1] if config.tuned else config.runs
     return {
         label: {
             variant: {
@@ -67,6 +78,7 @@ def plan(config: ComparisonConfig) -> dict[str, dict[str, dict[str, Any]]]:
             for variant, options in config.variants.items()
         }
         for label, method in config.runs.items()
+        if label in labels
     }
 
 
@@ -122,26 +134,44 @@ def _compare(
         for variant in runs[label]
         if only is None or label in only
     ]
-    digests = _check_runs(folder, runs, chosen, allow)
+    digests = _check_runs(folder, config, runs, chosen, allow)
     results: dict[str, dict[str, Any]] = {}
+    curves: dict[str, list[Path]] = {}
+    choices: dict[str, list[dict[str, Any]]] = {}
     for number, (label, variant) in enumerate(chosen, start=1):
         if progress:
             where = f"run {number} of {len(chosen)}"
             _log.info("%s: %s (%s)", where, label, variant)
-        found = fit(
-            runs[label][variant],
-            run_folder(folder, label, variant),
-            progress=progress,
-            describe=False,
-            allow=allow,
-            data_digest=digests[variant],
-        )
-        if found is None:
-            return None
-        for run in found["runs"]:
+        own = run_folder(folder, label, variant)
+        found: dict[str, dict[str, Any]] = {}
+        folders: dict[str, Path] = {}
+        for point, training, at in _trainings(
+            config, runs[label][variant], own
+        ):
+            if progress and config.tuned:
+                _log.info("%s", point)
+            one = fit(
+                training,
+                at,
+                progress=progress,
+                describe=False,
+                allow=allow,
+                data_digest=digests[variant],
+            )
+            if one is None:
+                return None
+            found[point], folders[point] = one, at
+        first = next(iter(found.values()))
+        of_label, files = first["runs"], [own / "metrics.jsonl"]
+        if config.tuned:
+            of_label, chosen_from = tuning.gather(found, folders)
+            files = [tuning.chosen(own, run["seed"]) for run in of_label]
+            choices.setdefault(label, []).extend(chosen_from)
+        for run in of_label:
             run["variant"] = variant
-        pooled = results.setdefault(label, found | {"runs": []})
-        pooled["runs"] += found["runs"]
+        pooled = results.setdefault(label, first | {"runs": []})
+        pooled["runs"] += of_label
+        curves.setdefault(label, []).extend(files)
     log = JsonLines(folder / "results.jsonl")
     log.keep(
         [
@@ -150,17 +180,27 @@ def _compare(
             for run in found["runs"]
         ]
     )
-    curves = {
-        label: comparison_report.Curves(
-            run_folder(folder, label, variant) / "metrics.jsonl"
-            for variant in runs[label]
-        )
-        for label in results
-    }
     comparison_report.write(
-        folder, config.split, config.groups, results, curves
+        folder,
+        config.split,
+        config.groups[:1] if config.tuned else config.groups,
+        results,
+        {k: comparison_report.Curves(files) for k, files in curves.items()},
+        choices,
     )
     return results
+
+
+def _trainings(
+    config: ComparisonConfig, run: Mapping[str, Any], folder: Path
+) -> list[tuple[str, Mapping[str, Any], Path]]:
+    """What is to be trained for a run: a name, the config and the folder."""
+    if not config.tuned:
+        return [("", run, folder)]
+    return [
+        (point, training, folder / f"point_{number}")
+        for number, (point, training) in enumerate(tuning.points(run).items())
+    ]
 
 
 def run_folder(workdir: Path, label: str, variant: str) -> Path:
@@ -170,6 +210,7 @@ def run_folder(workdir: Path, label: str, variant: str) -> Path:
 
 def _check_runs(
     folder: Path,
+    config: ComparisonConfig,
     runs: Mapping[str, Mapping[str, Mapping[str, Any]]],
     chosen: Sequence[tuple[str, str]],
     allow: Collection[str],
@@ -185,15 +226,17 @@ def _check_runs(
     """
     digests: dict[str, str] = {}
     for label, variant in chosen:
-        config = from_mapping(Config, runs[label][variant])
-        if variant not in digests:
-            dataset = data.load(config.data.name, config.data.options)
-            digests[variant] = dataset.digest
-        method = methods.create(config.method.name, config.method.options)
-        # Variants differ in examples, not in modalities.
-        loop.model_for(config, method, dataset)
-        there = run_folder(folder, label, variant)
-        now = record.current(digests[variant])
-        record.check(there, now, allow)
-        record.warn(there, now)
+        for _, mapping, there in _trainings(
+            config, runs[label][variant], run_folder(folder, label, variant)
+        ):
+            one = from_mapping(Config, mapping)
+            if variant not in digests:
+                dataset = data.load(one.data.name, one.data.options)
+                digests[variant] = dataset.digest
+            method = methods.create(one.method.name, one.method.options)
+            # Variants differ in examples, not in modalities.
+            loop.model_for(one, method, dataset)
+            now = record.current(digests[variant])
+            record.check(there, now, allow)
+            record.warn(there, now)
     return digests

@@ -90,6 +90,9 @@ def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
         model_head=lambda f, mask: model.head(
             params, f, jnp.atleast_2d(mask) * batch["mask"], NO_STATE
         ),
+        encode=lambda params, state: model.encode(
+            {"encoders": params}, {"encoders": state}, batch["inputs"]
+        )[0],
     )
 
 
@@ -167,6 +170,7 @@ class EpochByHand(methods.Epoch):
         self.modalities = tuple(first.features)
         self.num_classes = int(first.label.max()) + 1
         self.steps = 1
+        self.epochs = 10
         self.keep_moments = None
 
     def survey(self, split="train", variables=None):
@@ -176,7 +180,7 @@ class EpochByHand(methods.Epoch):
         self.keep_moments = keep_moments
         self.variables = self.variables.replace(**parts)
 
-    def fork(self, steps, *, variables=None, mask=None):
+    def fork(self, steps, *, variables=None, mask=None, phase=None):
         raise NotImplementedError
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from arm_jax import methods
 from arm_jax.config import Config, from_mapping
+from arm_jax.errors import InputError
+from arm_jax.studies import tuning
 from arm_jax.studies.comparison import ComparisonConfig, plan
 from arm_jax.studies.coverage import CoverageConfig
 from arm_jax.studies.quantify import QuantifyConfig
@@ -14,6 +16,7 @@ from arm_jax.studies.recovery import RecoveryConfig
 from arm_jax.studies.synergy import SynergyConfig
 from configs import (
     avdigits,
+    common,
     coverage,
     food101,
     mfeat,
@@ -49,17 +52,25 @@ def by_name(modules):
 # They have no rows in docs/comparison.md yet.
 NOT_COMPARED = {
     "amco",
+    "arl",
     "cggm",
     "cml",
+    "g_blending",
     "greedy",
     "inforeg",
+    "late_fusion",
+    "lfm",
+    "linear_probe",
     "mbsd",
     "mmcosine",
     "mmpareto",
     "modality_dropout",
+    "modality_valuation",
     "opm",
+    "reconboost",
     "relearning",
     "tcmax",
+    "umt",
 }
 
 
@@ -143,6 +154,37 @@ def test_comparisons_are_complete(module, arguments):
         config["method"]["name"] for v in runs.values() for config in v.values()
     }
     assert compared == defined - LEFT_OUT.get(module, set())
+
+
+@by_name(DATA_SETS)
+def test_tuned_comparisons_have_every_method(module):
+    config = module.compare("tuned,sgd")
+    assert config.training.optimizer.name == "sgd"
+    runs = _planned(config)
+    # A rhythm that fits: the data set has the epochs for all of them.
+    for name, variants in runs.items():
+        one = from_mapping(Config, next(iter(variants.values())))
+        method = methods.create(one.method.name, one.method.options)
+        assert method.starts() < one.train.epochs
+        assert method.least_epochs(DATA_SETS[module]) <= one.train.epochs
+        assert 1 <= len(tuning.points(variants[next(iter(variants))])) <= 6
+        assert one.method.name == name
+    assert runs.keys() == {
+        name for name in methods.names() if DATA_SETS[module] in counts(name)
+    } - LEFT_OUT.get(module, set())
+
+
+def test_words_of_a_comparison():
+    known = ("speaker", "official")
+    plain = {"tuned": False, "optimizer": "adamw"}
+    assert common.words("", known) == ("speaker", plain)
+    assert common.words("official,tuned,sgd", known) == (
+        "official",
+        {"tuned": True, "optimizer": "sgd"},
+    )
+    assert common.words("") == ("", plain)
+    with pytest.raises(InputError, match="must be one of tuned, adamw, sgd"):
+        common.words("tuned,adam")
 
 
 def test_choosing_on_mosi_is_on_validation():

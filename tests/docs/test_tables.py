@@ -1,6 +1,7 @@
 import pytest
 
 from arm_jax.errors import InputError
+from arm_jax.workdir import read_json, write_json
 from docs import tables
 
 
@@ -28,6 +29,17 @@ def test_a_table_is_made_anew_in_its_place():
     assert text.endswith("|\n\n<!-- end -->\nafter\n")
     assert "accel & gyro" in text
     assert tables.rendered(text) == text
+
+
+def test_what_tuning_chose_is_behind_a_comparison(monkeypatch, tmp_path):
+    summary = read_json(tables._RESULTS / "compare_watch.json")
+    both = {"as configured": 0.5, "weight=3": 0.75}
+    choice = {"point": "weight=3", "validation": both, "test": both}
+    summary["tuning"] = {"umt": [choice]}
+    write_json(tmp_path / "mine.json", summary)
+    monkeypatch.setattr(tables, "_RESULTS", tmp_path)
+    _, tuning = tables.rendered(block("comparison mine")).split("### Tuning")
+    assert "| umt    |      2 | weight=3: 1 |  25.0 |  +25.0 |" in tuning
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ class Alternating(Method):
         """Raises InputError for a stage of no epochs."""
         terms.check_counts("alternating", stage=self.stage)
 
-    def phase(self, epoch):
+    def phase(self, epoch, modalities):
         """The modality whose epoch it is."""
         return self.modalities[epoch // self.stage % len(self.modalities)]
 

@@ -133,7 +133,7 @@ def test_defaults_of_a_plain_loss():
     context, key = helpers.context(), jax.random.key(0)
     assert method.init(context, key) == method.parameters(context, key) == ()
     assert (method.turns(3), method.starts(), method.copies(9)) == (1, 0, 0)
-    assert method.phase(4) is method.held({}, 0, None) is None
+    assert method.phase(4, 2) is method.held({}, 0, None) is None
     assert method.begin_epoch(None) is None
 
 

@@ -110,7 +110,9 @@ def test_runs_side_by_side_are_the_single_runs():
             np.testing.assert_allclose(b[seed], a, atol=1e-6)
 
 
-ADDITIVE = ("mmcosine", "sample_valuation", "tcmax", "unimodal")
+ADDITIVE = (
+    "mmcosine", "modality_valuation", "sample_valuation", "tcmax", "unimodal"
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", methods.names())
@@ -139,7 +141,7 @@ def test_unknown_option():
 def test_options_of_another_type(name):
     for key, default in methods.default_options(name).items():
         wrong = 3 if isinstance(default, str) else "big"
-        message = rf"^config method\.options\.{key} must be of type"
+        message = rf"^config method\.options\.{key} must be (of type|a tuple)"
         with pytest.raises(InputError, match=message):
             methods.create(name, {key: wrong})
 

@@ -75,6 +75,11 @@ def test_dropout_only_in_training(inputs):
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert not np.array_equal(first, features())
+    # Nor one of an encoder that rests.
+    resting = features(train=True, key=jax.random.key(1), resting=("a",))
+    np.testing.assert_array_equal(resting, features())
+    others = features(train=True, key=jax.random.key(1), resting=("b",))
+    np.testing.assert_array_equal(others, first)
 
 
 def test_every_modality_its_own_encoder_and_width(inputs):

@@ -12,9 +12,9 @@ from arm_jax.methods import Method
 from arm_jax.reports.comparison import (
     Curves,
     alone_table,
-    difference,
     variants_table,
 )
+from arm_jax.reports.pieces import difference
 from arm_jax.reports.valuation import summary_table
 from arm_jax.studies.comparison import compare, run_folder
 from arm_jax.studies.valuation import valuate
