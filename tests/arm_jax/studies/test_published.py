@@ -87,6 +87,7 @@ def test_models_at_random():
 def test_a_run_and_its_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(bounds, "pid", lambda p, **_: helpers.solved_jointly(p))
     monkeypatch.setattr(companion, "_DRAWS", 2**9)
+    monkeypatch.setattr(study, "_SYNTHETIC_SAMPLES", 300)
     monkeypatch.setattr(companion, "NAMES", ("redundancy", "uniqueness0"))
     monkeypatch.setattr(companion, "PUBLISHED", dict(
         list(companion.PUBLISHED.items())[:3]
