@@ -44,11 +44,11 @@ class TruthConfig:
 
     # Names in bounds.problems or bounds.companion.
     problems: tuple[str, ...] = (
-        "and", "copy4", "correlated4", "halves16", "copy31", "mix3",
+        "and", "copy4", "correlated4", "halves16", "mix3", "copy31",
     )  # fmt: skip
     methods: tuple[str, ...] = ("batch", "symbols", "posteriors")
     samples: int = 2000
-    draws: int = 3
+    draws: int = 2
     # Batches that BATCH is trained on.
     steps: int = 320
 

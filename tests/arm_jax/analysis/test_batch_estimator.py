@@ -6,7 +6,7 @@ import pytest
 import bounds
 from arm_jax.analysis import batch_estimator
 from arm_jax.analysis.batch_estimator import batch_pid
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, TrainingError
 from bounds import problems
 
 SMALL = {
@@ -81,6 +81,17 @@ def test_the_same_seed_gives_the_same(copies):
     )
     assert again.redundancy == pytest.approx(found.redundancy, abs=1e-6)
     assert again.synergy is again.total is None
+
+
+def test_a_loss_that_is_not_finite_is_told(monkeypatch):
+    losses = jnp.array([0.5, jnp.nan, 0.1])
+    zero = jnp.zeros(())
+    found = {"losses": losses, "excess": zero, "violation": zero}
+    monkeypatch.setattr(
+        batch_estimator, "_program", lambda *args: lambda key, data: found
+    )
+    with pytest.raises(TrainingError, match="loss of batch 1 is not finite"):
+        batch_pid(X, X, R, R)
 
 
 X, R = np.eye(4), np.full((4, 2), 0.5)
