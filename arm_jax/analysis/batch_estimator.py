@@ -12,8 +12,8 @@ code scales until an error of 0.01, with no end to the sweeps; here there
 is a fixed number, so that all is one compiled program, and the last scaling is
 to p(y|x2); products of embeddings are bent to be at most 15 (by tanh), so that
 float32 holds their exponentials; negative values are not clipped.
-`bounds.pid_of_posteriors` solves the same problem without networks: this is here
-to compare with.
+`bounds.pid_of_posteriors` solves the same problem without networks: this is
+here to compare with.
 """
 
 import math
