@@ -99,15 +99,17 @@ def truth(
             if (name, method) not in there
         ]
         spawn = multiprocessing.get_context("spawn")
-        for job in tqdm(jobs, disable=not progress):
-            with spawn.Pool(1) as pool:
-                log.append(to_json(pool.apply(measured, (*job, checked))))
-        results = {
+        results: dict[str, Any] = {
             "samples": checked.samples,
             "draws": checked.draws,
             "rows": log.read(),
         }
-        write_json(folder / "results.json", results)
+        for job in tqdm(jobs, disable=not progress):
+            with spawn.Pool(1) as pool:
+                log.append(to_json(pool.apply(measured, (*job, checked))))
+            results["rows"] = log.read()
+            # What is there can be shown before the rest is.
+            write_json(folder / "results.json", results)
         return results
 
 
