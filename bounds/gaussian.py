@@ -184,7 +184,9 @@ def cut(
         p = float(both.sum())
         joint = posterior((both[0] * x1 + both[1] * x2) / (1 + p), p)
         label = np.searchsorted(edges, y).astype(np.int64)
-        return Samples(x1[:, None], x2[:, None], label, *alone, joint)
+        return Samples(
+            x1[:, None], x2[:, None], label, alone[0], alone[1], joint
+        )
 
     def solve() -> Truth:
         some = draw(_DRAWS, np.random.default_rng(_TRUTH_SEED))

@@ -10,8 +10,10 @@ As the paper has it: batches of pairs, label-conditioned embeddings standardised
 over the batch, frozen posteriors, alternating scaling. Not so: the released
 code scales until an error of 0.01, with no end to the sweeps; here there
 is a fixed number, so that all is one compiled program, and the last scaling is
-to p(y|x2). Negative values are not clipped. `bounds.pid_of_posteriors` solves
-the same problem without networks: this is here to compare with.
+to p(y|x2); products of embeddings are bent to be at most 15 (by tanh), so that
+float32 holds their exponentials; negative values are not clipped.
+`bounds.pid_of_posteriors` solves the same problem without networks: this is
+here to compare with.
 """
 
 import math
@@ -22,11 +24,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, TrainingError
 from arm_jax.models.label_embedding import LabelEmbedding, label_embedding
 from bounds import inputs
 
 _TINY = 1e-30
+# Of the logarithm of the ratio of a joint to independence.
+_LARGEST = 15.0
 
 
 class BatchPID(NamedTuple):
@@ -94,6 +98,7 @@ def batch_pid(
     Raises:
       InputError: features or posteriors that do not belong together; options
         out of range.
+      TrainingError: the loss stopped being finite.
     """
     x = [_features(f"x{i + 1}", value) for i, value in enumerate((x1, x2))]
     r = [
@@ -122,6 +127,12 @@ def batch_pid(
         sizes["sweeps"], learning_rate, sizes["answers"],
     )  # fmt: skip
     found = jax.tree.map(np.asarray, jax.jit(program)(key, data))
+    finite = np.isfinite(found["losses"])
+    if not finite.all():
+        raise TrainingError(
+            f"the loss of batch {finite.argmin()} is not finite; a "
+            f"learning_rate below {learning_rate:g} may help"
+        )
     excess = float(found["excess"])
     prior = np.mean([rows.mean(0) for rows in r], 0)
     one, two = (_information(rows, prior) for rows in r)
@@ -196,6 +207,7 @@ def _program(
         )
         logits = jnp.einsum("iyd,jyd->yij", first, second)
         logits = logits / math.sqrt(first.shape[-1])
+        logits = _LARGEST * jnp.tanh(logits / _LARGEST)
         p1, p2 = _tables(r1, r2)
         q = _scaled(logits, p1, p2, sweeps)
         low = (_nats(p1.T) + _nats(p2.T)) / 2
@@ -252,10 +264,7 @@ def _tables(r1: jax.Array, r2: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _scaled(
     logits: jax.Array, p1: jax.Array, p2: jax.Array, sweeps: int
 ) -> jax.Array:
-    """The joint `[y, n1, n2]` with these marginals, nearly.
-
-    Standardised embeddings keep the exponentials within what float32 holds.
-    """
+    """The joint `[y, n1, n2]` with these marginals, nearly."""
     top = jax.lax.stop_gradient(logits.max((1, 2), keepdims=True))
     kernel = jnp.exp(logits - top)
 

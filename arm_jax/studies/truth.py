@@ -39,11 +39,11 @@ class TruthConfig:
 
     # Names in bounds.problems or bounds.companion.
     problems: tuple[str, ...] = (
-        "and", "copy4", "correlated4", "halves16", "copy31", "mix3",
+        "and", "copy4", "correlated4", "halves16", "mix3", "copy31",
     )  # fmt: skip
     methods: tuple[str, ...] = ("batch", "symbols", "posteriors")
     samples: int = 2000
-    draws: int = 3
+    draws: int = 2
     # Batches that BATCH is trained on.
     steps: int = 320
 
@@ -94,15 +94,17 @@ def truth(
             if (name, method) not in there
         ]
         spawn = multiprocessing.get_context("spawn")
-        for job in tqdm(jobs, disable=not progress):
-            with spawn.Pool(1) as pool:
-                log.append(to_json(pool.apply(measured, (*job, checked))))
-        results = {
+        results: dict[str, Any] = {
             "samples": checked.samples,
             "draws": checked.draws,
             "rows": log.read(),
         }
-        write_json(folder / "results.json", results)
+        for job in tqdm(jobs, disable=not progress):
+            with spawn.Pool(1) as pool:
+                log.append(to_json(pool.apply(measured, (*job, checked))))
+            results["rows"] = log.read()
+            # What is there can be shown before the rest is.
+            write_json(folder / "results.json", results)
         return results
 
 

@@ -61,10 +61,9 @@ def of_predictions(
     weights = np.ones(n)
     if evidence.weights is not None:
         weights = weights_of("weights", evidence.weights, n)
-        first, second, unit, weights = (
-            x[weights > 0] for x in (first, second, unit, weights)
-        )
-        unit = np.unique(unit, return_inverse=True)[1]
+        there = weights > 0
+        first, second, weights = first[there], second[there], weights[there]
+        unit = np.unique(unit[there], return_inverse=True)[1]
         n = len(weights)
         weights = n * weights
         # Kish's effective number.

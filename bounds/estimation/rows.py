@@ -85,10 +85,9 @@ def divide(
         weights = np.asarray(weights, np.float64)
         there = weights > 0
         inputs = {key: x[there] for key, x in inputs.items()}
-        label, units, training, weights = (
-            None if x is None else x[there]
-            for x in (label, units, training, weights)
-        )
+        label, weights = label[there], weights[there]
+        units = None if units is None else units[there]
+        training = None if training is None else training[there]
     numbers, counts = np.unique(label, return_counts=True)
     if counts.min() < 2:
         raise InputError(

@@ -154,7 +154,7 @@ def screen(
     codes = {name: _codes(name, symbols[name]) for name in symbols}
     classes = _codes("label", label)
     first, second = np.triu_indices(len(names), 1)
-    tables = [
+    each = [
         count(
             [codes[a], codes[b], classes],
             [int(x.max()) + 1 for x in (codes[a], codes[b], classes)],
@@ -162,7 +162,7 @@ def screen(
         ).counts
         for a, b in itertools.combinations(symbols, 2)
     ]
-    tables = stack_tables(tables).astype(np.int64)
+    tables = stack_tables(each).astype(np.int64)
     plug_in = _solved(tables, quantity)
     number = len(tables)
     if not permutations:

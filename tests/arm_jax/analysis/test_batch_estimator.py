@@ -6,7 +6,7 @@ import pytest
 import bounds
 from arm_jax.analysis import batch_estimator
 from arm_jax.analysis.batch_estimator import batch_pid
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, TrainingError
 from bounds import problems
 
 SMALL = {
@@ -18,17 +18,22 @@ SMALL = {
 def test_scaling_has_the_marginals():
     rng = np.random.default_rng(0)
     r1, r2 = rng.dirichlet(np.ones(3), (2, 6)).astype(np.float32)
-    p1, p2 = batch_estimator._tables(jnp.asarray(r1), jnp.asarray(r2[:5]))
+    logits = rng.normal(size=(3, 6, 5)).astype(np.float32)
+
+    @jax.jit
+    def scaled(logits, r1, r2):
+        p1, p2 = batch_estimator._tables(r1, r2)
+        return p1, p2, batch_estimator._scaled(logits, p1, p2, 40)
+
+    p1, p2, q = map(np.asarray, scaled(logits, r1, r2[:5]))
     np.testing.assert_allclose(p1.sum(1), p2.sum(1), rtol=1e-5)
-    logits = jnp.asarray(rng.normal(size=(3, 6, 5)), jnp.float32)
-    q = batch_estimator._scaled(logits, p1, p2, 40)
     np.testing.assert_allclose(q.sum(1), p2, atol=1e-6)
     np.testing.assert_allclose(q.sum(2), p1, atol=1e-4)
     # The cross ratios are those of the embeddings.
     ratio = q[:, 0, 0] * q[:, 1, 1] / (q[:, 0, 1] * q[:, 1, 0])
     wanted = logits[:, 0, 0] + logits[:, 1, 1]
     wanted -= logits[:, 0, 1] + logits[:, 1, 0]
-    np.testing.assert_allclose(jnp.log(ratio), wanted, atol=1e-3)
+    np.testing.assert_allclose(np.log(ratio), wanted, atol=1e-3)
 
 
 def test_information_of_a_joint_is_that_of_the_solver():
@@ -78,6 +83,17 @@ def test_the_same_seed_gives_the_same(copies):
     assert again.synergy is again.total is None
 
 
+def test_a_loss_that_is_not_finite_is_told(monkeypatch):
+    losses = jnp.array([0.5, jnp.nan, 0.1])
+    zero = jnp.zeros(())
+    found = {"losses": losses, "excess": zero, "violation": zero}
+    monkeypatch.setattr(
+        batch_estimator, "_program", lambda *args: lambda key, data: found
+    )
+    with pytest.raises(TrainingError, match="loss of batch 1 is not finite"):
+        batch_pid(X, X, R, R)
+
+
 X, R = np.eye(4), np.full((4, 2), 0.5)
 
 
@@ -103,7 +119,12 @@ def test_bad_input_is_named(args, options, message):
 def test_embeddings_are_standardised_by_label():
     embedding = batch_estimator.label_embedding(3, 2, (5,))
     x = jnp.asarray(np.random.default_rng(2).normal(size=(40, 4)), jnp.float32)
-    out = embedding.apply(embedding.init(jax.random.key(0), x), x)
+
+    @jax.jit
+    def embedded(key, x):
+        return embedding.apply(embedding.init(key, x), x)
+
+    out = np.asarray(embedded(jax.random.key(0), x))
     assert out.shape == (40, 3, 2)
     np.testing.assert_allclose(out.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(out.std(0), 1, atol=1e-2)

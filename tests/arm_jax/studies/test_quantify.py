@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import arm_jax
-from arm_jax.config import SourceConfig
+from arm_jax.config import SourceConfig, from_mapping
 from arm_jax.errors import InputError
 from arm_jax.reports import quantify as quantify_report
 from arm_jax.reports import quantify_html
@@ -497,3 +497,42 @@ def test_the_calibration_that_fits_better_is_taken():
         models = dataclasses.replace(options.models, calibration=kind)
         pair.options = dataclasses.replace(options, models=models)
         assert pair._calibrations(off, off, given) == kinds
+
+
+def test_weights_of_the_file_reach_the_counts(
+    npz_arrays, tmp_path, monkeypatch
+):
+    calls = []
+
+    def decomposed(*args, **options):
+        calls.append(options)
+        raise InputError("enough")
+
+    monkeypatch.setattr(_sides, "pid_of_posteriors", decomposed)
+    weights = np.where(np.arange(240) % 4 == 0, 0.0, 1 + np.arange(240) % 3)
+    path = saved(tmp_path, npz_arrays, weights=weights)
+    config = from_mapping(QuantifyConfig, small_config(path))
+    _, rows = quantify.prepare(config)
+    np.testing.assert_array_equal(rows.weights, weights[weights > 0])
+    assert len(rows.inputs["loud"]) == len(rows.label) == 180
+    view = _sides.View(rows, ("loud",), config)
+    pair = _sides.Pair(
+        view, _sides.View(rows, ("quiet",), config), rows, config
+    )
+    table = pair.table(2)
+    assert table.weighted
+    assert table.size == 180
+    np.testing.assert_allclose(
+        table.counts.sum((0, 1)),
+        np.bincount(rows.label, rows.weights) / rows.weights.mean(),
+    )
+    np.testing.assert_array_equal(pair.predictions().weights, rows.weights)
+    flat = np.full((180, 3), 1 / 3)
+    monkeypatch.setattr(_sides.Pair, "together", {"logistic": flat})
+    assert pair.of_posteriors()["doubts"] == ["enough"]
+    np.testing.assert_array_equal(calls[-1]["weights1"], rows.weights)
+    half = dataclasses.replace(rows, half=np.arange(180) < 90)
+    pair = _sides.Pair(view, pair.second, half, config)
+    assert all(part.weighted for part in pair.evidence(2))
+    pair.of_posteriors()
+    np.testing.assert_array_equal(calls[-1]["weights2"], rows.weights[90:])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from arm_jax.errors import InputError
 from arm_jax.reports import screening as report
@@ -15,6 +16,9 @@ def _without_solver(monkeypatch):
     monkeypatch.setattr(
         screening, "pid", lambda p, **_: helpers.solved_jointly(p)
     )
+    # On busy cores threads wait for each other.
+    with threadpool_limits(limits=1):
+        yield
 
 
 @pytest.fixture(scope="module")
