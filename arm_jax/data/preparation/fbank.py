@@ -9,12 +9,11 @@ by a symmetric Hann window;
     M[t, b] = log(max(sum_f H[b, f] P[t, f], eps))
 
 with 128 triangles H of height 1 in mel, equally spaced from 20 Hz to 8 kHz on
-the scale 1127 ln(1 + f / 700), and eps that of float32. This is what
-`torchaudio.compliance.kaldi.fbank` with `htk_compat=True, window_type="hanning",
-num_mel_bins=128, dither=0` returns, the front end of Gong, Chung, Glass, AST:
-Audio Spectrogram Transformer, Interspeech 2021, and of the field's Kinetics-
-Sounds. At 512 points the filter of bin 3 has no frequency in it, so that this
-bin is constant.
+the scale 1127 ln(1 + f / 700), and eps that of float32. This is what torchaudio
+returns by `compliance.kaldi.fbank` with `window_type="hanning"`,
+`num_mel_bins=128`, `dither=0`: the front end of Gong, Chung, Glass, AST: Audio
+Spectrogram Transformer, Interspeech 2021, and of the field's Kinetics-Sounds.
+At 512 points the filter of bin 3 has no frequency in it: this bin is constant.
 """
 
 import functools

@@ -107,13 +107,15 @@ def _resized(data: bytes, short_side: int) -> bytes:
     try:
         with library.open(io.BytesIO(data)) as opened:
             opened.load()
-            if opened.format == "JPEG" and opened.mode == "L":
-                if min(opened.size) == short_side:
-                    return data
+            grey = opened.format == "JPEG" and opened.mode == "L"
+            if grey and min(opened.size) == short_side:
+                return data
             scale = short_side / min(opened.size)
             size = tuple(round(n * scale) for n in opened.size)
-            grey = opened.convert("L")
-            return _jpeg(grey.resize(size, library.Resampling.BILINEAR))
+            resized = opened.convert("L").resize(
+                size, library.Resampling.BILINEAR
+            )
+            return _jpeg(resized)
     except (OSError, ValueError, SyntaxError) as error:
         raise Unusable("flow_damaged", str(error)[:100]) from None
 

@@ -1,9 +1,9 @@
 """Videos with sound: pictures at given times, and samples at one rate.
 
-By PyAV, which brings FFmpeg. Needs the extra `media`. Decoded from the beginning
-to the last picture that is wanted: seeking is slower in clips of some seconds,
-and fails in FLV. Times are those in the file, never numbers of frames: rates
-vary, and those in the header may be wrong.
+By PyAV, which brings FFmpeg. Needs the extra `media`. Decoded from the
+beginning to the last picture that is wanted: seeking is slower in clips of some
+seconds, and fails in FLV. Times are those in the file, never numbers of frames:
+rates vary, and those in the header may be wrong.
 """
 
 import contextlib
@@ -24,7 +24,10 @@ SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".flac", ".m4a", ".ogg"})
 FEWEST_FRAMES = 3
 # Largest sample of a recording that is silent (-80 dB).
 _SILENT = 1e-4
-# Less of the length that the header tells is a truncated file.
+# Seconds that sound may begin before or after the first picture; more is an
+# error of the header, and taken for nothing.
+_LONGEST_DELAY = 1.0
+# Less of the frames that the header counts, if it does, is a truncated file.
 _WHOLE = 0.75
 
 
@@ -83,10 +86,7 @@ def clip(
       Unusable: It has no video, or cannot be decoded.
     """
     with _opened(data) as container:
-        times = _times(container)
-    first = times[0]
-    # The last picture is shown as long as others are.
-    length = times[-1] - first + float(np.median(np.diff(times)))
+        first, length = _extent(container)
     length = min(length, seconds)
     step = length / pictures
     wanted = [first + (part + 0.5) * step for part in range(pictures)]
@@ -149,8 +149,8 @@ def _opened(data: bytes) -> Iterator[Any]:
         raise Unusable("unreadable", words) from None
 
 
-def _times(container: Any) -> list[float]:
-    """Returns the times of a video's frames, in seconds, sorted.
+def _extent(container: Any) -> tuple[float, float]:
+    """Returns when a video begins, and its length, in seconds.
 
     Raises:
       Unusable: No video, too few frames, or part of what the header tells.
@@ -168,12 +168,12 @@ def _times(container: Any) -> list[float]:
     )
     if len(times) < FEWEST_FRAMES or times[-1] <= times[0]:
         raise Unusable("too_few_frames", f"{len(times)} frames")
-    if stream.duration:
-        told = float(stream.duration * stream.time_base)
-        there = times[-1] - times[0]
-        if there < _WHOLE * told - 1:
-            raise Unusable("truncated", f"{there:.1f} of {told:.1f} s")
-    return times
+    # The last picture is shown as long as others are.
+    length = times[-1] - times[0] + float(np.median(np.diff(times)))
+    if len(times) < _WHOLE * stream.frames:
+        detail = f"{len(times)} of {stream.frames} frames"
+        raise Unusable("truncated", detail)
+    return times[0], length
 
 
 def _frames(
@@ -289,6 +289,8 @@ class _Samples:
         x = np.concatenate(self._parts) if self._parts else np.zeros(0)
         x = x.astype(np.float32, copy=False)
         if first is not None and self._start is not None:
-            offset = round((self._start - first) * self._rate)
+            delay = self._start - first
+            delay = delay if abs(delay) <= _LONGEST_DELAY else 0.0
+            offset = round(delay * self._rate)
             x = np.pad(x, (offset, 0)) if offset > 0 else x[-offset:]
         return x[: round(length * self._rate)]
