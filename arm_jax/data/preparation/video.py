@@ -161,10 +161,11 @@ def _extent(container: Any) -> tuple[float, float]:
     times = sorted(
         float(time * stream.time_base)
         for packet in container.demux(stream)
-        # AVI has times of decoding only.
+        # AVI has times of decoding only; an edit list may discard frames.
         if (time := packet.dts if packet.pts is None else packet.pts)
         is not None
         and packet.size
+        and not packet.is_discard
     )
     if len(times) < FEWEST_FRAMES or times[-1] <= times[0]:
         raise Unusable("too_few_frames", f"{len(times)} frames")

@@ -109,9 +109,7 @@ def test_archives_are_read_at_equal_distances(folders):
     assert u[0] == jpeg(20)
 
 
-def test_other_sizes_and_colours_are_made_grey_and_of_one_size(
-    folders, tmp_path
-):
+def test_other_sizes_and_colours_are_made_alike(folders, tmp_path):
     file = tmp_path / "u" / "frame000002.jpg"
     file.write_bytes(jpeg((20, 20, 20), (40, 32), "RGB"))
     (u, _) = flow.archived(folders, 3, 16)
