@@ -127,7 +127,7 @@ def load(
     images.library()
     options = {"classes": list(classes), **stored.options(), **further}
     folder = storage.folder(name, data_dir)
-    prepared = preparation.opened(name, folder, options, config)
+    prepared = preparation.opened(name, folder, {}, config)
     for modality in stored.modalities:
         if modality not in prepared.options.get("modalities", ()):
             raise InputError(
@@ -135,6 +135,7 @@ def load(
                 "prepare these modalities in another folder, by "
                 "--config.data.options.data_dir=FOLDER"
             )
+    preparation.check_options(name, folder, prepared.options, options)
     view = View(stored.modalities, frames, size, stored.audio)
     rows = prepared.rows
     masks = protocols.divided(
