@@ -93,6 +93,7 @@ def load(
     missing_audio: str = "drop",
     frames: int = 3,
     size: int = 224,
+    rows: int = 304,
     validation: float = 0.1,
     seed: int = 0,
     max_skipped: float = 0.1,
@@ -117,13 +118,14 @@ def load(
       missing_audio: clips without sound: "drop", or "zeros", silence.
       frames: frames that an example has, one of each of so many parts.
       size: pixels of a side of the crops that are trained on.
+      rows: rows of 10 ms that the filter bank is padded or cut to.
       validation: share of the training clips that is for validation, drawn by
         actor.
       seed: random seed of draws.
       max_skipped: largest share of the clips that may be unusable.
 
     Returns:
-      Modalities `audio`, float32 [1024, 128, 1] (or [257, 188, 1]), and
+      Modalities `audio`, float32 [rows, 128, 1] (or [257, 188, 1]), and
       `video`, bytes [frames, size, size, 3]; `id` is the place in the index;
       clips of one actor are a group.
 
@@ -147,6 +149,7 @@ def load(
         tuple(CREMAD.values()),
         frames=frames,
         size=size,
+        rows=rows,
         split=split,
         validation=validation,
         seed=seed,

@@ -104,6 +104,7 @@ def load(
     missing_audio: str = "drop",
     frames: int = 3,
     size: int = 224,
+    rows: int = 1024,
     validation: float = 0.1,
     seed: int = 0,
     max_skipped: float = 0.1,
@@ -131,13 +132,14 @@ def load(
       missing_audio: clips without sound: "drop", or "zeros", silence.
       frames: frames that an example has, one of each of so many parts.
       size: pixels of a side of the crops that are trained on.
+      rows: rows of 10 ms that the filter bank is padded or cut to.
       validation: share of the training clips that is for validation, drawn by
         class and video.
       seed: random seed of draws.
       max_skipped: largest share of the clips that may be unusable.
 
     Returns:
-      Modalities `audio`, float32 [1024, 128, 1], and `video`, bytes [frames,
+      Modalities `audio`, float32 [rows, 128, 1], and `video`, bytes [frames,
       size, size, 3]; `id` is the place in the index; clips of one YouTube video
       are a group.
 
@@ -161,6 +163,7 @@ def load(
         classes,
         frames=frames,
         size=size,
+        rows=rows,
         split=split,
         validation=validation,
         seed=seed,

@@ -117,6 +117,7 @@ def load(
     flow: str = "archive",
     frames: int = 3,
     size: int = 224,
+    rows: int = 1024,
     validation: float = 0.1,
     seed: int = 0,
     max_skipped: float = 0.1,
@@ -146,13 +147,14 @@ def load(
       flow: "archive", images of u and v; or "tvl1", computed from the videos.
       frames: frames that an example has, one of each of so many parts.
       size: pixels of a side of the crops that are trained on.
+      rows: rows of 10 ms that the filter bank is padded or cut to.
       validation: share of the training clips that is for validation, drawn by
         class and group.
       seed: random seed of draws.
       max_skipped: largest share of the clips that may be unusable.
 
     Returns:
-      Modalities `audio`, float32 [1024, 128, 1], `flow`, bytes [frames, size,
+      Modalities `audio`, float32 [rows, 128, 1], `flow`, bytes [frames, size,
       size, 2], and `video`, bytes [frames, size, size, 3]; `id` is the place in
       the index; clips of one source video are a group.
 
@@ -182,6 +184,7 @@ def load(
         classes,
         frames=frames,
         size=size,
+        rows=rows,
         split=split,
         validation=validation,
         seed=seed,

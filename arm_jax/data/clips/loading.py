@@ -11,7 +11,7 @@ from arm_jax.data.clips import protocols
 from arm_jax.data.clips.stored import Stored, encode, hints
 from arm_jax.data.clips.views import View
 from arm_jax.data.dataset import Dataset, Split, checked
-from arm_jax.data.preparation import Index, Prepared, images, video
+from arm_jax.data.preparation import Index, Prepared, fbank, images, video
 from arm_jax.data.source import Source
 from arm_jax.errors import InputError, check_choice
 
@@ -84,6 +84,7 @@ def load(
     *,
     frames: int,
     size: int,
+    rows: int,
     split: str,
     validation: float,
     seed: int,
@@ -100,6 +101,7 @@ def load(
       classes: The classes that were prepared.
       frames: Number of frames that an example has.
       size: Pixels of their sides.
+      rows: Rows of a filter bank.
       split: The protocol; see `protocols`.
       validation: Share of the training clips that is for validation.
       seed: Random seed of draws.
@@ -118,6 +120,7 @@ def load(
     for key, value, most, of in (
         ("frames", frames, stored.frames, "stored_frames"),
         ("size", size, stored.short_side, "short_side"),
+        ("rows", rows, fbank.ROWS, "10 ms each"),
     ):
         if not 1 <= value <= most:
             raise InputError(
@@ -136,19 +139,19 @@ def load(
                 "--config.data.options.data_dir=FOLDER"
             )
     preparation.check_options(name, folder, prepared.options, options)
-    view = View(stored.modalities, frames, size, stored.audio)
-    rows = prepared.rows
+    view = View(stored.modalities, frames, size, stored.audio, rows)
+    clips = prepared.rows
     masks = protocols.divided(
         name,
-        [row.key for row in rows],
+        [clip.key for clip in clips],
         prepared.labels,
-        [row.group for row in rows],
-        [_word(row.split, fold) for row in rows],
+        [clip.group for clip in clips],
+        [_word(clip.split, fold) for clip in clips],
         split=split,
         validation=validation,
         seed=seed,
     )
-    codes = np.unique([row.group for row in rows], return_inverse=True)[1]
+    codes = np.unique([x.group for x in clips], return_inverse=True)[1]
     splits = {}
     for word, mask in masks.items():
         source = Source(

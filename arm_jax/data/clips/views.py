@@ -48,12 +48,14 @@ class View:
       frames: Number of frames, and of pairs of frames for flow.
       size: Pixels of their sides.
       audio: The front end that made the sound's array.
+      rows: Of a filter bank, its number of rows.
     """
 
     modalities: Sequence[str]
     frames: int
     size: int
     audio: str
+    rows: int = fbank.ROWS
 
     def augment(
         self, record: Mapping[str, Any], rng: np.random.Generator
@@ -123,7 +125,7 @@ class View:
     def _sound(self, stored: np.ndarray) -> np.ndarray:
         """Returns the sound as one channel, float32 `[times, bands, 1]`."""
         if self.audio == "fbank":
-            return fbank.normalised(stored)[..., None]
+            return fbank.normalised(stored, self.rows)[..., None]
         return stored.astype(np.float32)[..., None]
 
 

@@ -22,8 +22,7 @@ import numpy as np
 
 SAMPLE_RATE = 16_000
 BANDS = 128
-# Rows of 10 ms that examples are padded or cut to, by a value that is no
-# silence: the field's, a log-energy of 0.
+# Rows of 10 ms that are kept, and that the field pads or cuts examples to.
 ROWS = 1024
 # Mean and twice the standard deviation that the field divides by (AST's).
 MEAN, SCALE = -4.503877, 2 * 5.141276
@@ -54,16 +53,18 @@ def fbank(sound: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(energy, np.finfo(np.float32).eps))
 
 
-def normalised(rows: np.ndarray) -> np.ndarray:
-    """Returns a filter bank of ROWS rows as models take it, float32.
+def normalised(rows: np.ndarray, length: int = ROWS) -> np.ndarray:
+    """Returns a filter bank as models take it, float32 `[length, BANDS]`.
 
-    Padded or cut first, and normalised then, as the field does.
+    Padded or cut first, and normalised then, as the field does: what is padded
+    has a log-energy of 0, which is no silence.
 
     Args:
       rows: What `fbank` returned, of any float type.
+      length: Number of rows.
     """
-    x = np.zeros((ROWS, BANDS), np.float32)
-    count = min(len(rows), ROWS)
+    x = np.zeros((length, BANDS), np.float32)
+    count = min(len(rows), length)
     x[:count] = rows[:count]
     x -= MEAN
     x /= SCALE

@@ -69,7 +69,9 @@ class Prepared:
     rows: tuple[Row, ...]
     manifests: tuple[Manifest, ...]
     digest: str
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, Any] = dataclasses.field(
+        default_factory=dict, compare=False
+    )
 
     def records(self) -> Records:
         """Returns the records, in the order of `rows`."""

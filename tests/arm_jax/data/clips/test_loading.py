@@ -185,6 +185,7 @@ def test_silence_in_place_of_missing_sound(root):
         ({"missing_audio": "?"}, "missing_audio must be one of drop, zeros"),
         ({"size": 49}, r"size must be in 1..48 \(short_side\), got 49"),
         ({"frames": 6}, r"frames must be in 1..5 \(stored_frames\), got 6"),
+        ({"rows": 1025}, r"rows must be in 1..1024 \(10 ms each\), got 1025"),
         ({"stored_frames": 0}, "stored_frames must be positive, got 0"),
         ({"validation": 1.0}, "validation must be above 0 and below 1"),
         ({"data_dir": "/nowhere"}, "is not prepared, or not to the end; run"),
@@ -255,7 +256,7 @@ def test_a_modality_that_was_not_prepared(tmp_path):
     with pytest.raises(InputError, match="was prepared without audio; prepare"):
         data.load("ucf", options | {"modalities": ("audio", "video")})
     # Flow is read, or computed, in the preparation only.
-    with pytest.raises(InputError, match="no flow in .*; tried"):
+    with pytest.raises(InputError, match="no flow in .*: tried UCF"):
         data.index("ucf", options | {"modalities": ("flow",)})
 
 

@@ -163,7 +163,8 @@ def test_fewer_modalities(record):
 
 
 def test_sound_of_either_front_end(record):
-    example = view(("audio",)).settle(record)
+    example = View(("audio",), 3, 32, "fbank", rows=7).settle(record)
+    assert example["audio"].shape == (7, 128, 1)
     np.testing.assert_allclose(example["audio"][:5], 0, atol=1e-3)
     other = {"audio": np.ones((257, 188), np.float16)}
     example = view(("audio",), audio="spectrogram").settle(other)
