@@ -4,8 +4,8 @@ r"""Ten seconds of video and their sound: which of 31 actions?
         --config.data.options.path=FOLDER [--dry_run] [--processes=16]
 
 Once; docs/kinetics_sounds.md says where the videos come from. Ten frames and a
-filter bank of each clip, about 10 GB for 17,000 clips in one to two core-hours
-(estimated), go to --config.data.options.data_dir, or where TFDS keeps its own.
+filter bank of each clip, about 10 GB for 17,000 clips in half a core-hour to
+two (estimated), go to --config.data.options.data_dir, or where TFDS keeps its own.
 
     python -m experiments.train --config=configs/kinetics_sounds.py:arm \
         --workdir=runs/kinetics_sounds_arm --config.data.processes=16
