@@ -55,6 +55,7 @@ OPTIONS = {
     "size": 224,
     # 3 s: few clips last longer.
     "rows": 304,
+    "crop": 0.08,
     "validation": 0.1,
     "seed": 0,
     "max_skipped": 0.1,

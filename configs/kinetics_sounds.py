@@ -5,7 +5,8 @@ r"""Ten seconds of video and their sound: which of 31 actions?
 
 Once; docs/kinetics_sounds.md says where the videos come from. Ten frames and a
 filter bank of each clip, about 10 GB for 17,000 clips in half a core-hour to
-two (estimated), go to --config.data.options.data_dir, or where TFDS keeps its own.
+two (estimated), go to --config.data.options.data_dir, or where TFDS keeps its
+own.
 
     python -m experiments.train --config=configs/kinetics_sounds.py:arm \
         --workdir=runs/kinetics_sounds_arm --config.data.processes=16
@@ -55,6 +56,7 @@ OPTIONS = {
     "frames": 3,
     "size": 224,
     "rows": 1024,
+    "crop": 0.08,
     "validation": 0.1,
     "seed": 0,
     "max_skipped": 0.1,

@@ -68,6 +68,7 @@ OPTIONS = {
     "frames": 3,
     "size": 224,
     "rows": 1024,
+    "crop": 0.08,
     "validation": 0.1,
     "seed": 0,
     "max_skipped": 0.1,

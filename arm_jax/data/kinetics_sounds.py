@@ -105,6 +105,7 @@ def load(
     frames: int = 3,
     size: int = 224,
     rows: int = 1024,
+    crop: float = 0.08,
     validation: float = 0.1,
     seed: int = 0,
     max_skipped: float = 0.1,
@@ -133,6 +134,7 @@ def load(
       frames: frames that an example has, one of each of so many parts.
       size: pixels of a side of the crops that are trained on.
       rows: rows of 10 ms that the filter bank is padded or cut to.
+      crop: smallest share of a picture's area that training sees.
       validation: share of the training clips that is for validation, drawn by
         class and video.
       seed: random seed of draws.
@@ -164,6 +166,7 @@ def load(
         frames=frames,
         size=size,
         rows=rows,
+        crop=crop,
         split=split,
         validation=validation,
         seed=seed,

@@ -26,12 +26,12 @@ import numpy as np
 
 from arm_jax import data
 from arm_jax.data.clips.classes import KINETICS_SOUNDS, UCF
-from arm_jax.data.preparation import video
+from arm_jax.data.preparation import images, video
 from arm_jax.studies.comparison import compare
 from configs import kinetics_sounds, ucf51
 from experiments import cli
 
-SIZE, FPS, RATE = 64, 10, 16_000
+SIZE, DIGIT, FPS, RATE = 64, 44, 10, 16_000
 CLASSES = {
     "kinetics_sounds": KINETICS_SOUNDS["arm31"][:10],
     "ucf": UCF["ucf51"][:10],
@@ -89,7 +89,7 @@ def _flags() -> argparse.Namespace:
     parser.add_argument("--data_set", default="kinetics_sounds")
     parser.add_argument("--methods", default="joint,uniform,ogm_ge,arm")
     for name, number in (
-        *(("train", 3000), ("test", 1000), ("epochs", 6), ("width", 16)),
+        *(("train", 2500), ("test", 600), ("epochs", 8), ("width", 16)),
         *(("frames", 1), ("size", 32), ("rows", 64), ("processes", 2)),
     ):
         parser.add_argument(f"--{name}", type=int, default=number)
@@ -110,6 +110,8 @@ def _make_small(config: Any, flags: argparse.Namespace, root: Path) -> None:
         size=flags.size,
         frames=flags.frames,
         rows=flags.rows,
+        # A digit is to be seen.
+        crop=0.5,
     )
     for encoder in training.model.encoders.values():
         encoder.width = flags.width
@@ -203,17 +205,18 @@ def _write(path: Path, pair: Pair, seed: int, data_set: str) -> None:
 
 def _moving(image: np.ndarray, seed: int) -> Iterator[np.ndarray]:
     """Yields the frames of a digit that moves on a straight line."""
+    digit = images.library().fromarray(image).resize((DIGIT, DIGIT))
+    pixels = np.asarray(digit)[..., None]
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, 2 * np.pi)
     speed = rng.uniform(8, 16)  # pixels in a second
-    centre = (SIZE - len(image)) / 2
+    centre = (SIZE - DIGIT) / 2
     for number in range(FPS):
         way = speed * (number / FPS - 0.5)
         top = round(centre + way * np.sin(angle))
         left = round(centre + way * np.cos(angle))
         picture = np.zeros((SIZE, SIZE, 3), np.uint8)
-        part = picture[top : top + len(image), left : left + len(image)]
-        part[:] = image[..., None]
+        picture[top : top + DIGIT, left : left + DIGIT] = pixels
         yield picture
 
 

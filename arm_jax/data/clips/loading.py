@@ -85,6 +85,7 @@ def load(
     frames: int,
     size: int,
     rows: int,
+    crop: float,
     split: str,
     validation: float,
     seed: int,
@@ -102,6 +103,7 @@ def load(
       frames: Number of frames that an example has.
       size: Pixels of their sides.
       rows: Rows of a filter bank.
+      crop: Smallest share of a picture's area that training sees.
       split: The protocol; see `protocols`.
       validation: Share of the training clips that is for validation.
       seed: Random seed of draws.
@@ -127,6 +129,10 @@ def load(
                 f"data set {name}: {key} must be in 1..{most} ({of}), got "
                 f"{value}"
             )
+    if not 0 < crop <= 1:
+        raise InputError(
+            f"data set {name}: crop must be above 0 and at most 1, got {crop}"
+        )
     images.library()
     options = {"classes": list(classes), **stored.options(), **further}
     folder = storage.folder(name, data_dir)
@@ -139,7 +145,7 @@ def load(
                 "--config.data.options.data_dir=FOLDER"
             )
     preparation.check_options(name, folder, prepared.options, options)
-    view = View(stored.modalities, frames, size, stored.audio, rows)
+    view = View(stored.modalities, frames, size, stored.audio, rows, crop)
     clips = prepared.rows
     masks = protocols.divided(
         name,

@@ -21,7 +21,6 @@ import numpy as np
 from arm_jax.data.preparation import fbank, images
 from arm_jax.data.source import Example
 
-_AREA = (0.08, 1.0)
 _ASPECT = (3 / 4, 4 / 3)
 _TRIES = 10
 
@@ -49,6 +48,7 @@ class View:
       size: Pixels of their sides.
       audio: The front end that made the sound's array.
       rows: Of a filter bank, its number of rows.
+      crop: Smallest share of a picture's area that training sees.
     """
 
     modalities: Sequence[str]
@@ -56,6 +56,7 @@ class View:
     size: int
     audio: str
     rows: int = fbank.ROWS
+    crop: float = 0.08
 
     def augment(
         self, record: Mapping[str, Any], rng: np.random.Generator
@@ -69,7 +70,8 @@ class View:
             int(rng.integers(start, max(stop, start + 1)))
             for start, stop in zip(edges, edges[1:], strict=False)
         ]
-        crop = drawn_crop(_size(self._pictures(record)[0]), rng)
+        size = _size(self._pictures(record)[0])
+        crop = drawn_crop(size, self.crop, rng)
         return self._example(record, chosen, crop)
 
     def settle(self, record: Mapping[str, Any]) -> Example:
@@ -148,12 +150,20 @@ def part_of(data: bytes, crop: Crop, size: int, mode: str) -> np.ndarray:
         )
 
 
-def drawn_crop(size: tuple[int, int], rng: np.random.Generator) -> Crop:
-    """Returns a random part of a picture of some width and height."""
+def drawn_crop(
+    size: tuple[int, int], smallest: float, rng: np.random.Generator
+) -> Crop:
+    """Returns a random part of a picture.
+
+    Args:
+      size: Its width and height.
+      smallest: Share of its area.
+      rng: Generator.
+    """
     width, height = size
     mirrored = bool(rng.random() < 0.5)
     for _ in range(_TRIES):
-        area = rng.uniform(*_AREA) * width * height
+        area = rng.uniform(smallest, 1.0) * width * height
         aspect = math.exp(rng.uniform(*map(math.log, _ASPECT)))
         part = math.sqrt(area * aspect), math.sqrt(area / aspect)
         if part[0] <= width and part[1] <= height:

@@ -186,6 +186,7 @@ def test_silence_in_place_of_missing_sound(root):
         ({"size": 49}, r"size must be in 1..48 \(short_side\), got 49"),
         ({"frames": 6}, r"frames must be in 1..5 \(stored_frames\), got 6"),
         ({"rows": 1025}, r"rows must be in 1..1024 \(10 ms each\), got 1025"),
+        ({"crop": 0.0}, "crop must be above 0 and at most 1, got 0.0"),
         ({"stored_frames": 0}, "stored_frames must be positive, got 0"),
         ({"validation": 1.0}, "validation must be above 0 and below 1"),
         ({"data_dir": "/nowhere"}, "is not prepared, or not to the end; run"),

@@ -122,7 +122,7 @@ def test_flow_is_cropped_and_mirrored_with_the_frames(record):
 
 def test_crops_are_of_the_areas_and_aspects_of_the_field():
     rng = np.random.default_rng(0)
-    crops = [views.drawn_crop((64, 48), rng) for _ in range(2000)]
+    crops = [views.drawn_crop((64, 48), 0.08, rng) for _ in range(2000)]
     area = np.array([crop.width * crop.height for crop in crops])
     aspect = np.array([64 * c.width / (48 * c.height) for c in crops])
     assert area.min() >= 0.08
@@ -142,9 +142,15 @@ def test_crops_are_of_the_areas_and_aspects_of_the_field():
 
 def test_long_pictures_are_cropped_too():
     for size in ((1000, 10), (10, 1000)):
-        crop = views.drawn_crop(size, np.random.default_rng(0))
+        crop = views.drawn_crop(size, 0.08, np.random.default_rng(0))
         width, height = crop.width * size[0], crop.height * size[1]
         assert 0.7 < width / height < 1.4
+
+
+def test_crops_are_no_smaller_than_they_may_be():
+    rng = np.random.default_rng(0)
+    crops = [views.drawn_crop((64, 48), 0.9, rng) for _ in range(200)]
+    assert min(crop.width * crop.height for crop in crops) >= 0.9
 
 
 def test_part_of_a_picture(record):
