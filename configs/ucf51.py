@@ -19,7 +19,11 @@ a pair, measured).
 The argument is the method: joint (default) or arm. A ResNet-18 for each of
 video and flow, 3 frames of 224 x 224, SGD with momentum, rate 1e-3, weight
 decay 1e-4, batches of 64. From scratch; the field starts from ImageNet's
-weights, which makes numbers higher.
+weights, which makes numbers higher:
+
+    --config.model.encoders.video.weights=resnet18.safetensors \
+        --config.model.encoders.flow.weights=resnet18.safetensors \
+        --config.model.encoders.flow.adapt_channels=mean
 
     --config=configs/ucf51.py:arm,audio,video
 

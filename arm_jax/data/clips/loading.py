@@ -159,9 +159,10 @@ def load(
     )
     codes = np.unique([x.group for x in clips], return_inverse=True)[1]
     splits = {}
+    records = prepared.records()
     for word, mask in masks.items():
         source = Source(
-            prepared.records(),
+            records,
             _as_it_is,
             prepared.digest,
             augment=view.augment if word == "train" else None,
