@@ -129,7 +129,7 @@ def _by_id(found: Sequence[File]) -> Mapping[str, list[tuple[int, File]]]:
 
 def _rank(file: File) -> tuple[bool, bool, str]:
     """Orders copies of a video: those that replace others come first."""
-    replaces = any("replacement" in part for part in file.path.parts)
+    replaces = any("replacement" in part for part in file.path.parts[-3:-1])
     return file.size <= 0, not replaces, str(file.path)
 
 

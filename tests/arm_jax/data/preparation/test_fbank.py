@@ -54,6 +54,30 @@ def test_loudness_adds_to_logarithms_and_an_offset_nothing():
     np.testing.assert_allclose(fbank.fbank(sound + 0.5), rows, atol=2e-3)
 
 
+def test_against_a_plain_sum():
+    """The formulas of the docstring, term by term, for one frame."""
+    x = np.random.default_rng(0).normal(size=400)
+    x = x - x.mean()
+    y = [x[0] * 0.03] + [x[n] - 0.97 * x[n - 1] for n in range(1, 400)]
+    weighted = np.array(
+        [y[n] * (0.5 - 0.5 * np.cos(2 * np.pi * n / 399)) for n in range(400)]
+    )
+    power = [
+        abs(weighted @ np.exp(-2j * np.pi * f * np.arange(400) / 512)) ** 2
+        for f in range(256)
+    ]
+    mel = lambda frequency: 1127 * np.log(1 + frequency / 700)
+    width = (mel(8000) - mel(20)) / 129
+    (row,) = fbank.fbank(x)
+    for band in (0, 10, 64, 127):
+        centre = mel(20) + (band + 1) * width
+        energy = sum(
+            max(0, 1 - abs(mel(16000 * f / 512) - centre) / width) * power[f]
+            for f in range(256)
+        )
+        assert row[band] == pytest.approx(np.log(energy), abs=1e-3)
+
+
 @pytest.mark.parametrize("length", [0, 1, 399, 400])
 def test_short_recordings_have_one_row(length):
     rows = fbank.fbank(np.zeros(length))

@@ -153,19 +153,41 @@ def text(data):
     ],
 )
 def test_damage(damage, kind, reason):
-    # Of noise, for pictures that take more bytes than the header.
-    noise = np.random.default_rng(0).integers(0, 256, 40 * 48 * 64 * 3)
-    pictures = noise.astype(np.uint8).reshape(40, -1)
-    data = clips.clip(
+    data = noise(kind)
+    assert len(decoded(data).pictures) == 5
+    with pytest.raises(Unusable) as error:
+        decoded(damage(data))
+    assert error.value.reason == reason
+
+
+def noise(kind):
+    """Returns 4 s, whose pictures take more bytes than the header."""
+    pixels = np.random.default_rng(0).integers(0, 256, 40 * 48 * 64 * 3)
+    pictures = pixels.astype(np.uint8).reshape(40, -1)
+    return clips.clip(
         kind,
         frequency=None,
         times=tuple(k / 10 for k in range(40)),
         pictures=tuple(picture.tobytes() for picture in pictures),
     )
-    assert len(decoded(data).pictures) == 5
-    with pytest.raises(Unusable) as error:
-        decoded(damage(data))
-    assert error.value.reason == reason
+
+
+@pytest.mark.parametrize("kind", [".mp4", ".flv"])
+def test_one_damaged_frame_is_left_out(kind):
+    import av
+
+    data = bytearray(noise(kind))
+    with av.open(io.BytesIO(data)) as container:
+        (stream,) = container.streams
+        packets = [(p.pos, p.size) for p in container.demux(stream) if p.size]
+    at, size = packets[20]
+    data[at + 5 : at + size] = bytes(size - 5)
+    with (
+        av.open(io.BytesIO(data)) as container,
+        pytest.raises(av.error.FFmpegError),
+    ):
+        list(container.decode(video=0))
+    assert len(decoded(bytes(data)).pictures) == 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
