@@ -158,22 +158,22 @@ def _extent(container: Any) -> tuple[float, float]:
     if not container.streams.video:
         raise Unusable("no_video")
     stream = container.streams.video[0]
+    packets = [packet for packet in container.demux(stream) if packet.size]
+    if len(packets) < _WHOLE * stream.frames:
+        detail = f"{len(packets)} of {stream.frames} frames"
+        raise Unusable("truncated", detail)
     times = sorted(
         float(time * stream.time_base)
-        for packet in container.demux(stream)
+        for packet in packets
         # AVI has times of decoding only; an edit list may discard frames.
         if (time := packet.dts if packet.pts is None else packet.pts)
         is not None
-        and packet.size
         and not packet.is_discard
     )
     if len(times) < FEWEST_FRAMES or times[-1] <= times[0]:
         raise Unusable("too_few_frames", f"{len(times)} frames")
     # The last picture is shown as long as others are.
     length = times[-1] - times[0] + float(np.median(np.diff(times)))
-    if len(times) < _WHOLE * stream.frames:
-        detail = f"{len(times)} of {stream.frames} frames"
-        raise Unusable("truncated", detail)
     return times[0], length
 
 

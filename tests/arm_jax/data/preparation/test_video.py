@@ -68,6 +68,16 @@ def test_long_clips_are_looked_at_from_their_beginning():
     assert len(clip.sound) == 8000
 
 
+def test_what_an_edit_list_leaves_out_is_no_part_of_a_clip():
+    data = bytearray(clips.clip(".mp4", frequency=None))
+    # Milliseconds that are shown: of ten frames the first seven.
+    at = data.index(b"elst") + 12
+    data[at : at + 4] = (700).to_bytes(4, "big")
+    clip = decoded(bytes(data), pictures=7)
+    expected = [clips.grey(k / 10) for k in range(7)]
+    np.testing.assert_allclose(greys(clip.pictures), expected, atol=2.0)
+
+
 def test_sound_that_begins_late_is_preceded_by_silence():
     samples = video._Samples(100)
     samples._resampler = video.library().AudioResampler("flt", "mono", 100)
