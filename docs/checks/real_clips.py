@@ -59,8 +59,8 @@ def main() -> None:
     print("\n".join(index.summary))
     prepared = data.prepare(NAME, index, options, processes=1)
     with (prepared.folder / "skipped.csv").open() as table:
-        for row in csv.reader(table):
-            print(" | ".join(row))
+        for fields in csv.reader(table):
+            print(" | ".join(fields))
     records = prepared.records()
     for number, row in enumerate(prepared.rows):
         record = records[number]

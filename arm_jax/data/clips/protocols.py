@@ -65,7 +65,7 @@ def divided(
                     f"or draw one: --config.data.options.split={RANDOM}"
                 )
     drawn = np.zeros_like(train)
-    at = np.flatnonzero(train)
+    at = np.flatnonzero(train).tolist()
     drawn[at] = carve(
         [keys[i] for i in at],
         labels[at],

@@ -164,7 +164,8 @@ def drawn_crop(
     mirrored = bool(rng.random() < 0.5)
     for _ in range(_TRIES):
         area = rng.uniform(smallest, 1.0) * width * height
-        aspect = math.exp(rng.uniform(*map(math.log, _ASPECT)))
+        low, high = map(math.log, _ASPECT)
+        aspect = math.exp(rng.uniform(low, high))
         part = math.sqrt(area * aspect), math.sqrt(area / aspect)
         if part[0] <= width and part[1] <= height:
             left = rng.random() * (width - part[0])
