@@ -8,8 +8,19 @@ sound: written as H.264 and AAC in MP4 in CVDF's layout of Kinetics (of which
 ten classes stand for the digits), or as MPEG-4 and MP3 in AVI in that of
 UCF-101; then index, preparation, and ResNet-18s by some methods, as in the
 configs but narrow, on small pictures and with fewer steps. Training and test
-recordings and images are those of avdigits' official protocol, so that
-accuracies belong beside those of `docs/comparison.md`, near 99 %.
+recordings and images are those of avdigits' official protocol. With the
+defaults (one seed, 600 test clips, 12 minutes of two cores) accuracies are,
+beside those of the arrays in `docs/comparison.md`:
+
+| method | fused | sound alone | video alone | arrays, fused |
+|---|--:|--:|--:|--:|
+| joint | 98.5 | 97.8 | 48.7 | 99.4 |
+| uniform | 100.0 | 98.2 | 82.8 | 99.9 |
+| ogm_ge | 96.7 | 69.8 | 54.3 | 99.3 |
+| arm | 99.2 | 95.7 | 82.7 | 99.9 |
+
+Video alone is below the image of the arrays (88 to 96): mirrored crops of
+digits of 22 pixels, by 2,244 clips.
 
 The tree is written once. Whatever else is changed, give another `--out`.
 """
