@@ -40,6 +40,31 @@ def data(name: str, options: Mapping[str, Any], batch_size: int) -> ConfigDict:
     return ConfigDict(dataclasses.asdict(block) | {"options": dict(options)})
 
 
+def clips(method: str, data: ConfigDict) -> ConfigDict:
+    """Returns a run on video clips, as most papers of the field have it.
+
+    A ResNet-18 from scratch for each modality, whose features, the mean over
+    positions and frames, are 512 wide; SGD with momentum.
+
+    Args:
+      method: Name of the method.
+      data: Block of the data set.
+    """
+    config = training(method)
+    config.data = data
+    # Nothing behind the mean.
+    config.model.encoders = {
+        name: {"name": "resnet18", "features": 0}
+        for name in data.options.modalities
+    }
+    config.optimizer.name = "sgd"
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.weight_decay = 1e-4
+    config.train.epochs = 50
+    config.train.eval_batch_size = 64
+    return config
+
+
 def quantifying(name: str, options: Mapping[str, Any]) -> ConfigDict:
     """Returns a report on a data set, with the defaults of `StudyOptions`.
 

@@ -18,7 +18,9 @@ from configs import (
     avdigits,
     common,
     coverage,
+    cremad,
     food101,
+    kinetics_sounds,
     mfeat,
     mosi,
     npz,
@@ -27,6 +29,7 @@ from configs import (
     screening,
     synergy,
     truth,
+    ucf51,
     watch,
 )
 from experiments import cli
@@ -34,7 +37,7 @@ from experiments import cli
 # And how many modalities the data set has.
 DATA_SETS = {avdigits: 2, mfeat: 6, mosi: 3, npz: 2, watch: 2}
 # Data sets that are for training alone: they do not fit into memory.
-MEDIA = (food101,)
+MEDIA = {food101: 2, kinetics_sounds: 2, ucf51: 2, cremad: 2}
 COMMANDS = {"train", "compare", "quantify", "coverage", "study", "synergy"}
 STUDIES = (published, recovery, screening, truth)
 # Methods that a comparison leaves out though they are defined for the data.
@@ -124,12 +127,24 @@ def test_what_a_data_set_chose_for_arm_is_in_its_comparison():
 def test_media_are_prepared_with_the_options_of_the_config(module):
     line = f"experiments.prepare --config=configs/{name(module)}.py"
     assert line in module.__doc__
-    load = importlib.import_module(f"arm_jax.data.{name(module)}").load
+    config = module.get_config()
+    load = importlib.import_module(f"arm_jax.data.{config.data.name}").load
     defaults = {
         key: parameter.default
         for key, parameter in inspect.signature(load).parameters.items()
     }
     assert defaults == module.OPTIONS
+    own = {"audio", "flow", "video"} & set(config.model.encoders)
+    assert own == set(config.data.options.get("modalities", ()))
+
+
+def test_modalities_of_ucf_are_an_argument():
+    config = ucf51.get_config("arm,audio,video")
+    assert config.method.name == "arm"
+    assert config.data.options.modalities == ("audio", "video")
+    assert set(config.model.encoders) == {"audio", "video"}
+    training = ucf51.compare("audio,flow,video").training
+    assert len(training.model.encoders) == 3
 
 
 @by_name(DATA_SETS)
@@ -140,7 +155,7 @@ def test_quantifying_configs_convert(module):
 
 @pytest.mark.parametrize(
     ("module", "arguments"),
-    [*((module, ()) for module in DATA_SETS), (avdigits, ("select",))],
+    [*((module, ()) for module in DATA_SETS | MEDIA), (avdigits, ("select",))],
     ids=lambda x: name(x) if hasattr(x, "__name__") else "".join(x),
 )
 def test_comparisons_are_complete(module, arguments):
@@ -148,7 +163,7 @@ def test_comparisons_are_complete(module, arguments):
     defined = {
         method
         for method in methods.names()
-        if DATA_SETS[module] in counts(method)
+        if (DATA_SETS | MEDIA)[module] in counts(method)
     } - NOT_COMPARED
     compared = {
         config["method"]["name"] for v in runs.values() for config in v.values()

@@ -12,4 +12,5 @@ from arm_jax.data.preparation.files import Unusable as Unusable
 from arm_jax.data.preparation.items import Index as Index
 from arm_jax.data.preparation.items import Item as Item
 from arm_jax.data.preparation.opened import Prepared as Prepared
+from arm_jax.data.preparation.opened import check_options as check_options
 from arm_jax.data.preparation.opened import opened as opened

@@ -48,6 +48,8 @@ class Plan:
       folder: Where the records are.
       max_skipped: Largest share of the items that may be unusable.
       shard_size: Items that are decoded at a time; a kill loses no more.
+      hints: By reason why files cannot be used: what to do where it is the most
+        frequent one.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Plan:
     folder: Path
     max_skipped: float = 0.1
     shard_size: int = 256
+    hints: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def jobs(self) -> list[Job]:
         """Returns the shards, as what a process is asked to do."""
@@ -327,11 +330,13 @@ def _check_share(
     count, total = reasons.total(), len(plan.index.items)
     if count > plan.max_skipped * total:
         words = ", ".join(f"{n} {key}" for key, n in reasons.most_common(5))
+        hint = plan.hints.get(reasons.most_common(1)[0][0])
         raise InputError(
             f"data set {plan.name}: {count} of {total} files cannot be used "
             f"so far ({words}), more than max_skipped {plan.max_skipped:g} "
             f"allows; {plan.folder / SKIPPED} names them: mend them, or set "
             "--config.data.options.max_skipped; what is prepared is kept"
+            + (f"; {hint}" if hint else "")
         )
 
 

@@ -61,6 +61,7 @@ class Prepared:
       rows: One for each record, in their order.
       manifests: What is in each shard.
       digest: What tells the records from others, 12 hexadecimal digits.
+      options: What it was prepared with.
     """
 
     folder: Path
@@ -68,6 +69,9 @@ class Prepared:
     rows: tuple[Row, ...]
     manifests: tuple[Manifest, ...]
     digest: str
+    options: Mapping[str, Any] = dataclasses.field(
+        default_factory=dict, compare=False
+    )
 
     def records(self) -> Records:
         """Returns the records, in the order of `rows`."""
@@ -108,7 +112,9 @@ def collect(
     )
 
 
-def opened(name: str, folder: Path, options: Mapping[str, Any]) -> Prepared:
+def opened(
+    name: str, folder: Path, options: Mapping[str, Any], config: str = ""
+) -> Prepared:
     """Returns what is prepared in a folder.
 
     Args:
@@ -116,13 +122,14 @@ def opened(name: str, folder: Path, options: Mapping[str, Any]) -> Prepared:
       folder: The folder.
       options: What the records must have been prepared with, as far as it is
         asked for.
+      config: Name of the config that prepares it, where that is another.
 
     Raises:
       InputError: Nothing, or not all, is prepared there; it was prepared with
         other options; or shards are missing.
     """
     command = (
-        f"python -m experiments.prepare --config=configs/{name}.py "
+        f"python -m experiments.prepare --config=configs/{config or name}.py "
         "--config.data.options.path=FOLDER"
     )
     try:
@@ -160,7 +167,7 @@ def opened(name: str, folder: Path, options: Mapping[str, Any]) -> Prepared:
             f"data set {name}: the shards in {folder} are not those of its "
             f"{SUMMARY}; run {command} to the end"
         )
-    return prepared
+    return dataclasses.replace(prepared, options=was)
 
 
 def check_options(

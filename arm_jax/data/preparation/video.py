@@ -1,0 +1,297 @@
+"""Videos with sound: pictures at given times, and samples at one rate.
+
+By PyAV, which brings FFmpeg. Needs the extra `media`. Decoded from the
+beginning to the last picture that is wanted: seeking is slower in clips of some
+seconds, and fails in FLV. Times are those in the file, never numbers of frames:
+rates vary, and those in the header may be wrong.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from arm_jax.data.preparation.files import Unusable
+from arm_jax.errors import InputError
+
+SUFFIXES = frozenset(
+    {".mp4", ".avi", ".mkv", ".webm", ".flv", ".mov", ".m4v", ".mpg"}
+)
+SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".flac", ".m4a", ".ogg"})
+# Fewer frames are no video.
+FEWEST_FRAMES = 3
+# Largest sample of a recording that is silent (-80 dB).
+_SILENT = 1e-4
+# Seconds that sound may begin before or after the first picture; more is an
+# error of the header, and taken for nothing.
+_LONGEST_DELAY = 1.0
+# Less of the frames that the header counts, if it does, is a truncated file.
+_WHOLE = 0.75
+
+
+class Clip(NamedTuple):
+    """What was decoded.
+
+    Attributes:
+      pictures: uint8 `[height, width, 3]`, from the middles of equal parts of
+        the clip.
+      following: The pictures that come next to these, where they were asked
+        for.
+      sound: Samples in [-1, 1], float32 `[n]`, from the first picture on; None
+        if there is no sound, or it was not asked for.
+    """
+
+    pictures: list[np.ndarray]
+    following: list[np.ndarray]
+    sound: np.ndarray | None
+
+
+def library() -> Any:
+    """Returns PyAV.
+
+    Raises:
+      InputError: It is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise InputError(
+            "videos need the package av: pip install 'arm-jax[media]'"
+        ) from error
+    return av
+
+
+def clip(
+    data: bytes,
+    *,
+    pictures: int,
+    short_side: int,
+    seconds: float,
+    rate: int = 0,
+    following: bool = False,
+) -> Clip:
+    """Returns pictures and sound of a video.
+
+    Args:
+      data: The file.
+      pictures: Number of pictures, from the middles of as many equal parts.
+      short_side: Pixels of their shorter side, also where it had fewer.
+      seconds: Length that is looked at, from the first picture on.
+      rate: Samples a second of the sound, of one channel; 0 for no sound.
+      following: Whether to return the pictures that follow, too.
+
+    Raises:
+      Unusable: It has no video, or cannot be decoded.
+    """
+    with _opened(data) as container:
+        first, length = _extent(container)
+    length = min(length, seconds)
+    step = length / pictures
+    wanted = [first + (part + 0.5) * step for part in range(pictures)]
+    choice = _Choice(wanted, short_side, following)
+    samples = _Samples(rate)
+    with _opened(data) as container:
+        streams = [container.streams.video[0]]
+        if rate and container.streams.audio:
+            streams.append(container.streams.audio[0])
+        for kind, frame in _frames(container, streams):
+            if kind == "audio":
+                samples.add(frame)
+            elif not choice.complete:
+                choice.add(frame)
+            elif len(streams) == 1:
+                break
+    choice.finish(step)
+    sound = samples.placed(first, length)
+    return Clip(choice.pictures, choice.following, sound)
+
+
+def sound(data: bytes, *, rate: int, seconds: float) -> np.ndarray | None:
+    """Returns the samples of a recording, of one channel, float32 `[n]`.
+
+    Args:
+      data: The file, of sound or video.
+      rate: Samples a second.
+      seconds: Length that is kept.
+
+    Returns:
+      None if there is no sound in it.
+
+    Raises:
+      Unusable: It cannot be decoded.
+    """
+    samples = _Samples(rate)
+    with _opened(data) as container:
+        if container.streams.audio:
+            streams = [container.streams.audio[0]]
+            for _, frame in _frames(container, streams):
+                samples.add(frame)
+    return samples.placed(None, seconds)
+
+
+def check_audible(samples: np.ndarray) -> None:
+    """Raises Unusable if a recording is silent."""
+    if not np.abs(samples).max(initial=0) > _SILENT:
+        raise Unusable("silent")
+
+
+@contextlib.contextmanager
+def _opened(data: bytes) -> Iterator[Any]:
+    """Opens a file in memory; what FFmpeg says against it becomes Unusable."""
+    av = library()
+    try:
+        with av.open(io.BytesIO(data)) as container:
+            yield container
+    except av.error.FFmpegError as error:
+        words = f"{error.strerror or error}; starts with {data[:8]!r}"
+        raise Unusable("unreadable", words) from None
+
+
+def _extent(container: Any) -> tuple[float, float]:
+    """Returns when a video begins, and its length, in seconds.
+
+    Raises:
+      Unusable: No video, too few frames, or part of what the header tells.
+    """
+    if not container.streams.video:
+        raise Unusable("no_video")
+    stream = container.streams.video[0]
+    packets = [packet for packet in container.demux(stream) if packet.size]
+    if len(packets) < _WHOLE * stream.frames:
+        detail = f"{len(packets)} of {stream.frames} frames"
+        raise Unusable("truncated", detail)
+    times = sorted(
+        float(time * stream.time_base)
+        for packet in packets
+        # AVI has times of decoding only; an edit list may discard frames.
+        if (time := packet.dts if packet.pts is None else packet.pts)
+        is not None
+        and not packet.is_discard
+    )
+    if len(times) < FEWEST_FRAMES or times[-1] <= times[0]:
+        raise Unusable("too_few_frames", f"{len(times)} frames")
+    # The last picture is shown as long as others are.
+    length = times[-1] - times[0] + float(np.median(np.diff(times)))
+    return times[0], length
+
+
+def _frames(
+    container: Any, streams: Sequence[Any]
+) -> Iterator[tuple[str, Any]]:
+    """Yields decoded frames with the kind of their stream.
+
+    Packets that cannot be decoded are left out, as players do.
+    """
+    av = library()
+    for stream in streams:
+        # There is a process per core.
+        stream.codec_context.thread_count = 1
+    for packet in container.demux(*streams):
+        try:
+            for frame in packet.decode():
+                yield packet.stream.type, frame
+        except av.error.FFmpegError:
+            continue
+
+
+class _Choice:
+    """Pictures that are shown at given times, chosen from frames in order."""
+
+    def __init__(
+        self, times: Sequence[float], short_side: int, following: bool
+    ) -> None:
+        self.pictures: list[np.ndarray] = []
+        self.following: list[np.ndarray] = []
+        self._times = times
+        self._short_side = short_side
+        self._follows = following
+        self._shown: Any = None
+
+    @property
+    def complete(self) -> bool:
+        return len(self.pictures) == len(self._times)
+
+    def add(self, frame: Any) -> None:
+        """Takes the next frame: now it is known how long the last was shown."""
+        if frame.time is None:
+            return
+        if self._shown is not None:
+            self._take(frame.time, frame)
+        self._shown = frame
+
+    def finish(self, step: float) -> None:
+        """Takes what is left from the last frame, if it is no more than a step.
+
+        Raises:
+          Unusable: Decoding ended before.
+        """
+        if self._shown is None:
+            raise Unusable("damaged", "no frame can be decoded")
+        self._take(self._shown.time + step, self._shown)
+        if not self.complete:
+            raise Unusable(
+                "damaged",
+                f"{len(self.pictures)} of {len(self._times)} pictures",
+            )
+
+    def _take(self, until: float, follower: Any) -> None:
+        """Takes the frame that is shown now for all times before `until`."""
+        picture = None
+        while not self.complete and self._times[len(self.pictures)] < until:
+            if picture is None:
+                picture = self._pixels(self._shown)
+            self.pictures.append(picture)
+            if self._follows:
+                self.following.append(self._pixels(follower))
+
+    def _pixels(self, frame: Any) -> np.ndarray:
+        scale = self._short_side / min(frame.width, frame.height)
+        size = round(frame.width * scale), round(frame.height * scale)
+        pixels = frame.reformat(
+            *size, format="rgb24", interpolation="BICUBIC"
+        ).to_ndarray()
+        # As the recording device was held.
+        return np.rot90(pixels, round(frame.rotation / 90))
+
+
+class _Samples:
+    """Sound in one channel and at one rate, from frames in order."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._resampler: Any = None
+        self._parts: list[np.ndarray] = []
+        self._start: float | None = None
+
+    def add(self, frame: Any) -> None:
+        """Takes the next frame."""
+        av = library()
+        if self._resampler is None:
+            self._resampler = av.AudioResampler(
+                format="flt", layout="mono", rate=self._rate
+            )
+            self._start = frame.time
+        for part in self._resampler.resample(frame):
+            self._parts.append(part.to_ndarray()[0])
+
+    def placed(self, first: float | None, length: float) -> np.ndarray | None:
+        """Returns the samples of a part of time.
+
+        Args:
+          first: When the part begins, in seconds; None for with the sound.
+          length: Its longest length, in seconds.
+        """
+        if self._resampler is None:
+            return None
+        for part in self._resampler.resample(None):
+            self._parts.append(part.to_ndarray()[0])
+        x = np.concatenate(self._parts) if self._parts else np.zeros(0)
+        x = x.astype(np.float32, copy=False)
+        if first is not None and self._start is not None:
+            delay = self._start - first
+            delay = delay if abs(delay) <= _LONGEST_DELAY else 0.0
+            offset = round(delay * self._rate)
+            x = np.pad(x, (offset, 0)) if offset > 0 else x[-offset:]
+        return x[: round(length * self._rate)]

@@ -1,0 +1,105 @@
+"""Video files of a second, of 64 x 48 pixels, as tests want them."""
+
+import functools
+import io
+import wave
+from fractions import Fraction
+
+import numpy as np
+
+WIDTH, HEIGHT = 64, 48
+FPS = 10
+RATE = 16000
+# By suffix: container, codec of the pictures, codec of the sound.
+KINDS = {
+    ".mp4": ("mp4", "libx264", "aac"),
+    ".avi": ("avi", "mpeg4", "libmp3lame"),
+    ".flv": ("flv", "flv1", "libmp3lame"),
+}
+
+
+def grey(time):
+    """The colour of a frame tells its time, up to a second."""
+    return min(40 + 15 * time * FPS, 250)
+
+
+def tone(frequency=1000.0, seconds=1.0, loudness=0.3):
+    time = np.arange(round(seconds * RATE)) / RATE
+    return (loudness * np.sin(2 * np.pi * frequency * time)).astype(np.float32)
+
+
+@functools.cache
+def clip(
+    suffix=".mp4",
+    frequency=1000.0,
+    pictures=None,
+    times=tuple(k / FPS for k in range(FPS)),
+    layout="mono",
+    loudness=0.3,
+):
+    """Returns the bytes of a clip.
+
+    Args:
+      suffix: One of KINDS.
+      frequency: Of a tone; None for no sound.
+      pictures: uint8 `[frames, height, width, 3]` as a tuple of bytes; frames
+        whose grey tells the time if None.
+      times: When they are shown.
+      layout: Of the sound's channels.
+      loudness: Of the tone.
+    """
+    import av
+
+    container, codec, sound_codec = KINDS[suffix]
+    out = io.BytesIO()
+    # What MP3 begins with, of before the first sample, would move the pictures.
+    options = {"avoid_negative_ts": "disabled"} if suffix == ".avi" else {}
+    with av.open(out, "w", format=container, options=options) as file:
+        video = file.add_stream(codec, rate=FPS)
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        if codec == "libx264":
+            video.options = {"preset": "ultrafast", "bf": "0"}
+        else:
+            video.bit_rate = 10**6
+            video.codec_context.time_base = Fraction(1, FPS)
+        sound = None
+        if frequency is not None:
+            rate = 44100 if suffix == ".flv" else RATE
+            sound = file.add_stream(sound_codec, rate=rate, layout=layout)
+        base = video.codec_context.time_base
+        for number, time in enumerate(times):
+            if pictures is None:
+                shape = HEIGHT, WIDTH, 3
+                picture = np.full(shape, round(grey(time)), np.uint8)
+            else:
+                picture = np.frombuffer(pictures[number], np.uint8)
+                picture = picture.reshape(HEIGHT, WIDTH, 3)
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts, frame.time_base = round(time / base), base
+            file.mux(video.encode(frame))
+        file.mux(video.encode())
+        if sound is not None:
+            samples = tone(frequency, loudness=loudness)[None]
+            frame = av.AudioFrame.from_ndarray(samples, "fltp", "mono")
+            frame.sample_rate, frame.pts = RATE, 0
+            frame.time_base = Fraction(1, RATE)
+            context = sound.codec_context
+            resampler = av.AudioResampler(
+                context.format, context.layout, rate, context.frame_size
+            )
+            for part in [*resampler.resample(frame), *resampler.resample(None)]:
+                file.mux(sound.encode(part))
+            file.mux(sound.encode())
+    return out.getvalue()
+
+
+@functools.cache
+def wav(loudness=0.3):
+    """Returns a second of a tone as a file of 16-bit samples."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        samples = np.rint(32767 * tone(loudness=loudness)).astype("<i2")
+        file.writeframes(samples.tobytes())
+    return out.getvalue()
