@@ -52,7 +52,9 @@ class ModelConfig:
     # or a dotted module path.
     encoder: str = "mlp"
     # By modality: a block with a `name` of its own, and options of the encoder,
-    # such as {"audio": {"name": "windows", "length": 4}}.
+    # such as {"audio": {"name": "windows", "length": 4}}; and how it starts and
+    # is trained, see arm_jax.models.tuning: `weights`, `frozen`,
+    # `learning_rate`.
     encoders: Mapping[str, Mapping[str, Any]] = dataclasses.field(
         default_factory=dict
     )
@@ -61,6 +63,12 @@ class ModelConfig:
     hidden: tuple[int, ...] = (64,)
     features: int = 64
     dropout: float = 0.0
+    # Two more of these: the type that encoders compute in, "float32" or
+    # "bfloat16", while parameters, statistics, heads and losses stay float32;
+    # and whether they compute the inside of their blocks again on the way back
+    # rather than keep it, for batches that do not fit.
+    dtype: str = "float32"
+    rematerialize: bool = False
     # Name of the fusion, a file of arm_jax.models.fusions, or a dotted module
     # path, and its options; without a name it is "concat", or what the method
     # needs.

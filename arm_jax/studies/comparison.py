@@ -15,6 +15,7 @@ from typing import Any
 from arm_jax import data, lock, loop, methods, record
 from arm_jax.config import Config, MethodConfig, from_mapping
 from arm_jax.errors import InputError, check_choice
+from arm_jax.models import weights
 from arm_jax.reports import comparison as comparison_report
 from arm_jax.studies.training import fit
 from arm_jax.workdir import JsonLines, open_workdir
@@ -193,7 +194,9 @@ def _check_runs(
         # Variants differ in examples, not in modalities.
         loop.model_for(config, method, dataset)
         there = run_folder(folder, label, variant)
-        now = record.current(digests[variant])
+        now = record.current(
+            digests[variant], weights.digests(config.model.encoders)
+        )
         record.check(there, now, allow)
         record.warn(there, now)
     return digests
