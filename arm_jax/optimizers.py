@@ -106,10 +106,8 @@ def _tuned(
             if update is None:
                 return jnp.zeros_like(gradient)
             modality, rest = _encoder_of(path)
-            if modality in tuning and tuning[modality].has_rate(rest):
-                rate = tuning[modality].learning_rate
-                return update * (rate / learning_rate)
-            return update
+            own = tuning[modality].rate(rest) if modality in tuning else None
+            return update if own is None else update * (own / learning_rate)
 
         return jax.tree_util.tree_map_with_path(one, gradients, updates), state
 

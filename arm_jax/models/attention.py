@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from arm_jax.errors import InputError, check_choice
-from arm_jax.models.norms import LayerNorm
+from arm_jax.models.norms import LayerNorm, exact
 
 ACTIVATIONS = {
     "gelu": partial(nn.gelu, approximate=False),
@@ -79,8 +79,7 @@ class Transformer(nn.Module):
             self._dense(name, width)(x).reshape(*x.shape[:-1], self.heads, -1)
             for name in ("query", "key", "value")
         )
-        scores = jnp.einsum("bqhd,bkhd->bhqk", query, key)
-        scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
+        scores = exact(jnp.einsum("bqhd,bkhd->bhqk", query, key))
         scores = scores / (width // self.heads) ** 0.5
         if there is not None:
             lowest = jnp.finfo(scores.dtype).min

@@ -10,6 +10,7 @@ import numpy as np
 
 from arm_jax.errors import InputError
 from arm_jax.models import encoders, tuning, weights
+from arm_jax.models.norms import exact
 from arm_jax.models.weights import Pretrained
 from arm_jax.models.weights.layout import Path
 
@@ -67,6 +68,8 @@ class Branch:
             shared = {**shared, **self._told(pretrained, rest)}
         self._factory = encoders.create(self._where, rest, shared)
         self._still: tuple[str, ...] = ()
+        module = self._encoder(None)
+        self.vocabulary: int | None = getattr(module, "vocabulary", None)
         key = jax.eval_shape(lambda: jax.random.key(0))
         features, variables = jax.eval_shape(self._initial, key)
         self.width = _width(self._where, features)
@@ -74,8 +77,6 @@ class Branch:
         paths = _shapes(params)
         self.tuning = tuning.tuning(options, paths, self._where)
         self._still = self.tuning.still_parts(paths)
-        module = self._encoder(None)
-        self.vocabulary: int | None = getattr(module, "vocabulary", None)
         self._read: Callable[[], dict[Path, np.ndarray]] = dict
         if pretrained is not None:
             wanted = paths
@@ -151,8 +152,7 @@ class Branch:
         else:
             features = module.apply(variables, x, train=train, rngs=rngs)
         # The head, losses and contributions are float32.
-        exact = jnp.promote_types(features.dtype, jnp.float32)
-        return features.astype(exact), state
+        return exact(features), state
 
     def _found(
         self, options: tuning.TuningConfig, rest: Mapping[str, Any]
@@ -180,9 +180,9 @@ class Branch:
         for key, value in told.items():
             if value is None:
                 raise InputError(
-                    f"config {self._where}.{key} is needed: no tensor of "
-                    f"{pretrained.opened.path} tells it, and there is no "
-                    "config.json beside it that does"
+                    f"config {self._where}.{key} is needed: neither the "
+                    f"tensors of {pretrained.opened.path} nor a config.json "
+                    "beside them say it in a way that is known"
                 )
         shape = self._shape
         if isinstance(shape, tuple):

@@ -10,6 +10,11 @@ _MOMENTUM = 0.9
 _EPSILON = 1e-5
 
 
+def exact(x: jax.Array) -> jax.Array:
+    """Returns floats in float32, or as they are if they are of more bits."""
+    return x if x.dtype.itemsize >= 4 else x.astype(jnp.float32)
+
+
 class BatchNorm(nn.Module):
     """Normalises channels, the last axis, by statistics over all others.
 
@@ -32,11 +37,11 @@ class BatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (width,))
         kept_mean = self.variable("batch_stats", "mean", jnp.zeros, width)
         kept_var = self.variable("batch_stats", "var", jnp.ones, width)
-        exact = x.astype(scale.dtype)
+        wide = x.astype(scale.dtype)
         if train:
             count = math.prod(x.shape[:-1])
             axes = tuple(range(x.ndim - 1))
-            means = exact.mean(axes), (exact * exact).mean(axes)
+            means = wide.mean(axes), (wide * wide).mean(axes)
             if self.axis_name is not None:
                 means = jax.lax.pmean(means, self.axis_name)
                 count *= jax.lax.axis_size(self.axis_name)
@@ -51,7 +56,7 @@ class BatchNorm(nn.Module):
             mean, var = kept_mean.value, kept_var.value
         whole = lambda y: y.reshape((1,) * (x.ndim - 1) + (width,))
         factor = scale * jax.lax.rsqrt(var + _EPSILON)
-        y = (exact - whole(mean)) * whole(factor) + whole(bias)
+        y = (wide - whole(mean)) * whole(factor) + whole(bias)
         return y.astype(x.dtype)
 
 
@@ -70,8 +75,8 @@ class LayerNorm(nn.Module):
         width = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (width,))
         bias = self.param("bias", nn.initializers.zeros, (width,))
-        exact = x.astype(scale.dtype)
-        centered = exact - exact.mean(axis=-1, keepdims=True)
+        wide = x.astype(scale.dtype)
+        centered = wide - wide.mean(axis=-1, keepdims=True)
         var = (centered * centered).mean(axis=-1, keepdims=True)
         whole = lambda y: y.reshape((1,) * (x.ndim - 1) + (width,))
         y = centered * jax.lax.rsqrt(var + self.epsilon)

@@ -49,9 +49,9 @@ class Tuning(NamedTuple):
     is_frozen: bool = False
     learning_rate: float | None = None
 
-    def has_rate(self, path: Path) -> bool:
-        """Whether a parameter is trained at the encoder's own rate."""
-        return self.learning_rate is not None and not weights.own(path)
+    def rate(self, path: Path) -> float | None:
+        """Returns the encoder's own rate for a parameter, None without one."""
+        return None if weights.own(path) else self.learning_rate
 
     def still_parts(self, paths: Collection[Path]) -> tuple[str, ...]:
         """Returns the modules all of whose parameters are frozen."""

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from arm_jax.errors import InputError, check_choice
 from arm_jax.models import attention
 from arm_jax.models.encoders.inputs import computing_dtype, texts_length
-from arm_jax.models.norms import LayerNorm
+from arm_jax.models.norms import LayerNorm, exact
 from arm_jax.models.weights import bert, distilbert
 
 LAYOUTS = (bert.LAYOUT, distilbert.LAYOUT)
@@ -66,9 +66,7 @@ class BERT(nn.Module):
                 self.dtype,
                 name=name,
             )(y, there, moves(name))
-        y = self._pooled(
-            y.astype(jnp.promote_types(y.dtype, jnp.float32)), there
-        )
+        y = self._pooled(exact(y), there)
         if self.features:
             y = nn.Dense(self.features, name="projection")(y)
         return y

@@ -20,7 +20,7 @@ from arm_jax.models.encoders.inputs import (
     images,
     of_frames,
 )
-from arm_jax.models.norms import BatchNorm
+from arm_jax.models.norms import BatchNorm, exact
 from arm_jax.models.weights import resnet_huggingface, resnet_torchvision
 
 LAYOUTS = (resnet_torchvision.LAYOUT, resnet_huggingface.LAYOUT)
@@ -48,17 +48,15 @@ class Block(nn.Module):
           train: Whether to normalise by the batch. Not by name: `nn.remat`
             needs it so.
         """
-        norm = lambda name: partial(
-            BatchNorm(self.axis_name, name=name), train=train
-        )
         convolution = partial(_convolution, dtype=self.dtype)
+        norm = partial(BatchNorm, self.axis_name)
         y = convolution("conv1", self.width, 3, self.stride)(x)
-        y = nn.relu(norm("bn1")(y))
+        y = nn.relu(norm(name="bn1")(y, train=train))
         y = convolution("conv2", self.width, 3, 1)(y)
-        y = norm("bn2")(y)
+        y = norm(name="bn2")(y, train=train)
         if x.shape != y.shape:
             x = convolution("downsample_conv", self.width, 1, self.stride)(x)
-            x = norm("downsample_bn")(x)
+            x = norm(name="downsample_bn")(x, train=train)
         return nn.relu(x + y)
 
 
@@ -101,8 +99,7 @@ class ResNet18(nn.Module):
                     self.dtype,
                     name=name,
                 )(x, moves(name))
-        x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        x = of_frames(x.mean(axis=(1, 2)), batch)
+        x = of_frames(exact(x).mean(axis=(1, 2)), batch)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         if self.features:
             x = nn.Dense(self.features, name="projection")(x)

@@ -17,7 +17,7 @@ from arm_jax.models.encoders.inputs import (
     images,
     of_frames,
 )
-from arm_jax.models.norms import LayerNorm
+from arm_jax.models.norms import LayerNorm, exact
 from arm_jax.models.weights import (
     vit_huggingface,
     vit_timm,
@@ -73,8 +73,7 @@ class ViT(nn.Module):
                 self.dtype,
                 name=name,
             )(x, None, moves(name))
-        x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        x = LayerNorm(self.epsilon, name="norm")(x)
+        x = LayerNorm(self.epsilon, name="norm")(exact(x))
         x = x[:, 0] if self.pooling == "class" else x[:, 1:].mean(axis=1)
         x = of_frames(x, batch)
         if self.features:

@@ -4,11 +4,11 @@ Devlin, Chang, Lee, Toutanova, NAACL 2019. The oldest files, such as that of
 bert-base-uncased, call the arrays of a normalisation gamma and beta.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from arm_jax.errors import InputError
 from arm_jax.models.weights import texts
+from arm_jax.models.weights.files import Beside
 from arm_jax.models.weights.layout import Layout, Shapes
 
 _LAYER = "encoder.layer.{n}."
@@ -17,11 +17,9 @@ _FAMILY = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
 _COUNTING_FROM_PAD = ("roberta", "xlm-roberta", "camembert")
 
 
-def _options(
-    shapes: Shapes, config: Mapping, preprocessor: Mapping
-) -> dict[str, Any]:
-    kind = texts.model_type(config, _FAMILY)
-    positions = config.get("position_embedding_type", "absolute")
+def _options(shapes: Shapes, beside: Beside) -> dict[str, Any]:
+    kind = texts.model_type(beside.config, _FAMILY)
+    positions = beside.config.get("position_embedding_type", "absolute")
     if positions != "absolute":
         raise InputError(
             f"config.json beside the weights has positions '{positions}'; "
@@ -30,9 +28,10 @@ def _options(
     options = texts.sizes(shapes, "encoder.layer.", "intermediate.dense.weight")
     options["types"] = shapes["embeddings.token_type_embeddings.weight"][0]
     if kind in _COUNTING_FROM_PAD:
-        options["offset"] = int(config.get("pad_token_id", 1)) + 1
+        options["offset"] = int(beside.config.get("pad_token_id", 1)) + 1
+    options |= texts.pooling(beside)
     return options | texts.told(
-        config,
+        beside.config,
         options["width"],
         width_key="hidden_size",
         heads_key="num_attention_heads",

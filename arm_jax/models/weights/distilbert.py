@@ -3,23 +3,23 @@
 Sanh, Debut, Chaumond, Wolf, DistilBERT, a distilled version of BERT, 2019.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from arm_jax.models.weights import texts
+from arm_jax.models.weights.files import Beside
 from arm_jax.models.weights.layout import Layout, Shapes
 
 _LAYERS = "transformer.layer."
 _LAYER = _LAYERS + "{n}."
 
 
-def _options(
-    shapes: Shapes, config: Mapping, preprocessor: Mapping
-) -> dict[str, Any]:
-    texts.model_type(config, ("distilbert",))
-    options = texts.sizes(shapes, _LAYERS, "ffn.lin1.weight") | {"types": 0}
+def _options(shapes: Shapes, beside: Beside) -> dict[str, Any]:
+    texts.model_type(beside.config, ("distilbert",))
+    options = texts.sizes(shapes, _LAYERS, "ffn.lin1.weight")
+    options["types"] = 0
+    options |= texts.pooling(beside)
     return options | texts.told(
-        config,
+        beside.config,
         options["width"],
         width_key="dim",
         heads_key="n_heads",

@@ -15,6 +15,20 @@ _NAME = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 
 
+class Beside(NamedTuple):
+    """What files beside the tensors say; each is empty if there is none.
+
+    Attributes:
+      config: config.json.
+      preprocessor: preprocessor_config.json, of images.
+      pooling: 1_Pooling/config.json, of sentence-transformers.
+    """
+
+    config: Mapping[str, Any] = {}
+    preprocessor: Mapping[str, Any] = {}
+    pooling: Mapping[str, Any] = {}
+
+
 class Opened(NamedTuple):
     """What lies at a path.
 
@@ -22,15 +36,13 @@ class Opened(NamedTuple):
       path: The path.
       files: The files of tensors.
       tensors: All of them by name.
-      config: What config.json beside them says; empty if there is none.
-      preprocessor: The same of preprocessor_config.json.
+      beside: What files beside them say.
     """
 
     path: Path
     files: tuple[Path, ...]
     tensors: Mapping[str, Tensor]
-    config: Mapping[str, Any]
-    preprocessor: Mapping[str, Any]
+    beside: Beside
 
 
 def find(path: str) -> tuple[Path, ...]:
@@ -100,8 +112,11 @@ def opened(path: str) -> Opened:
         Path(path).expanduser(),
         files,
         tensors,
-        _json(folder / "config.json"),
-        _json(folder / "preprocessor_config.json"),
+        Beside(
+            _json(folder / "config.json"),
+            _json(folder / "preprocessor_config.json"),
+            _json(folder / "1_Pooling" / "config.json"),
+        ),
     )
 
 

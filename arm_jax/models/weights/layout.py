@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arm_jax.errors import InputError
+from arm_jax.models.weights.files import Beside
 from arm_jax.models.weights.safetensors import Tensor
 
 Path = tuple[str, ...]
@@ -76,9 +77,8 @@ class Layout:
       modules: Their names by ours, `{n}` being the number of `layer_{n}`.
       arrays: The same for arrays of ours that are in no module.
       ignored: Names that may be left over, with * for anything.
-      options: `options(shapes, config, preprocessor) -> options of the
-        encoder`, of the shapes by name without prefix, and config.json and
-        preprocessor_config.json beside the file.
+      options: `options(shapes, beside) -> options of the encoder`, of the
+        shapes by name without prefix, and of the files beside.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Layout:
     modules: Mapping[str, Names]
     arrays: Mapping[str, Names]
     ignored: tuple[str, ...]
-    options: Callable[[Shapes, Mapping, Mapping], dict[str, Any]]
+    options: Callable[[Shapes, Beside], dict[str, Any]]
 
     def prefixes(self, tensors: Mapping[str, Tensor]) -> list[str]:
         """Returns the prefixes under which the file has this layout."""

@@ -1,9 +1,9 @@
 """What pixels were normalised by, when weights for images were trained."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from arm_jax.errors import InputError
+from arm_jax.models.weights.files import Beside
 
 # Mean and standard deviation of the channels, of pixels from 0 to 1.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -11,24 +11,23 @@ HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def of_files(
-    config: Mapping[str, Any],
-    preprocessor: Mapping[str, Any],
+    beside: Beside,
     otherwise: tuple[tuple[float, ...], tuple[float, ...]],
 ) -> dict[str, tuple[float, ...]]:
     """Returns the options `mean` and `std` of an encoder of images.
 
     Args:
-      config: config.json beside the weights; timm says it there.
-      preprocessor: preprocessor_config.json, where transformers says it.
+      beside: Files beside the weights: timm says it in config.json,
+        transformers in preprocessor_config.json.
       otherwise: What is usual for the layout.
 
     Raises:
       InputError: What the files say is no list of numbers.
     """
-    timm = config.get("pretrained_cfg", config)
+    timm = beside.config.get("pretrained_cfg", beside.config)
     timm = timm if isinstance(timm, Mapping) else {}
-    mean = preprocessor.get("image_mean", timm.get("mean"))
-    std = preprocessor.get("image_std", timm.get("std"))
+    mean = beside.preprocessor.get("image_mean", timm.get("mean"))
+    std = beside.preprocessor.get("image_std", timm.get("std"))
     if mean is None or std is None:
         mean, std = otherwise
     try:

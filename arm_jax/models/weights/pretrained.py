@@ -64,9 +64,7 @@ class Pretrained:
         """
         shapes = {name: t.shape for name, t in self.tensors.items()}
         try:
-            return self.layout.options(
-                shapes, self.opened.config, self.opened.preprocessor
-            )
+            return self.layout.options(shapes, self.opened.beside)
         except InputError as error:
             raise InputError(f"{self.opened.path}: {error}") from error
         except (KeyError, IndexError, ValueError) as error:

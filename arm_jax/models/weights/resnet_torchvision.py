@@ -1,8 +1,8 @@
 """ResNet-18 as torchvision and timm have it."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from arm_jax.models.weights.files import Beside
 from arm_jax.models.weights.layout import Layout, Names, Shapes
 from arm_jax.models.weights.pixels import IMAGENET, of_files
 
@@ -21,12 +21,10 @@ def _modules() -> dict[str, Names]:
     return modules
 
 
-def _options(
-    shapes: Shapes, config: Mapping, preprocessor: Mapping
-) -> dict[str, Any]:
+def _options(shapes: Shapes, beside: Beside) -> dict[str, Any]:
     return {
         "width": shapes["conv1.weight"][0],
-        **of_files(config, preprocessor, IMAGENET),
+        **of_files(beside, IMAGENET),
     }
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ml_dtypes
+import jax.numpy as jnp
 import numpy as np
 
 from arm_jax.errors import InputError, shortened
@@ -33,7 +33,7 @@ _DTYPES: dict[str, Any] = {
     "U64": np.uint64,
     "I64": np.int64,
     "F16": np.float16,
-    "BF16": ml_dtypes.bfloat16,
+    "BF16": jnp.bfloat16,
     "F32": np.float32,
     "F64": np.float64,
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arm_jax.errors import InputError
+from arm_jax.models.weights.files import Beside
 from arm_jax.models.weights.layout import Shapes
 
 # Names of activations in config.json, and ours.
@@ -13,6 +14,13 @@ ACTIVATIONS = {
     "gelu_fast": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
     "relu": "relu",
+}
+# The same of what sentence-transformers makes of the tokens.
+_POOLINGS = {
+    "cls": "first",
+    "cls_token": "first",
+    "mean": "mean",
+    "mean_tokens": "mean",
 }
 
 
@@ -29,6 +37,21 @@ def model_type(config: Mapping[str, Any], known: Sequence[str]) -> str:
             f"that of {', '.join(known)}"
         )
     return kind
+
+
+def pooling(beside: Beside) -> dict[str, str | None]:
+    """Returns the option `pooling` of an encoder of sentences, if it is one.
+
+    None stands for a way that is not known.
+    """
+    said, prefix = beside.pooling, "pooling_mode_"
+    modes = [key for key in said if key.startswith(prefix) and said[key]]
+    modes = [key.removeprefix(prefix) for key in modes]
+    if "pooling_mode" in said:
+        modes = [str(said["pooling_mode"])]
+    if not modes:
+        return {}
+    return {"pooling": _POOLINGS.get(" ".join(modes))}
 
 
 def layers(shapes: Shapes, before: str) -> int:

@@ -3,10 +3,10 @@
 Its version 5 renamed modules; files of either name are read.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from arm_jax.models.weights import texts
+from arm_jax.models.weights.files import Beside
 from arm_jax.models.weights.layout import Layout, Shapes
 from arm_jax.models.weights.pixels import HALF, of_files
 
@@ -14,10 +14,8 @@ _OLD, _NEW = "encoder.layer.{n}.", "layers.{n}."
 _PATCHES = "embeddings.patch_embeddings.projection"
 
 
-def _options(
-    shapes: Shapes, config: Mapping, preprocessor: Mapping
-) -> dict[str, Any]:
-    texts.model_type(config, ("vit", "deit"))
+def _options(shapes: Shapes, beside: Beside) -> dict[str, Any]:
+    texts.model_type(beside.config, ("vit", "deit"))
     width, _, patch, _ = shapes[f"{_PATCHES}.weight"]
     old = any(name.startswith("encoder.layer.") for name in shapes)
     before = "encoder.layer." if old else "layers."
@@ -30,14 +28,14 @@ def _options(
         "epsilon": 1e-12,
     }
     options |= texts.told(
-        config,
+        beside.config,
         width,
         width_key="hidden_size",
         heads_key="num_attention_heads",
         activation_key="hidden_act",
         epsilon_key="layer_norm_eps",
     )
-    return options | of_files({}, preprocessor, HALF)
+    return options | of_files(beside, HALF)
 
 
 LAYOUT = Layout(

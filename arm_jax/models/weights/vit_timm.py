@@ -1,9 +1,9 @@
 """The vision transformer as timm and its authors have it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from arm_jax.models.weights import texts
+from arm_jax.models.weights.files import Beside
 from arm_jax.models.weights.layout import Layout, Part, Shapes
 from arm_jax.models.weights.pixels import HALF, of_files
 
@@ -11,9 +11,7 @@ _BLOCK = "blocks.{n}."
 _QKV = _BLOCK + "attn.qkv"
 
 
-def _options(
-    shapes: Shapes, config: Mapping, preprocessor: Mapping
-) -> dict[str, Any]:
+def _options(shapes: Shapes, beside: Beside) -> dict[str, Any]:
     width, _, patch, _ = shapes["patch_embed.proj.weight"]
     return {
         "width": width,
@@ -22,7 +20,7 @@ def _options(
         "intermediate": shapes["blocks.0.mlp.fc1.weight"][0],
         "heads": texts.heads_of(width),
         "epsilon": 1e-6,
-        **of_files(config, preprocessor, HALF),
+        **of_files(beside, HALF),
     }
 
 

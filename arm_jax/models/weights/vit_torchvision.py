@@ -1,9 +1,9 @@
 """The vision transformer as torchvision has it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from arm_jax.models.weights import texts
+from arm_jax.models.weights.files import Beside
 from arm_jax.models.weights.layout import Layout, Part, Shapes
 from arm_jax.models.weights.pixels import IMAGENET, of_files
 
@@ -13,9 +13,7 @@ _LAYER = _BEFORE + "{n}."
 _QKV = _LAYER + "self_attention.in_proj_*"
 
 
-def _options(
-    shapes: Shapes, config: Mapping, preprocessor: Mapping
-) -> dict[str, Any]:
+def _options(shapes: Shapes, beside: Beside) -> dict[str, Any]:
     width, _, patch, _ = shapes["conv_proj.weight"]
     wide = _BEFORE + "0.mlp.0.weight"
     if wide not in shapes:
@@ -27,7 +25,7 @@ def _options(
         "intermediate": shapes[wide][0],
         "heads": texts.heads_of(width),
         "epsilon": 1e-6,
-        **of_files(config, preprocessor, IMAGENET),
+        **of_files(beside, IMAGENET),
     }
 
 

@@ -22,8 +22,7 @@ def test_a_file_a_folder_and_what_is_beside_them(tmp_path):
         opened = files.opened(str(path))
         assert opened.files == (file,)
         assert list(opened.tensors) == ["a"]
-        assert opened.config == {"model_type": "bert"}
-        assert opened.preprocessor == {}
+        assert opened.beside == ({"model_type": "bert"}, {}, {})
         sha = hashlib.sha256(file.read_bytes()).hexdigest()
         assert files.digest(str(path)) == sha
 

@@ -4,7 +4,6 @@ import json
 
 import jax
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 import pytest
 
@@ -200,7 +199,7 @@ def test_the_pooler_is_read_where_it_is_used(tmp_path):
 def test_half_precision_becomes_float32(tmp_path):
     arrays = drawn(state_dicts.vit_timm())
     arrays["norm.weight"] = arrays["norm.weight"].astype(np.float16)
-    arrays["norm.bias"] = arrays["norm.bias"].astype(ml_dtypes.bfloat16)
+    arrays["norm.bias"] = arrays["norm.bias"].astype(jnp.bfloat16)
     block, shape, _ = written(tmp_path, "vit_timm", arrays)
     _, found = load(block, shape)
     for key, leaf in (("norm.weight", "scale"), ("norm.bias", "bias")):
@@ -412,6 +411,32 @@ def test_what_config_json_says(tmp_path):
     assert encoder_options({**block, "heads": 2}, shape).heads == 2
     path.write_text(json.dumps({**config, "model_type": "roberta"}))
     assert encoder_options(block, shape).offset == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "pooling"),
+    [
+        ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True},
+         "mean"),
+        ({"pooling_mode_cls_token": True}, "first"),
+        ({"pooling_mode": "mean", "include_prompt": True}, "mean"),
+        ({"word_embedding_dimension": 8}, "first"),
+        ({"pooling_mode_max_tokens": True}, None),
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True},
+         None),
+    ],
+)  # fmt: skip
+def test_how_sentences_were_pooled(tmp_path, said, pooling):
+    block, shape, _ = written(tmp_path, "bert")
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps(said))
+    if pooling is None:
+        with pytest.raises(InputError, match="encoders.x.pooling is needed"):
+            encoder_options(block, shape)
+    else:
+        assert encoder_options(block, shape).pooling == pooling
+    pooler = {**block, "pooling": "pooler"}
+    assert encoder_options(pooler, shape).pooling == "pooler"
 
 
 def test_how_pixels_were_normalised(tmp_path):

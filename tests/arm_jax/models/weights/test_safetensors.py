@@ -1,10 +1,10 @@
-"""The reader of files; no JAX in here."""
+"""The reader of files; nothing is compiled."""
 
 import json
 import pickle
 import zipfile
 
-import ml_dtypes
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -15,7 +15,7 @@ from tests.arm_jax.models.weights.state_dicts import save
 ARRAYS = {
     "a": np.arange(6, dtype=np.float32).reshape(2, 3),
     "half": np.array([1.5, -2.0], np.float16),
-    "brain": np.array([1.5, -2.0], ml_dtypes.bfloat16),
+    "brain": np.array([1.5, -2.0], jnp.bfloat16),
     "double": np.array([[0.1]]),
     "count": np.array(3, np.int64),
     "none": np.zeros((0, 4), np.float32),

@@ -1,0 +1,117 @@
+"""A run whose encoder starts from a file, with a part of it frozen."""
+
+import hashlib
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import arm_jax
+from arm_jax import loop, record
+from arm_jax.config import Config, from_mapping
+from arm_jax.errors import InputError
+from tests.arm_jax.models.weights.state_dicts import drawn, save, vit_timm
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Images in memory, and weights for them."""
+    folder = tmp_path_factory.mktemp("weights")
+    rng = np.random.default_rng(0)
+    label = np.tile(np.arange(3), 20)
+    prototypes = rng.normal(size=(3, 8, 8, 3))
+    np.savez(
+        folder / "images.npz",
+        a=np.eye(3)[label] + rng.normal(size=(60, 3)),
+        image=prototypes[label] + rng.normal(size=(60, 8, 8, 3)),
+        label=label,
+        split=np.repeat([0, 1, 2], [40, 10, 10]),
+    )
+    save(folder / "vit.safetensors", drawn(vit_timm(layers=1)))
+    return folder
+
+
+def config_of(files, **options):
+    return {
+        "data": {
+            "name": "npz",
+            "batch_size": 20,
+            "options": {"path": str(files / "images.npz")},
+        },
+        "model": {
+            "hidden": (),
+            "features": 4,
+            "dtype": "bfloat16",
+            "encoders": {
+                "image": {
+                    "name": "vit",
+                    "weights": str(files / "vit.safetensors"),
+                    "heads": 2,
+                    "frozen": ("patches", "positions"),
+                    **options,
+                }
+            },
+        },
+        "optimizer": {"learning_rate": 1e-2},
+        "train": {"epochs": 1, "log_every": 2, "eval_batch_size": 20},
+    }
+
+
+def test_a_run_starts_from_the_file_and_keeps_to_it(files, tmp_path):
+    config = config_of(files)
+    results = arm_jax.fit(config, tmp_path, progress=False, describe=False)
+    assert results is not None
+    run = loop.prepare(from_mapping(Config, config))
+    start = run.initial()
+    arrays = drawn(vit_timm(layers=1))
+    image = lambda variables: jax.device_get(
+        variables.params["encoders"]["image"]
+    )
+    first = image(start.state.variables)
+    best = image(start.best.variables)
+    last = image(loop.last_variables(run, tmp_path))
+    kernel = arrays["patch_embed.proj.weight"].transpose(2, 3, 1, 0)
+    for tree in (first, best, last):
+        np.testing.assert_array_equal(tree["patches"]["kernel"][0], kernel)
+        assert tree["norm"]["scale"].dtype == np.float32
+    np.testing.assert_array_equal(
+        first["norm"]["scale"][0], arrays["norm.weight"]
+    )
+    assert not np.array_equal(last["norm"]["scale"], first["norm"]["scale"])
+    # The file is told in the record, and another one is another run.
+    file = files / "vit.safetensors"
+    sha = hashlib.sha256(file.read_bytes()).hexdigest()
+    for line in record.read(tmp_path):
+        assert line["weights"] == {"image": sha}
+    whole = file.read_bytes()
+    save(file, drawn(vit_timm(layers=1)) | {"head.bias": np.zeros(10)})
+    try:
+        with pytest.raises(
+            InputError, match=rf"other weights .*image {sha[:12]} there"
+        ) as caught:
+            arm_jax.fit(config, tmp_path, progress=False, describe=False)
+        assert "--allow" not in str(caught.value)
+    finally:
+        file.write_bytes(whole)
+    # As results of a run without weights are still read.
+    lines = record.read(tmp_path)
+    old = {k: v for k, v in lines[-1].items() if k != "weights"}
+    assert not dict(record.differences(old, record.current(old["data"])))
+    assert json.dumps(results)
+
+
+def test_what_is_wrong_with_a_file_is_said_before_anything_is_written(
+    files, tmp_path
+):
+    pickle = tmp_path / "model.pth"
+    pickle.write_bytes(b"PK\x03\x04" + bytes(50))
+    with pytest.raises(
+        InputError, match=r"config model.encoders.image.weights: .*model.pth is"
+    ):
+        arm_jax.fit(
+            config_of(files, weights=str(pickle)),
+            tmp_path / "run",
+            progress=False,
+        )
+    assert not (tmp_path / "run" / "config.json").exists()
