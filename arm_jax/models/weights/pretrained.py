@@ -67,7 +67,7 @@ class Pretrained:
             return self.layout.options(shapes, self.opened.beside)
         except InputError as error:
             raise InputError(f"{self.opened.path}: {error}") from error
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(
                 f"{self.opened.path} has the layout of {self.layout.name}, but "
                 f"no tensor of its sizes ({error}): it is of another "

