@@ -12,7 +12,7 @@ TEXT = {
     "ids": jax.ShapeDtypeStruct((6,), jnp.int32),
     "mask": jax.ShapeDtypeStruct((6,), jnp.bool_),
 }
-SMALL = {"width": 8, "layers": 2, "heads": 2, "intermediate": 12}
+SMALL = {"width": 8, "layers": 1, "heads": 2, "intermediate": 12}
 EXAMPLES = {
     "bert": (TEXT, {"vocabulary": 9, "positions": 8, **SMALL}),
     "mlp": ((4, 3), {}),
@@ -70,13 +70,14 @@ def test_dropout_is_drawn_in_training(name, rng):
     model, params, state = build(name, dropout=0.5)
     x = inputs_of(name, rng)
 
-    def encode(seed):
-        key = jax.random.key(seed)
+    @jax.jit
+    def encode(key):
         return model.encode(params, state, {"x": x}, train=True, key=key)[0][
             "x"
         ]
 
-    assert not np.array_equal(encode(0), encode(1))
+    first, second = (encode(jax.random.key(seed)) for seed in (0, 1))
+    assert not np.array_equal(first, second)
 
 
 def test_windows_share_their_dropout_masks(rng):
@@ -245,17 +246,17 @@ def test_tokens_are_a_bag_of_those_that_are_there(rng):
 @pytest.mark.parametrize("name", ["tokens", "bert"])
 def test_tokens_outside_the_vocabulary_are_no_numbers(rng, name):
     model, params, state = build(name)
+    encode = jax.jit(lambda x: model.encode(params, state, {"x": x})[0]["x"])
     for bad in (-1, 9):
         x = inputs_of(name, rng)
         x["ids"] = x["ids"].at[2, 0].set(bad)
         # A token that is masked is none.
         x["ids"] = x["ids"].at[1].set(jnp.where(x["mask"][1], x["ids"][1], bad))
-        features = model.encode(params, state, {"x": x})[0]["x"]
-        nan = np.isnan(np.asarray(features)).all(axis=1)
+        nan = np.isnan(encode(x)).all(axis=1)
         np.testing.assert_array_equal(nan, np.arange(5) == 2)
 
 
-@pytest.mark.parametrize("name", ["mlp", "resnet18", "vit", "windows"])
+@pytest.mark.parametrize("name", ["mlp", "resnet18", "windows"])
 def test_bytes_are_pixels_from_minus_one_to_one(name, rng):
     model, params, state = build(name)
     x = rng.integers(256, size=(3, *EXAMPLES[name][0]), dtype=np.uint8)
