@@ -121,6 +121,14 @@ def test_a_frozen_encoder_is_in_training_what_it_is_in_prediction():
     )
     jax.tree.map(np.testing.assert_array_equal, moving, still)
     jax.tree.map(np.testing.assert_array_equal, kept, state["encoders"])
+    # Nothing is computed on the way back.
+    model = model_of({"a": {"frozen": ("Dense_0",)}}, ("a",))
+    params, state = model.init(jax.random.key(0))
+    found = jax.grad(lambda p: model.encode(p, state, inputs)[0]["a"].sum())(
+        params
+    )["encoders"]["a"]
+    assert not any(np.any(x) for x in jax.tree.leaves(found["Dense_0"]))
+    assert all(np.any(x) for x in jax.tree.leaves(found["Dense_1"]))
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
