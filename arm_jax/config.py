@@ -17,9 +17,12 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from arm_jax.errors import InputError, shortened
+from arm_jax.errors import InputError, check_choice, shortened
 
 T = TypeVar("T")
+
+# Types that encoders compute in.
+DTYPES = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,6 +158,7 @@ class Config:
                 raise InputError(
                     f"config {path} must be in [0, 1), got {value}"
                 )
+        check_choice("config model.dtype", self.model.dtype, DTYPES)
         for path, widths in (
             ("model.hidden", self.model.hidden),
             ("model.head", self.model.head),

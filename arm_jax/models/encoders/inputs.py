@@ -6,9 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from arm_jax.config import DTYPES
 from arm_jax.errors import InputError, check_choice
-
-DTYPES = {"float32": None, "bfloat16": jnp.dtype(jnp.bfloat16)}
 
 
 def computing_dtype(name: str) -> jnp.dtype | None:
@@ -21,7 +20,7 @@ def computing_dtype(name: str) -> jnp.dtype | None:
       InputError: Another name.
     """
     check_choice("dtype", name, DTYPES)
-    return DTYPES[name]
+    return None if name == "float32" else jnp.dtype(name)
 
 
 def array_shape(name: str, shape: Any) -> tuple[int, ...]:
