@@ -17,9 +17,12 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from arm_jax.errors import InputError, shortened
+from arm_jax.errors import InputError, check_choice, shortened
 
 T = TypeVar("T")
+
+# Types that encoders compute in.
+DTYPES = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +55,9 @@ class ModelConfig:
     # or a dotted module path.
     encoder: str = "mlp"
     # By modality: a block with a `name` of its own, and options of the encoder,
-    # such as {"audio": {"name": "windows", "length": 4}}.
+    # such as {"audio": {"name": "windows", "length": 4}}; and how it starts and
+    # is trained, see arm_jax.models.tuning: `weights`, `frozen`,
+    # `learning_rate`.
     encoders: Mapping[str, Mapping[str, Any]] = dataclasses.field(
         default_factory=dict
     )
@@ -61,6 +66,12 @@ class ModelConfig:
     hidden: tuple[int, ...] = (64,)
     features: int = 64
     dropout: float = 0.0
+    # Two more of these: the type that encoders compute in, "float32" or
+    # "bfloat16", while parameters, statistics, heads and losses stay float32;
+    # and whether they compute the inside of their blocks again on the way back
+    # rather than keep it, for batches that do not fit.
+    dtype: str = "float32"
+    rematerialize: bool = False
     # Name of the fusion, a file of arm_jax.models.fusions, or a dotted module
     # path, and its options; without a name it is "concat", or what the method
     # needs.
@@ -147,6 +158,7 @@ class Config:
                 raise InputError(
                     f"config {path} must be in [0, 1), got {value}"
                 )
+        check_choice("config model.dtype", self.model.dtype, DTYPES)
         for path, widths in (
             ("model.hidden", self.model.hidden),
             ("model.head", self.model.head),

@@ -1,4 +1,7 @@
-"""Optimisers by name, and their moments by parameter."""
+"""Optimisers by name, and their moments by parameter.
+
+What is frozen has None in place of moments.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +12,7 @@ import optax
 
 from arm_jax.config import OptimizerConfig
 from arm_jax.errors import InputError
+from arm_jax.models import Tuning
 
 Params = Any
 
@@ -16,6 +20,7 @@ Params = Any
 def create(
     config: OptimizerConfig,
     total_steps: int,
+    tuning: Mapping[str, Tuning] | None = None,
     scales: Mapping[str, tuple[float, float]] | None = None,
 ) -> optax.GradientTransformation:
     """Builds the optimiser and its schedule over `total_steps`.
@@ -23,10 +28,12 @@ def create(
     Args:
       config: Optimiser and schedule.
       total_steps: Number of updates.
+      tuning: By modality, how its encoder is trained, see `Model.tuning`.
       scales: Factors of learning rate and weight decay, by modality.
 
     Raises:
-      InputError: unknown optimiser or schedule.
+      InputError: unknown optimiser or schedule; or encoders with a learning
+        rate of their own beside one of 0.
     """
     warmup = round(config.warmup * total_steps)
     start = config.learning_rate if warmup == 0 else 0.0
@@ -73,7 +80,65 @@ def create(
         optimizer = optax.chain(
             optax.clip_by_global_norm(config.clip_norm), optimizer
         )
-    return _promoting(optimizer)
+    return _promoting(_tuned(optimizer, config.learning_rate, tuning or {}))
+
+
+def _tuned(
+    optimizer: optax.GradientTransformation,
+    learning_rate: float,
+    tuning: Mapping[str, Tuning],
+) -> optax.GradientTransformation:
+    """Leaves out what is frozen, and gives encoders their own rates.
+
+    Every optimiser here is linear in its learning rate, so that another rate on
+    the same schedule is a factor.
+    """
+    if not any(
+        t.frozen or t.learning_rate is not None for t in tuning.values()
+    ):
+        return optimizer
+    for name, one in tuning.items():
+        if one.learning_rate is not None and not learning_rate:
+            raise InputError(
+                f"config model.encoders.{name}.learning_rate needs an "
+                "optimizer.learning_rate above 0, whose schedule it follows"
+            )
+
+    def trained(tree: Any) -> Any:
+        return jax.tree_util.tree_map_with_path(
+            lambda path, x: None if _is_frozen(tuning, path) else x, tree
+        )
+
+    def update(gradients: Any, state: Any, params: Params) -> tuple[Any, Any]:
+        updates, state = optimizer.update(
+            trained(gradients), state, trained(params)
+        )
+
+        def one(path: Any, gradient: jax.Array, update: Any) -> jax.Array:
+            if update is None:
+                return jnp.zeros_like(gradient)
+            modality, rest = _encoder_of(path)
+            own = tuning[modality].rate(rest) if modality in tuning else None
+            return update if own is None else update * (own / learning_rate)
+
+        return jax.tree_util.tree_map_with_path(one, gradients, updates), state
+
+    return optax.GradientTransformation(
+        lambda params: optimizer.init(trained(params)), update
+    )
+
+
+def _is_frozen(tuning: Mapping[str, Tuning], path: Any) -> bool:
+    modality, rest = _encoder_of(path)
+    return modality in tuning and rest in tuning[modality].frozen
+
+
+def _encoder_of(path: Any) -> tuple[str, tuple[str, ...]]:
+    """The modality of a parameter, and its path in the encoder."""
+    keys = tuple(str(getattr(entry, "key", entry)) for entry in path)
+    if len(keys) < 3 or keys[0] != "encoders":
+        return "", ()
+    return keys[1], keys[2:]
 
 
 def _decayed(
@@ -136,10 +201,11 @@ def _moments(
     """
     return optax.tree_map_params(
         optimizer,
-        lambda _, mark: mark,
+        lambda moment, mark: None if moment is None else mark,
         opt_state,
         marks,
         transform_non_params=lambda _: False,
+        is_leaf=lambda moment: moment is None,
     )
 
 

@@ -1,9 +1,9 @@
 """What a run was made with: one line when it begins, goes on, and ends.
 
 The file `record.jsonl` of a workdir holds, for each of these events, the time,
-the digests of the data and of the sources, the versions of the packages, the
-devices, and the settings of JAX that change numbers. It is appended to and
-never rewritten: whoever reads a run cannot stamp it.
+the digests of the data, of weights from files and of the sources, the versions
+of the packages, the devices, and the settings of JAX that change numbers. It is
+appended to and never rewritten: whoever reads a run cannot stamp it.
 """
 
 import datetime
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 NAME = "record.jsonl"
 # What may differ from a run's beginning, by request, without changing what the
-# run is. Other data or random numbers make it another run.
+# run is. Other data, weights or random numbers make it another run.
 ALLOWED = ("sources", "packages", "device")
 
 _PACKAGES = (
@@ -43,11 +43,14 @@ _SETTINGS = (
 )
 
 
-def current(data: str | None = None) -> dict[str, Any]:
+def current(
+    data: str | None = None, weights: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Returns what this process would make a run with.
 
     Args:
       data: Digest of the data, if there are any.
+      weights: SHA-256 of the files that encoders start from, by modality.
     """
     packages: dict[str, str | None] = {}
     for name in _PACKAGES:
@@ -58,6 +61,7 @@ def current(data: str | None = None) -> dict[str, Any]:
     devices = jax.devices()
     return {
         "data": data,
+        "weights": dict(weights or {}),
         "sources": source_digest(),
         "revision": _git_revision(),
         "python": platform.python_version(),
@@ -161,6 +165,16 @@ def differences(
             "data",
             f"other data (digest {there['data']} there, {now['data']} now)",
         )
+    # Records from before there were any have no such key.
+    before, after = there.get("weights", {}), now["weights"]
+    others = [
+        f"{name} {before.get(name, 'none')[:12]} there, "
+        f"{after.get(name, 'none')[:12]} now"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
+    if others:
+        yield "weights", f"other weights (digest of {', '.join(others)})"
     settings = [
         f"{name}={there['settings'].get(name)} (now {value})"
         for name, value in now["settings"].items()

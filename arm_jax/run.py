@@ -20,6 +20,7 @@ from arm_jax import (
 )
 from arm_jax.config import Config
 from arm_jax.data import Dataset, pipeline
+from arm_jax.data import vocabulary as data_vocabulary
 from arm_jax.data.dataset import with_workers
 from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions
@@ -122,6 +123,11 @@ class Run(NamedTuple):
 
         # Under jit: eagerly each small operation would be compiled by itself.
         state = jax.jit(jax.vmap(create))(jnp.asarray(self.seeds))
+        variables = state.variables
+        params, kept = self.model.load(variables.params, variables.state)
+        state = state.replace(
+            variables=variables.replace(params=params, state=kept)
+        )
         runs, modalities = len(self.seeds), len(self.model.modalities)
         best = Best(
             variables=jax.tree.map(jnp.copy, state.variables),
@@ -201,6 +207,9 @@ def prepare(config: Config) -> Run:
             "%s has weights, which training does without", dataset.name
         )
     model = model_for(config, method, dataset)
+    for name, vocabulary in model.vocabularies.items():
+        path = f"the encoder of config model.encoders.{name}"
+        data_vocabulary.check(dataset, name, vocabulary, path)
     for name, size in (
         ("data.batch_size", config.data.batch_size // jax.process_count()),
         ("train.eval_batch_size", config.train.eval_batch_size),
@@ -218,7 +227,8 @@ def prepare(config: Config) -> Run:
     optimizer = optimizers.create(
         config.optimizer,
         schedule.total * method.turns(len(model.modalities)),
-        method.scales(model.modalities),
+        tuning=model.tuning,
+        scales=method.scales(model.modalities),
     )
     train_step = training.make_train_step(
         model,

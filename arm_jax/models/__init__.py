@@ -9,3 +9,4 @@ from arm_jax.models.model import Model as Model
 from arm_jax.models.model import Params as Params
 from arm_jax.models.model import State as State
 from arm_jax.models.model import create_model as create_model
+from arm_jax.models.tuning import Tuning as Tuning

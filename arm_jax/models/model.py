@@ -3,13 +3,14 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from arm_jax.config import ModelConfig
 from arm_jax.errors import InputError, check_known
-from arm_jax.models import encoders, fusions
+from arm_jax.models import fusions
+from arm_jax.models.branch import Branch
+from arm_jax.models.tuning import Tuning
 
 Params = Any
 State = Any
@@ -26,16 +27,24 @@ class Model(NamedTuple):
       num_classes: Number of labels.
       widths: Width of the features, by modality.
       additive: Whether logits are a sum of terms of the single modalities.
-      init: `init(key) -> (params, state)`. The parameters are `{"encoders":
-        {modality: ...}, "head": ...}`. The state is `{"encoders": {modality:
-        ...}, "means": {modality: [width]}}`: what encoders keep, such as the
-        running statistics of batch normalisation, for the modalities that keep
-        anything, and the running means of features, which training updates.
+      tuning: How the encoder of each modality is trained.
+      vocabularies: Number of tokens, for the encoders that have a vocabulary.
+      init: `init(key) -> (params, state)`, random. The parameters are
+        `{"encoders": {modality: ...}, "head": ...}`. The state is `{"encoders":
+        {modality: ...}, "means": {modality: [width]}}`: what encoders keep,
+        such as the running statistics of batch normalisation, for the
+        modalities that keep anything, and the running means of features, which
+        training updates.
+      load: `load(params, state) -> (params, state)` with the weights of files
+        in their places, on the host; an axis of runs in front of all arrays
+        stays.
       encode: `encode(params, state, inputs, *, train, key, axis_name, resting)
-        -> (features, state of encoders)`: the features `[batch, width]` of
-        each modality by name. In training, dropout draws from `key`, and
-        statistics are those of the batch, over `axis_name` if there is one;
-        but the encoders of modalities in `resting` run as without `train`.
+        -> (features, state of encoders)`: the features `[batch, width]` of each
+        modality by name. In training, dropout draws from `key`, and statistics
+        are those of the batch, over `axis_name` if there is one; but the
+        encoders of modalities in `resting` run as without `train`. What is
+        frozen gets no gradient. Features are float32, whatever encoders compute
+        in.
       head: `head(params, features, mask, state) -> logits`: `[batch, classes]`
         from the modalities whose entry of `mask`, `[modalities]` or
         `[batch, modalities]`, is not 0; one that is not 1 either scales what
@@ -47,19 +56,12 @@ class Model(NamedTuple):
     num_classes: int
     widths: dict[str, int]
     additive: bool
+    tuning: dict[str, Tuning]
+    vocabularies: dict[str, int]
     init: Callable[[jax.Array], tuple[Params, State]]
+    load: Callable[[Params, State], tuple[Params, State]]
     encode: Callable[..., tuple[Features, State]]
     head: Callable[..., jax.Array]
-
-
-class _Named(nn.Module):
-    """Gives an encoder the path that its random numbers are derived from."""
-
-    encoders: dict[str, nn.Module]
-
-    def __call__(self, x: Any, *, train: bool) -> jax.Array:
-        (module,) = self.encoders.values()
-        return module(x, train=train)
 
 
 def create_model(
@@ -91,42 +93,26 @@ def create_model(
         "hidden": config.hidden,
         "features": config.features,
         "dropout": config.dropout,
+        "dtype": config.dtype,
+        "rematerialize": config.rematerialize,
     }
-    factories = {
-        name: encoders.create(
-            f"model.encoders.{name}",
+    branches = {
+        name: Branch(
+            name,
             {"name": config.encoder} | dict(config.encoders.get(name, {})),
             shared,
+            examples[name],
         )
         for name in modalities
     }
-
-    def branch(name: str, axis_name: str | None = None) -> _Named:
-        shape = encoders.shape_of(examples[name])
-        module = factories[name](shape, axis_name=axis_name)
-        return _Named({name: module})
-
-    def initial(name: str, key: jax.Array) -> tuple[Params, State]:
-        x = _batch_of_one(examples[name])
-        variables = branch(name).init(key, x, train=False)
-        return _without(name, variables)
-
-    def applied(name: str, key: jax.Array) -> jax.Array:
-        x = _batch_of_one(examples[name])
-        return branch(name).init_with_output(key, x, train=False)[0]
-
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    widths = {
-        name: _width(name, jax.eval_shape(lambda k, n=name: applied(n, k), key))
-        for name in modalities
-    }
+    widths = {name: branch.width for name, branch in branches.items()}
     head_module = _create_fusion(config, fusion, widths, num_classes)
 
     def init(key: jax.Array) -> tuple[Params, State]:
         params: dict[str, Params] = {}
         states: dict[str, State] = {}
         for name in modalities:
-            params[name], kept = initial(name, key)
+            params[name], kept = branches[name].init(key)
             if kept:
                 states[name] = kept
         means = {name: jnp.zeros(width) for name, width in widths.items()}
@@ -148,29 +134,32 @@ def create_model(
         axis_name: str | None = None,
         resting: Collection[str] = (),
     ) -> tuple[Features, State]:
-        rngs = None if key is None else {"dropout": key}
         features: Features = {}
         states = dict(state["encoders"])
         for name in modalities:
-            module = branch(name, axis_name)
-            variables = _with(
-                name, params["encoders"][name], states.get(name, {})
+            features[name], new = branches[name].apply(
+                params["encoders"][name],
+                states.get(name, {}),
+                inputs[name],
+                train=train and name not in resting,
+                key=key,
+                axis_name=axis_name,
             )
-            trains = train and name not in resting
-            if trains and name in states:
-                features[name], new = module.apply(
-                    variables,
-                    inputs[name],
-                    train=True,
-                    rngs=rngs,
-                    mutable=list(states[name]),
-                )
-                states[name] = _without(name, new)[1]
-            else:
-                features[name] = module.apply(
-                    variables, inputs[name], train=trains, rngs=rngs
-                )
+            if name in states:
+                states[name] = new
         return features, states
+
+    def load(params: Params, state: State) -> tuple[Params, State]:
+        loaded = dict(params["encoders"])
+        states = dict(state["encoders"])
+        for name, branch in branches.items():
+            loaded[name], kept = branch.load(loaded[name], states.get(name, {}))
+            if name in states:
+                states[name] = kept
+        return (
+            {**params, "encoders": loaded},
+            {**state, "encoders": states},
+        )
 
     def head(
         params: Params,
@@ -187,7 +176,14 @@ def create_model(
         num_classes,
         widths,
         head_module.additive,
+        {name: branch.tuning for name, branch in branches.items()},
+        {
+            name: branch.vocabulary
+            for name, branch in branches.items()
+            if branch.vocabulary is not None
+        },
         init,
+        load,
         encode,
         head,
     )
@@ -198,10 +194,6 @@ def _example(spec: Any) -> Any:
     if isinstance(spec, tuple):
         return jax.ShapeDtypeStruct(spec, jnp.float32)
     return spec
-
-
-def _batch_of_one(example: Any) -> Any:
-    return jax.tree.map(lambda x: jnp.zeros((1, *x.shape), x.dtype), example)
 
 
 def _create_fusion(
@@ -224,32 +216,3 @@ def _create_fusion(
             "which contributions are measured in every method"
         )
     return module
-
-
-def _width(name: str, features: Any) -> int:
-    """Returns the width of features `[1, width]`.
-
-    Raises:
-      InputError: They have another shape.
-    """
-    if features.ndim != 2 or features.shape[0] != 1:
-        raise InputError(
-            f"config model.encoders.{name}: features must be [batch, width], "
-            f"got {features.shape} for a batch of 1"
-        )
-    return int(features.shape[1])
-
-
-def _with(name: str, params: Params, state: State) -> dict[str, Any]:
-    """Returns the collections of one encoder under the path of its `_Named`."""
-    path = f"encoders_{name}"
-    collections = {_PARAMS: params} | dict(state)
-    return {kind: {path: tree} for kind, tree in collections.items() if tree}
-
-
-def _without(name: str, variables: Mapping[str, Any]) -> tuple[Params, State]:
-    """Undoes `_with`: parameters and state of an encoder."""
-    path = f"encoders_{name}"
-    collections = {kind: tree[path] for kind, tree in variables.items()}
-    params = collections.pop(_PARAMS, {})
-    return params, collections

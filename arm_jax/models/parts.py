@@ -10,7 +10,7 @@ from arm_jax.errors import InputError
 
 Factory = Callable[..., Any]
 # Arguments that are no options.
-_GIVEN = frozenset({"axis_name"})
+_GIVEN = frozenset({"axis_name", "frozen"})
 
 
 def create(
@@ -32,8 +32,8 @@ def create(
       shared: Options that every part has that knows them.
 
     Returns:
-      A function of what the part is for. It ignores an `axis_name` that the
-      part does not take.
+      A function of what the part is for. It ignores an `axis_name` or `frozen`
+      that the part does not take.
 
     Raises:
       InputError: No name, an unknown one, or an unknown option.

@@ -15,6 +15,7 @@ from typing import Any
 from arm_jax import data, lock, loop, methods, record
 from arm_jax.config import Config, MethodConfig, from_mapping
 from arm_jax.errors import InputError, check_choice
+from arm_jax.models import weights
 from arm_jax.reports import comparison as comparison_report
 from arm_jax.studies import tuning
 from arm_jax.studies.training import fit
@@ -236,7 +237,9 @@ def _check_runs(
             method = methods.create(one.method.name, one.method.options)
             # Variants differ in examples, not in modalities.
             loop.model_for(one, method, dataset)
-            now = record.current(digests[variant])
+            now = record.current(
+                digests[variant], weights.digests(one.model.encoders)
+            )
             record.check(there, now, allow)
             record.warn(there, now)
     return digests

@@ -6,6 +6,7 @@ from arm_jax import config as config_lib
 from arm_jax import loop, record
 from arm_jax.data.dataset import SPLITS
 from arm_jax.errors import InputError, check_choice
+from arm_jax.models import weights
 from arm_jax.training import Variables
 from arm_jax.workdir import read_json
 
@@ -31,7 +32,9 @@ def load_run(workdir: str | Path) -> tuple[loop.Run, Variables]:
         config_lib.Config, read_json(folder / "config.json")
     )
     run = loop.prepare(config)
-    now = record.current(run.dataset.digest)
+    now = record.current(
+        run.dataset.digest, weights.digests(config.model.encoders)
+    )
     record.check(folder, now, record.ALLOWED)
     record.warn(folder, now)
     return run, loop.last_variables(run, folder)

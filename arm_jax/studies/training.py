@@ -10,6 +10,7 @@ from arm_jax import config as config_lib
 from arm_jax import data, lock, loop, record
 from arm_jax.analysis import bridge, interactions
 from arm_jax.data import Dataset
+from arm_jax.models import weights
 from arm_jax.reports import training as training_report
 from arm_jax.reports.pieces import part
 from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
@@ -54,7 +55,9 @@ def fit(
             return _read_back(folder, run_config, describe, data_digest)
         run = loop.prepare(run_config)
         open_workdir(folder, config)
-        made_with = record.current(run.dataset.digest)
+        made_with = record.current(
+            run.dataset.digest, weights.digests(run_config.model.encoders)
+        )
         record.enter(folder, made_with, allow)
         results = _trained(run, folder, progress=progress)
         if results is None:
@@ -118,7 +121,7 @@ def _read_back(
     if data_digest is None or describe:
         dataset = data.load(config.data.name, config.data.options)
         data_digest = dataset.digest
-    now = record.current(data_digest)
+    now = record.current(data_digest, weights.digests(config.model.encoders))
     record.check(folder, now, record.ALLOWED)
     time_of_end = record.finished(folder)
     _log.info(

@@ -63,6 +63,10 @@ def test_nested_blocks_and_defaults():
         ),
         ({"data": {"name": "x"}, "model": {"head": (-1,)}}, "head must hold"),
         (
+            {"data": {"name": "x"}, "model": {"dtype": "float16"}},
+            r"model\.dtype must be one of float32, bfloat16, got 'float16'",
+        ),
+        (
             {"data": {"name": "x"}, "model": {"encoders": {"a": (8,)}}},
             r"model\.encoders\.a must be a block, got \(8,\)",
         ),

@@ -78,6 +78,11 @@ def test_change_is_named_and_can_be_allowed(tmp_path, now, caplog, kind):
     [
         (("data",), "feed", "other data .digest 0123456789ab there, feed now"),
         (
+            ("weights",),
+            {"text": "ab" * 32},
+            "other weights .digest of text none there, abababababab now",
+        ),
+        (
             ("settings", "jax_default_prng_impl"),
             "rbg",
             r"jax_default_prng_impl=threefry2x32 \(now rbg\)",

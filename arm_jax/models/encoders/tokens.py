@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from arm_jax.errors import InputError
+from arm_jax.models.encoders.inputs import texts_length
 
 
 class Tokens(nn.Module):
@@ -60,16 +60,5 @@ def encoder(
     Raises:
       InputError: No `ids` and `mask`, or not of one length.
     """
-    given = {}
-    if isinstance(shape, Mapping):
-        given = {key: tuple(x.shape) for key, x in shape.items()}
-    lengths = set(given.values())
-    if (
-        given.keys() != {"ids", "mask"}
-        or len(lengths) > 1
-        or (len(next(iter(lengths))) != 1)
-    ):
-        raise InputError(
-            f"tokens needs `ids` and `mask` of one length, got {given or shape}"
-        )
+    texts_length("tokens", shape)
     return Tokens(vocabulary, tuple(hidden), features, dropout)

@@ -46,7 +46,7 @@ def test_each_modality_has_a_rate_and_a_decay_of_its_own(name):
         for kind in ("encoders", "method", "head")
     }
     gradients = jax.tree.map(lambda x: jnp.sin(3 * x), params)
-    several = optimizers.create(config, 5, method.scales(("a", "b")))
+    several = optimizers.create(config, 5, scales=method.scales(("a", "b")))
     found = descended(several, params, gradients)
     for m, rate, decay in (("a", 0.05, 0.02), ("b", 0.1, 0.06)):
         own = OptimizerConfig(name=name, learning_rate=rate, weight_decay=decay)

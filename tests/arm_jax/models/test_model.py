@@ -128,7 +128,7 @@ def test_an_encoder_and_a_fusion_from_elsewhere(inputs):
         ),
         (
             {"encoders": {"a": {"name": "mpl"}}},
-            "unknown encoder 'mpl'; known: mlp, resnet18, tokens, windows",
+            "unknown encoder 'mpl'; known: bert, mlp, resnet18, tokens, vit, w",
         ),
         (
             {"encoders": {"a": {"name": f"{OWN}.own_fusion"}}},
