@@ -33,7 +33,7 @@ Measure = Callable[[list[Predictions]], list[dict[str, float]]]
 
 
 class Outcome(NamedTuple):
-    """What finished runs leave, with a leading axis of runs."""
+    """What finished runs leave: all of them, on the devices."""
 
     last: Variables
     best: Best
@@ -105,9 +105,7 @@ def train(
                     snapshot = epochs.begin(run, snapshot, epoch)
                 state, phase = snapshot.state, run.method.phase(epoch)
                 for batch in batches_of(run, snapshot.copies, epoch, start):
-                    state, metrics = run.train_step(
-                        state, parallel.split(batch, axis=1), phase
-                    )
+                    state, metrics = run.train_step(state, batch, phase)
                     step += 1
                     meter.add(metrics)
                     bar.update()
@@ -186,36 +184,27 @@ def _validate(
     run: Run, variables: Variables, measure: Measure | None
 ) -> list[dict[str, float]]:
     predictions = run.predict(variables, "validation")
-    scores = run.summarize(predictions)
+    scores = list(map(run.summarize, predictions))
     if measure is None:
         return scores
     more = measure(predictions)
     return [a | b for a, b in zip(scores, more, strict=True)]
 
 
-@jax.jit
-def _where_better(
-    better: jax.Array, new: Variables, old: Variables
-) -> Variables:
-    return jax.tree.map(
-        lambda n, o: jnp.where(better.reshape(-1, *([1] * (n.ndim - 1))), n, o),
-        new,
-        old,
-    )
-
-
 def _keep_better(
     snapshot: Snapshot, scores: list[dict[str, float]]
 ) -> Snapshot:
-    accuracy = np.asarray([s["accuracy"] for s in scores], np.float32)
-    best, state = snapshot.best, snapshot.state
-    better = accuracy > np.asarray(best.accuracy)
-    best = Best(
-        variables=_where_better(better, state.variables, best.variables),
-        accuracy=np.where(better, accuracy, best.accuracy),
-        step=np.where(better, state.step, best.step),
-    )
-    return snapshot._replace(best=parallel.replicate(best))
+    accuracy = parallel.put([np.float32(s["accuracy"]) for s in scores])
+    state = snapshot.state
+    best = _better(snapshot.best, Best(state.variables, accuracy, state.step))
+    return snapshot._replace(best=best)
+
+
+@parallel.each
+def _better(best: Best, new: Best) -> Best:
+    """The better of two epochs of a run, the earlier of equal ones."""
+    better = new.accuracy > best.accuracy
+    return jax.tree.map(lambda n, o: jnp.where(better, n, o), new, best)
 
 
 def _append(

@@ -1,20 +1,24 @@
-"""One step on all local devices: the only module that knows pmap.
+"""Runs side by side, on all local devices: the module that knows both axes.
+
+Runs with different seeds are trained as one program: steps are vmapped over
+them before they are mapped over devices. On the devices an array of several
+runs has a leading axis of runs; who trains, evaluates or acts between two
+epochs writes functions of one run, and gets lists with an entry per run. This
+is the only module that knows pmap.
 
 The state has no device axis: it goes in and comes out replicated, in its own
 shape, so that it is checkpointed as it is and resumes on another number of
 devices. What comes out of a step must therefore be equal on all devices, which
 JAX does not check: a value that was not averaged would silently be that of
 device 0. `pmean` is where the averaging happens.
-
-Steps are vmapped over runs with different seeds before they are mapped over
-devices: a state has a leading axis of runs, and so has each batch.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from arm_jax.errors import InputError
@@ -39,13 +43,54 @@ def replicate(tree: Any) -> Any:
     return jax.device_put(tree, sharding)
 
 
+def start(create: Callable[[jax.Array], Any], seeds: Sequence[int]) -> Any:
+    """Returns `create(seed)` of all runs, on the devices."""
+    # Under jit: eagerly each small operation would be compiled by itself.
+    return replicate(jax.jit(jax.vmap(create))(jnp.asarray(seeds)))
+
+
+def put(trees: Sequence[Any]) -> Any:
+    """Places the runs' trees, which differ in values alone, on the devices."""
+    return replicate(jax.tree.map(lambda *x: np.stack(x), *trees))
+
+
+def fetch(tree: Any) -> list[Any]:
+    """Returns the tree of each run, as NumPy arrays; undoes `put`."""
+    return by_run(jax.device_get(tree))
+
+
+def by_run(tree: Any) -> list[Any]:
+    """Returns the tree of each run, from arrays that are on the host."""
+    (runs,) = {len(x) for x in jax.tree.leaves(tree)}
+    return [jax.tree.map(lambda x, r=r: x[r], tree) for r in range(runs)]
+
+
+@jax.jit
+def alone(tree: Any, number: int) -> Any:
+    """Returns one of the runs by itself; new arrays, which may be donated."""
+    return jax.tree.map(
+        lambda x: jax.lax.dynamic_slice_in_dim(x, number, 1), tree
+    )
+
+
+def each(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Maps a function of one run's arrays over those of all, on the devices."""
+    mapped = jax.jit(jax.vmap(function))
+    return lambda *trees: replicate(mapped(*trees))
+
+
+def scalars(metrics: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Returns the metrics that are one number for each run."""
+    return {name: x for name, x in metrics.items() if x.ndim == 1}
+
+
 def update(step: Callable[..., Any]) -> Callable[..., Any]:
     """Maps `step(state, batch, phase) -> (state, metrics)`.
 
-    Over runs and devices. `step` averages over `AXIS`. States, batches and
-    metrics have a leading axis of runs; batches come from `split(batch,
-    axis=1)`. The state is donated: the one passed in is gone after the call.
-    There is one program per phase, which is None if not given.
+    Over runs and devices. `step` averages over `AXIS`. States and metrics are
+    those of all runs, and so are batches, as `side_by_side` makes them. The
+    state is donated: the one passed in is gone after the call. There is one
+    program per phase, which is None if not given.
     """
 
     @functools.cache
@@ -62,14 +107,32 @@ def update(step: Callable[..., Any]) -> Callable[..., Any]:
     return lambda state, batch, phase=None: of_phase(phase)(state, batch)
 
 
-def predict(step: Callable[..., Any]) -> Callable[..., Any]:
+def side_by_side(
+    makes: Sequence[Callable[[int], Any]],
+) -> Callable[[int], Any]:
+    """Returns `make(number) -> batch` for `update`, from that of each run."""
+    # Workers that make batches must not start JAX.
+    devices = jax.local_device_count()
+
+    def make(number: int) -> Any:
+        batches = [of_run(number) for of_run in makes]
+        stacked = jax.tree.map(lambda *x: np.stack(x), *batches)
+        return split(stacked, axis=1, devices=devices)
+
+    return make
+
+
+def predict(step: Callable[..., Any]) -> Callable[..., list[Any]]:
     """Maps `step(variables, batch) -> outputs` over runs and devices.
 
-    `variables` have a leading axis of runs, the batch, from `split(batch)`,
-    has none: all runs predict the same examples. `merge` takes the outputs.
+    All runs predict the same examples. The mapped step returns the outputs of
+    each run on the batch, as NumPy arrays `[batch, ...]`.
     """
-    return jax.pmap(
+    mapped = jax.pmap(
         jax.vmap(step, in_axes=(0, None)), axis_name=AXIS, in_axes=(None, 0)
+    )
+    return lambda variables, batch: by_run(
+        merge(mapped(variables, split(batch)))
     )
 
 
@@ -82,13 +145,19 @@ def check_divisible(name: str, batch_size: int) -> None:
         )
 
 
-def split(batch: Any, axis: int = 0) -> Any:
-    """Splits `axis` of every array over devices, whose axis comes first."""
-    devices = jax.local_device_count()
+def split(batch: Any, axis: int = 0, devices: int | None = None) -> Any:
+    """Splits `axis` of every array over devices, whose axis comes first.
+
+    Args:
+      batch: Pytree of NumPy arrays.
+      axis: The axis of examples.
+      devices: Number of devices; None for the local ones.
+    """
+    count = jax.local_device_count() if devices is None else devices
 
     def one(x: np.ndarray) -> np.ndarray:
-        size = x.shape[axis] // devices
-        shape = (*x.shape[:axis], devices, size, *x.shape[axis + 1 :])
+        size = x.shape[axis] // count
+        shape = (*x.shape[:axis], count, size, *x.shape[axis + 1 :])
         return np.moveaxis(x.reshape(shape), axis, 0)
 
     return jax.tree.map(one, batch)
@@ -98,7 +167,7 @@ def merge(outputs: Any) -> Any:
     """Undoes `split`: `[devices, runs, batch, ...]` to `[runs, n, ...]`."""
 
     def one(x: jax.Array) -> np.ndarray:
-        by_run = np.moveaxis(np.asarray(x), 0, 1)
-        return by_run.reshape(len(by_run), -1, *by_run.shape[3:])
+        in_order = np.moveaxis(np.asarray(x), 0, 1)
+        return in_order.reshape(len(in_order), -1, *in_order.shape[3:])
 
     return jax.tree.map(one, outputs)

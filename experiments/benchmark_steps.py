@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from arm_jax import data, loop, methods, parallel
+from arm_jax import data, loop, methods
 from arm_jax.config import Config, from_mapping
 from arm_jax.reports.pieces import markdown_table
 
@@ -74,10 +74,7 @@ def _rounds(
     snapshot = run.initial()
     state, phase = snapshot.state, run.method.phase(epoch=0)
     first_epoch = loop.batches_of(run, snapshot.copies, epoch=0, start=0)
-    batches = [
-        parallel.split(batch, axis=1)
-        for batch in itertools.islice(first_epoch, _BATCHES)
-    ]
+    batches = list(itertools.islice(first_epoch, _BATCHES))
 
     def of_round() -> float:
         nonlocal state

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arm_jax import config as config_lib
-from arm_jax import data, lock, loop, record
+from arm_jax import data, lock, loop, parallel, record
 from arm_jax.analysis import bridge, interactions
 from arm_jax.data import Dataset
 from arm_jax.reports import training as training_report
@@ -82,6 +82,7 @@ def _trained(
     timings.append({"seconds": time.monotonic() - start})
     if outcome is None:
         return None
+    best = parallel.fetch(outcome.best)
     last = run.score(outcome.last, "test")
     selected = run.score(outcome.best.variables, "test")
     shapley = run.shapley(outcome.last, "test")
@@ -96,7 +97,7 @@ def _trained(
         "runs": [
             {
                 "seed": seed,
-                "selected_step": int(outcome.best.step[number]),
+                "selected_step": int(best[number].step),
                 "test": {"last": last[number], "selected": selected[number]},
                 "shapley": shapley[number],
             }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arm_jax import config as config_lib
-from arm_jax import loop
+from arm_jax import loop, parallel
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.errors import InputError, TrainingError
 from arm_jax.methods import Copies
@@ -122,7 +122,8 @@ def test_best_is_the_earliest_best_epoch_of_each_run(whole, run):
             if r["split"] == "validation" and r["seed"] == seed
         ]
         best = max(validation, key=lambda r: (r["accuracy"], -r["step"]))
-        assert int(whole[0].best.step[number]) == best["step"]
+        of_run = parallel.fetch(whole[0].best)[number]
+        assert int(of_run.step) == best["step"]
         score = run.score(whole[0].best.variables, "validation")[number]
         assert score["accuracy"] == best["accuracy"]
 
