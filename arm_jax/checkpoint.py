@@ -4,18 +4,26 @@ Orbax writes into a temporary folder and renames it, so a checkpoint that has
 a name is complete. Beside its files lie their digests. One whose files are not
 those that were written is damaged: it is moved aside, and the one before it is
 used. One that is whole but does not fit the run is not damaged, and stays.
+
+Of several processes, which all have the whole state, the first saves it alone
+and restores it for all. Orbax can let all of them take part, but then all need
+the same folder, and there are barriers at which a process that died is waited
+for; there is nothing to gain from either as long as the state is replicated.
 """
 
+import contextlib
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from arm_jax.errors import InputError
+from arm_jax import parallel, processes
+from arm_jax.errors import InputError, TrainingError
 from arm_jax.workdir import read_json, write_json
 
 _log = logging.getLogger(__name__)
@@ -34,17 +42,29 @@ class Checkpoints:
         workdir = workdir.absolute()
         self._directory = workdir / "checkpoints"
         self._damaged = workdir / "checkpoints_damaged"
-        self._checkpointer = self._open()
+        self._checkpointer: Any = self._open() if processes.leads() else None
 
     def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._checkpointer.close()
+        if self._checkpointer is not None:
+            with _as_one_process():
+                self._checkpointer.close()
 
     def save(self, step: int, tree: Any) -> None:
-        """Saves a pytree of replicated arrays under the name `step`."""
-        self._checkpointer.save_checkpointables(step, {_TREE: tree}, force=True)
+        """Saves a pytree of replicated arrays under the name `step`.
+
+        Raises:
+          TrainingError: The arrays are not the same in all processes.
+        """
+        _check_equal(step, tree)
+        if self._checkpointer is None:
+            return
+        with _as_one_process():
+            self._checkpointer.save_checkpointables(
+                step, {_TREE: tree}, force=True
+            )
         folder = self._directory / str(step)
         write_json(folder / DIGESTS, _digests(folder))
 
@@ -65,6 +85,18 @@ class Checkpoints:
           InputError: Every checkpoint is damaged; or the newest whole one has
             other arrays than `like`: then nothing is moved.
         """
+        found = None
+        if processes.leads():
+            with _as_one_process():
+                found = self._restore(like, set_aside)
+        if processes.alone():
+            return found
+        step = processes.tell(None if found is None else found[0])
+        if step is None:
+            return None
+        return step, parallel.share(like if found is None else found[1])
+
+    def _restore(self, like: Any, set_aside: bool) -> tuple[int, Any] | None:
         steps = self.steps()
         for step in reversed(steps):
             damage = self._damage_of(step)
@@ -97,10 +129,13 @@ class Checkpoints:
         return sorted(self._damaged.iterdir())
 
     def _open(self) -> ocp.training.Checkpointer:
-        return ocp.training.Checkpointer(
-            self._directory,
-            preservation_policy=(ocp.training.preservation_policies.LatestN(2)),
-        )
+        with _as_one_process():
+            return ocp.training.Checkpointer(
+                self._directory,
+                preservation_policy=(
+                    ocp.training.preservation_policies.LatestN(2)
+                ),
+            )
 
     def _damage_of(self, step: int) -> str | None:
         """Says what is wrong with the files of a checkpoint, None if nothing.
@@ -169,6 +204,41 @@ class Checkpoints:
         _log.warning("moved it to %s", target)
         self._checkpointer.close()
         self._checkpointer = self._open()
+
+
+@contextlib.contextmanager
+def _as_one_process() -> Iterator[None]:
+    """Lets Orbax see a single process, and so wait for no other.
+
+    It has an option for that, `active_processes`, which its checkpointer
+    refuses and its functions forget when they save.
+    """
+    counted = jax.process_count
+    jax.process_count = lambda backend=None: 1
+    try:
+        yield
+    finally:
+        jax.process_count = counted
+
+
+def _check_equal(step: int, tree: Any) -> None:
+    """Raises TrainingError unless all processes have the same arrays.
+
+    JAX takes it for granted, see arm_jax.parallel.
+    """
+    if processes.alone():
+        return
+    sha = hashlib.sha256()
+    for x in jax.tree.leaves(jax.device_get(_without_keys(tree))):
+        sha.update(np.ascontiguousarray(x).tobytes())
+    digests = processes.gather(sha.hexdigest())
+    odd = [i for i, digest in enumerate(digests) if digest != digests[0]]
+    if odd:
+        raise TrainingError(
+            f"at step {step} the state of process {odd[0]} is not that of "
+            "process 0: are machines and packages the same? The checkpoints "
+            "before it are kept"
+        )
 
 
 def _digests(folder: Path) -> dict[str, str]:

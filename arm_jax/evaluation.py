@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from arm_jax import processes
 from arm_jax.data import Split
 from arm_jax.data.pipeline import eval_batches
 from arm_jax.training import Variables
@@ -44,22 +45,27 @@ def outputs(
     Args:
       step: a step mapped by `parallel.predict`.
       variables: Variables of all runs, on the devices.
-      split: the examples; every process looks at all of them.
-      batch_size: Examples per batch, on all local devices together.
+      split: the examples; of several processes each looks at a part, and gets
+        what the others found in theirs.
+      batch_size: Examples per batch, on all devices together.
     """
     parts = []
     for batch in eval_batches(split, batch_size):
-        valid = batch.pop("valid")
-        parts.append([_where(valid, run) for run in step(variables, batch)])
-    return [_joined(run) for run in zip(*parts, strict=True)]
+        batch.pop("valid")
+        parts.append(step(variables, batch))
+    return [_joined(run, len(split)) for run in zip(*parts, strict=True)]
 
 
-def _where(valid: np.ndarray, outputs: Any) -> Any:
-    return jax.tree.map(lambda x: x[valid], outputs)
-
-
-def _joined(batches: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *x: np.concatenate(x), *batches)
+def _joined(batches: Sequence[Any], size: int) -> Any:
+    """The outputs of all batches and processes, in order, without padding."""
+    found = jax.tree.map(lambda *x: np.stack(x), *batches)
+    if not processes.alone():
+        # Behind the number of the batch, that of the process.
+        found = jax.tree.map(
+            lambda x: np.moveaxis(x, 0, 1), processes.stack(found)
+        )
+        found = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:size], found)
 
 
 def predictions(log_probs: Subsets, split: Split) -> Predictions:

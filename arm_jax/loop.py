@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm.auto import tqdm
 
-from arm_jax import epochs, parallel
+from arm_jax import epochs, parallel, processes
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions
@@ -53,8 +53,9 @@ def train(
     with the means over these steps (`split` "train"), and one at each epoch's
     end on the validation split, where a checkpoint is written too. An interrupt
     (SIGINT, SIGTERM or `stop_after`) is honoured at the next line, after a
-    checkpoint. Resumed runs take the same steps and leave the same lines as
-    ones that were never interrupted.
+    checkpoint; one of several processes that gets it stops all of them. Resumed
+    runs take the same steps and leave the same lines as ones that were never
+    interrupted.
 
     Args:
       run: what to train.
@@ -77,7 +78,8 @@ def train(
     with Checkpoints(workdir) as checkpoints, interrupts() as interrupted:
         restored = checkpoints.restore_latest(snapshot)
         if restored is None:
-            _check_unused(log, checkpoints)
+            if processes.leads():
+                _check_unused(log, checkpoints)
             # From the first step on there is a checkpoint: a folder that has
             # metrics and none has lost it.
             checkpoints.save(0, snapshot)
@@ -86,14 +88,15 @@ def train(
             step, snapshot = restored
             if 0 < step < run.schedule.total:
                 _log.info("resuming at step %d of %d", step, run.schedule.total)
-            log.keep(_lines_until(log, step))
+            if processes.leads():
+                log.keep(_lines_until(log, step))
         stop_at = math.inf if stop_after is None else step + stop_after
         bar = tqdm(
             total=run.schedule.total,
             initial=step,
             desc=run.config.method.name,
             unit="step",
-            disable=not progress,
+            disable=not (progress and processes.leads()),
             mininterval=0.5,
         )
         meter = Meter(run.seeds, step)
@@ -122,7 +125,9 @@ def train(
                         scores = _validate(run, state.variables, measure)
                         _append(log, run, step, "validation", scores)
                         snapshot = _keep_better(snapshot, scores)
-                    stop = interrupted.is_set() or step >= stop_at
+                    # Asked for at any process, all stop at this step.
+                    stop = processes.anyone(interrupted.is_set())
+                    stop = stop or step >= stop_at
                     if epoch_ends or stop:
                         checkpoints.save(step, snapshot)
                     if stop and step < run.schedule.total:
@@ -185,7 +190,7 @@ def _validate(
 ) -> list[dict[str, float]]:
     predictions = run.predict(variables, "validation")
     scores = list(map(run.summarize, predictions))
-    if measure is None:
+    if measure is None or not processes.leads():
         return scores
     more = measure(predictions)
     return [a | b for a, b in zip(scores, more, strict=True)]

@@ -1,4 +1,4 @@
-"""Runs side by side, on all local devices: the module that knows both axes.
+"""Runs side by side, on all devices: the only module that knows both axes.
 
 Runs with different seeds are trained as one program: steps are vmapped over
 them before they are mapped over devices. On the devices an array of several
@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from arm_jax import processes
 from arm_jax.errors import InputError
 
 AXIS = "devices"
@@ -37,10 +38,30 @@ def pmean(tree: Any, axis_name: str | None) -> Any:
 
 
 def replicate(tree: Any) -> Any:
-    """Places `tree` on all local devices, without a device axis."""
+    """Places `tree` on all devices of this process, without a device axis."""
     mesh = jax.sharding.Mesh(np.array(jax.local_devices()), (AXIS,))
     sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     return jax.device_put(tree, sharding)
+
+
+def share(tree: Any) -> Any:
+    """Returns the arrays that process 0 has, on the devices of this one."""
+    leaves, structure = jax.tree.flatten(tree)
+    keys = [
+        jax.random.key_impl(x)
+        if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+        else None
+        for x in leaves
+    ]
+    numbers = [
+        np.asarray(x if key is None else jax.random.key_data(x))
+        for x, key in zip(leaves, keys, strict=True)
+    ]
+    shared = [
+        x if key is None else jax.random.wrap_key_data(x, impl=key)
+        for x, key in zip(processes.share(numbers), keys, strict=True)
+    ]
+    return replicate(jax.tree.unflatten(structure, shared))
 
 
 def start(create: Callable[[jax.Array], Any], seeds: Sequence[int]) -> Any:
@@ -92,6 +113,10 @@ def update(step: Callable[..., Any]) -> Callable[..., Any]:
     state is donated: the one passed in is gone after the call. There is one
     program per phase, which is None if not given.
     """
+    # In the order of the processes, as they divide a batch. A process alone
+    # leaves it to JAX.
+    devices = sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
+    several = jax.process_count() > 1
 
     @functools.cache
     def of_phase(phase: Any) -> Callable[..., Any]:
@@ -102,6 +127,7 @@ def update(step: Callable[..., Any]) -> Callable[..., Any]:
             in_axes=(None, 0),
             out_axes=(None, None),
             donate_argnums=(0,),
+            devices=devices if several else None,
         )
 
     return lambda state, batch, phase=None: of_phase(phase)(state, batch)
@@ -125,11 +151,15 @@ def side_by_side(
 def predict(step: Callable[..., Any]) -> Callable[..., list[Any]]:
     """Maps `step(variables, batch) -> outputs` over runs and devices.
 
-    All runs predict the same examples. The mapped step returns the outputs of
-    each run on the batch, as NumPy arrays `[batch, ...]`.
+    All runs predict the same examples, each process its own ones. The mapped
+    step returns the outputs of each run on the batch, as NumPy arrays `[batch,
+    ...]`.
     """
     mapped = jax.pmap(
-        jax.vmap(step, in_axes=(0, None)), axis_name=AXIS, in_axes=(None, 0)
+        jax.vmap(step, in_axes=(0, None)),
+        axis_name=AXIS,
+        in_axes=(None, 0),
+        devices=jax.local_devices() if jax.process_count() > 1 else None,
     )
     return lambda variables, batch: by_run(
         merge(mapped(variables, split(batch)))
@@ -137,11 +167,12 @@ def predict(step: Callable[..., Any]) -> Callable[..., list[Any]]:
 
 
 def check_divisible(name: str, batch_size: int) -> None:
-    """Raises InputError if the local devices do not divide `batch_size`."""
-    devices = jax.local_device_count()
+    """Raises InputError if the devices do not divide `batch_size`."""
+    devices, count = jax.device_count(), jax.process_count()
     if batch_size % devices:
+        of = f" of {count} processes" if count > 1 else ""
         raise InputError(
-            f"{name} {batch_size} is not divisible by the {devices} devices"
+            f"{name} {batch_size} is not divisible by the {devices} devices{of}"
         )
 
 

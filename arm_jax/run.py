@@ -193,7 +193,7 @@ def prepare(config: Config) -> Run:
     )
     model = model_for(config, method, dataset)
     for name, size in (
-        ("data.batch_size", config.data.batch_size // jax.process_count()),
+        ("data.batch_size", config.data.batch_size),
         ("train.eval_batch_size", config.train.eval_batch_size),
     ):
         parallel.check_divisible(name, size)

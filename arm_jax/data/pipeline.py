@@ -23,8 +23,7 @@ def steps_per_epoch(split: Split, batch_size: int, copies: int = 0) -> int:
       copies: examples that the epoch shows once more.
 
     Raises:
-      InputError: the split is smaller than one batch, or the batch cannot be
-        divided among the processes.
+      InputError: the split is smaller than one batch.
     """
     if batch_size < 1:
         raise InputError(f"data.batch_size must be positive, got {batch_size}")
@@ -32,12 +31,6 @@ def steps_per_epoch(split: Split, batch_size: int, copies: int = 0) -> int:
         raise InputError(
             f"data.batch_size {batch_size} is larger than the training split "
             f"({len(split)} examples)"
-        )
-    processes = jax.process_count()
-    if batch_size % processes:
-        raise InputError(
-            f"data.batch_size {batch_size} is not divisible by the "
-            f"{processes} processes"
         )
     return (len(split) + copies) // batch_size
 
@@ -86,11 +79,11 @@ def epoch_batches(
         mask = np.concatenate([mask, copy_mask], dtype=np.float32)
     # The 1 sets these draws apart from those of a method between two epochs.
     order = np.random.default_rng([seed, epoch, 1]).permutation(len(row))
-    of_process = slice(jax.process_index(), None, jax.process_count())
+    first, size = _share(batch_size)
 
     def gather(number: int) -> dict:
-        batch = slice(number * batch_size, (number + 1) * batch_size)
-        place = order[batch][of_process]
+        start = number * batch_size + first
+        place = order[start : start + size]
 
         def draw(at: int) -> np.random.Generator:
             # The 2 sets these draws apart from that of the order.
@@ -131,11 +124,22 @@ def stream(split: Split, batches: Batches, start: int = 0) -> Iterator[Any]:
     yield from ahead
 
 
+def _share(batch_size: int) -> tuple[int, int]:
+    """Where the part of this process begins in a batch, and its size.
+
+    The parts are in the order of the processes, as devices divide a batch, so
+    that an example is on the same device however these are divided.
+    """
+    size = batch_size // jax.process_count()
+    return jax.process_index() * size, size
+
+
 def eval_batches(split: Split, batch_size: int) -> Iterator[dict]:
     """Yields all examples in order; the last batch is padded, never dropped.
 
-    A batch has one more field, `valid` `[batch_size]` bool, false on the
-    padding, which repeats the first example.
+    Of several processes each yields its part of each batch. A batch has one
+    more field, `valid` `[batch]` bool, false on the padding, which repeats the
+    first example.
 
     Raises:
       InputError: batches of no examples.
@@ -143,8 +147,10 @@ def eval_batches(split: Split, batch_size: int) -> Iterator[dict]:
     if batch_size < 1:
         raise InputError(f"batch_size must be positive, got {batch_size}")
 
+    first, size = _share(batch_size)
+
     def gather(number: int) -> dict:
-        indices = np.arange(number * batch_size, (number + 1) * batch_size)
+        indices = number * batch_size + first + np.arange(size)
         valid = indices < len(split)
         return split.take(np.where(valid, indices, 0)) | {"valid": valid}
 

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from arm_jax import config as config_lib
-from arm_jax import data, lock, loop, parallel, record
+from arm_jax import data, lock, loop, parallel, processes, record
 from arm_jax.analysis import bridge, interactions
 from arm_jax.data import Dataset
 from arm_jax.reports import training as training_report
 from arm_jax.reports.pieces import part
-from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
+from arm_jax.workdir import (
+    JsonLines,
+    open_workdir,
+    read_json,
+    to_json,
+    write_json,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +55,17 @@ def fit(
     """
     with lock.hold(workdir) as folder:
         run_config = config_lib.from_mapping(config_lib.Config, config)
-        if (folder / "results.json").exists():
+        processes.agree({"config": to_json(config)})
+        leads = processes.leads()
+        if processes.tell(leads and (folder / "results.json").exists()):
             open_workdir(folder, config)
-            return _read_back(folder, run_config, describe, data_digest)
+            return processes.tell(
+                leads and _read_back(folder, run_config, describe, data_digest)
+            )
         run = loop.prepare(run_config)
         open_workdir(folder, config)
         made_with = record.current(run.dataset.digest)
+        processes.agree(record.of_numbers(made_with))
         record.enter(folder, made_with, allow)
         results = _trained(run, folder, progress=progress)
         if results is None:
@@ -63,6 +74,8 @@ def fit(
         # behind can be made again from them.
         write_json(folder / "results.json", results)
         record.append(folder, "finish", made_with)
+        if not leads:
+            return results
         return _reported(folder, results, run.dataset if describe else None)
 
 
