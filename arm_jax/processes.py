@@ -32,6 +32,8 @@ class _Group:
     index = 0
     count = 1
     watching: watch.Watch | None = None
+    # What all of them know to be wrong.
+    common = ""
 
 
 def form(index: int, count: int, watching: watch.Watch | None = None) -> None:
@@ -57,7 +59,10 @@ def leave() -> None:
 
 def fail(reason: str) -> None:
     """Tells the others why this process ends before its work does."""
-    if _Group.watching is not None:
+    if reason == _Group.common:
+        # They end for the same reason, each by itself.
+        finish()
+    elif _Group.watching is not None:
         _Group.watching.fail(reason)
 
 
@@ -174,10 +179,11 @@ def agree(what: Mapping[str, Any]) -> None:
             more = len(odd) - _MOST_DIFFERENCES
             shown = ", ".join(odd[:_MOST_DIFFERENCES])
             shown += f" and {more} more" if more > 0 else ""
-            raise InputError(
+            _Group.common = (
                 f"{_name(number)} has {shown}: all processes need the same "
                 "command, sources, packages and data"
             )
+            raise InputError(_Group.common)
 
 
 def _name(index: int) -> str:
