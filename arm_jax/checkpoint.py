@@ -29,6 +29,8 @@ from arm_jax.workdir import read_json, write_json
 _log = logging.getLogger(__name__)
 
 DIGESTS = "digests.json"
+# Digest of the lines of metrics up to a checkpoint, in its folder.
+METRICS = "metrics.json"
 _TREE = "run"
 # Arrays that a message lists.
 _MOST_MISFITS = 3
@@ -52,8 +54,14 @@ class Checkpoints:
             with _as_one_process():
                 self._checkpointer.close()
 
-    def save(self, step: int, tree: Any) -> None:
+    def save(self, step: int, tree: Any, metrics: Path | None = None) -> None:
         """Saves a pytree of replicated arrays under the name `step`.
+
+        Args:
+          step: Number of steps that it is behind.
+          tree: The arrays.
+          metrics: File of the lines up to this step, which `check_metrics`
+            recognises.
 
         Raises:
           TrainingError: The arrays are not the same in all processes.
@@ -66,7 +74,22 @@ class Checkpoints:
                 step, {_TREE: tree}, force=True
             )
         folder = self._directory / str(step)
+        if metrics is not None:
+            write_json(folder / METRICS, _digest(metrics))
         write_json(folder / DIGESTS, _digests(folder))
+
+    def check_metrics(self, step: int, metrics: Path) -> None:
+        """Checks the lines up to a checkpoint, as they are kept.
+
+        Raises:
+          InputError: They are not those that were written.
+        """
+        file = self._directory / str(step) / METRICS
+        if file.exists() and read_json(file) != _digest(metrics):
+            raise InputError(
+                f"{metrics} is not as it was written up to step {step}: "
+                "restore the file from a copy, or use another workdir"
+            )
 
     def restore_latest(
         self, like: Any, *, set_aside: bool = True
@@ -246,10 +269,16 @@ def _digests(folder: Path) -> dict[str, str]:
     digests = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.name not in (DIGESTS, DIGESTS + ".tmp"):
-            with file.open("rb") as opened:
-                sha = hashlib.file_digest(opened, "sha256")
-            digests[file.relative_to(folder).as_posix()] = sha.hexdigest()
+            digests[file.relative_to(folder).as_posix()] = _digest(file)
     return digests
+
+
+def _digest(file: Path) -> str:
+    """Returns the SHA-256 of a file, of nothing if it is not there."""
+    if not file.exists():
+        return hashlib.sha256().hexdigest()
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _without_keys(tree: Any) -> Any:

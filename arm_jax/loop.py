@@ -90,6 +90,7 @@ def train(
                 _log.info("resuming at step %d of %d", step, run.schedule.total)
             if processes.leads():
                 log.keep(_lines_until(log, step))
+                checkpoints.check_metrics(step, log.path)
         stop_at = math.inf if stop_after is None else step + stop_after
         bar = tqdm(
             total=run.schedule.total,
@@ -129,7 +130,7 @@ def train(
                     stop = processes.anyone(interrupted.is_set())
                     stop = stop or step >= stop_at
                     if epoch_ends or stop:
-                        checkpoints.save(step, snapshot)
+                        checkpoints.save(step, snapshot, log.path)
                     if stop and step < run.schedule.total:
                         return None
     return Outcome(last=snapshot.state.variables, best=snapshot.best)

@@ -31,6 +31,7 @@ def fit(
     describe: bool = True,
     allow: Collection[str] = (),
     data_digest: str | None = None,
+    stop_after: int | None = None,
 ) -> dict[str, Any] | None:
     """Trains one model into `workdir`, or returns to a run that is there.
 
@@ -44,6 +45,7 @@ def fit(
         `arm_jax.record.ALLOWED`.
       data_digest: Digest of the data, if it is known: a finished run is then
         read without loading them.
+      stop_after: Interrupt the run once this call has taken so many steps.
 
     Returns:
       The results (as in results.json), or None if the run was interrupted.
@@ -67,7 +69,9 @@ def fit(
         made_with = record.current(run.dataset.digest)
         processes.agree(record.of_numbers(made_with))
         record.enter(folder, made_with, allow)
-        results = _trained(run, folder, progress=progress)
+        results = _trained(
+            run, folder, progress=progress, stop_after=stop_after
+        )
         if results is None:
             return None
         # The presence of results says that the run is finished: what comes
@@ -80,13 +84,14 @@ def fit(
 
 
 def _trained(
-    run: loop.Run, folder: Path, *, progress: bool
+    run: loop.Run, folder: Path, *, progress: bool, stop_after: int | None
 ) -> dict[str, Any] | None:
     start = time.monotonic()
     outcome = loop.train(
         run,
         folder,
         progress=progress,
+        stop_after=stop_after,
         measure=lambda predictions: bridge.of_predictions(
             predictions, run.model.modalities
         ),

@@ -305,6 +305,16 @@ def test_doubled_lines_are_dropped(whole, run, interrupted, tmp_path):
     assert lines(tmp_path / "run") == lines(whole[1])
 
 
+def test_altered_lines_are_noticed(run, interrupted, tmp_path):
+    shutil.copytree(interrupted, tmp_path / "run")
+    file = tmp_path / "run" / "metrics.jsonl"
+    text = file.read_text()
+    for altered in (text.replace("0.", "1.", 1), text.partition("\n")[2]):
+        file.write_text(altered)
+        with pytest.raises(InputError, match="not as it was written up to st"):
+            loop.train(run, tmp_path / "run", progress=False)
+
+
 def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):
     config = make_config(
         npz_file, method={"name": "tests.arm_jax.nan_loss", "options": {}}
