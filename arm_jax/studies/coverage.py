@@ -222,7 +222,9 @@ def _run(
         return study(table, size, checked, rng)
 
     made = lines.do(log, jobs, cell)
-    records += tqdm(made, total=len(jobs), disable=not progress)
+    records += tqdm(
+        made, total=len(jobs), disable=not (progress and processes.leads())
+    )
     if not processes.leads():
         return records
     # Before anything is made of them: they took the time.

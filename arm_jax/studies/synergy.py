@@ -104,7 +104,7 @@ def synergy(
         blocks = checked.blocks()
         with tqdm(
             total=sum(blocks), initial=sum(blocks[: len(records)]),
-            unit="table", disable=not progress,
+            unit="table", disable=not (progress and processes.leads()),
         ) as bar:  # fmt: skip
             done = lines.do(
                 log,

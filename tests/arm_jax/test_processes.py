@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -50,17 +51,25 @@ def pair(npz_file, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def single(npz_file, tmp_path_factory):
+def single(npz_file, pair, tmp_path_factory):
     """The folder of the same runs in this process."""
     assert jax.local_device_count() == 2
     folder = tmp_path_factory.mktemp("single")
-    for method in ("joint", "arm"):
-        fit(
-            together.config(npz_file, method),
-            folder / method,
-            progress=False,
-            describe=False,
-        )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(together.training_report, "write", lambda *_: None)
+        # Begun by two processes, and ended by this one.
+        shutil.copytree(pair[0] / "joint", folder / "resumed")
+        for method, name in (
+            ("joint", "resumed"),
+            ("joint", "joint"),
+            ("arm", "arm"),
+        ):
+            fit(
+                together.config(npz_file, method),
+                folder / name,
+                progress=False,
+                describe=False,
+            )
     return folder
 
 
@@ -86,27 +95,28 @@ def test_what_they_tell_each_other(pair):
 
 @pytest.mark.parametrize("method", ["joint", "arm"])
 def test_numbers_are_those_of_one_process(pair, single, method):
-    logs = [
-        JsonLines(folder / method / "metrics.jsonl").read()
-        for folder in (pair[0], single)
-    ]
+    one = single / method
+    two = pair[0] / "arm" if method == "arm" else single / "resumed"
+    logs = [JsonLines(f / "metrics.jsonl").read() for f in (two, one)]
     assert len(logs[0]) == len(logs[1]) > 0
     for line, expected in zip(*logs, strict=True):
         assert line.keys() == expected.keys()
         for name, value in expected.items():
             assert line[name] == pytest.approx(value, abs=1e-6, rel=1e-6), name
     of_pair, of_single = (
-        json.loads((folder / method / "results.json").read_text())["runs"]
-        for folder in (pair[0], single)
+        json.loads((folder / "results.json").read_text())["runs"]
+        for folder in (two, one)
     )
-    assert [found[method]["runs"] for found in pair[1]] == [of_pair] * 2
     last = [runs[0]["test"]["last"] for runs in (of_pair, of_single)]
     assert last[0] == pytest.approx(last[1], abs=1e-6)
 
 
 def test_a_signal_to_one_stops_both_and_nothing_is_lost(pair):
     folder, found, _, _ = pair
+    assert [each["joint"] for each in found] == [None, None]
     assert [each["interrupted"] for each in found] == [None, None]
+    results = json.loads((folder / "arm" / "results.json").read_text())
+    assert [each["arm"]["runs"] for each in found] == [results["runs"]] * 2
     record = JsonLines(folder / "arm" / "record.jsonl").read()
     assert [line["event"] for line in record] == ["begin", "resume", "finish"]
     assert [line["process_count"] for line in record] == [2, 2, 2]

@@ -77,7 +77,11 @@ def main() -> None:
     )
     found["indivisible"] = fails(lambda: parallel.check_divisible("size", 7))
     found["joint"] = fit(
-        config(npz, "joint"), folder / "joint", progress=False, describe=False
+        config(npz, "joint"),
+        folder / "joint",
+        progress=False,
+        describe=False,
+        stop_after=4,
     )
     if process == 1:
         # Only here: all stop, at one step.
