@@ -11,9 +11,7 @@ import importlib.util
 import logging
 import os
 import platform
-import socket
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,11 +92,17 @@ def start(
         _check(given)
     elif _of_environment() < 2 and not _on_tpu():
         return
+    if coordinator is not None and processes and process is not None:
+        # Before JAX, which ends a process without a sentence that misses
+        # others, and is watched from here on.
+        _meet_at(coordinator, processes, process)
     _initialize(coordinator, processes, process)
     import jax
 
     if jax.process_count() > 1:
-        _meet(coordinator)
+        if together.alone():
+            _meet(jax.process_count(), jax.process_index())
+        _begin()
 
 
 def _of_environment() -> int:
@@ -146,8 +150,6 @@ def _initialize(
     # Its handler would take SIGTERM away from ours, see arm_jax.interrupts.
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    if coordinator is not None:
-        _reach(coordinator, process == 0)
     try:
         jax.distributed.initialize(
             coordinator,
@@ -170,60 +172,49 @@ def _initialize(
         ) from error
 
 
-def _reach(coordinator: str, mine: bool) -> None:
-    """Raises InputError unless the coordinator answers, or can be ours.
-
-    JAX would wait as long, and would not say for whom.
-    """
-    host, _, port = coordinator.rpartition(":")
-    host = host.strip("[]")
-    if mine:
-        try:
-            socket.create_server(("", int(port))).close()
-        except OSError as error:
-            raise InputError(
-                f"--coordinator={coordinator}: process 0 cannot listen on port "
-                f"{port} here ({error.strerror}); choose another one"
-            ) from error
-        return
-    deadline = time.monotonic() + watch.JOIN
-    while True:
-        try:
-            socket.create_connection((host, int(port)), 5.0).close()
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise InputError(
-                    f"--coordinator={coordinator} did not answer within "
-                    f"{watch.JOIN:.0f} s ({error.strerror or error}): start "
-                    "process 0 there, or name its host and a port that is open"
-                ) from error
-            time.sleep(0.5)
-        else:
-            return
-
-
-def _meet(coordinator: str | None) -> None:
-    """Starts the watch, and leaves it to process 0 to speak.
+def _meet_at(coordinator: str, count: int, index: int) -> None:
+    """Starts the watch where JAX will have its coordinator.
 
     Raises:
-      InputError: The processes do not reach each other, or have different
-        numbers of devices.
+      InputError: The processes do not reach each other.
     """
-    import jax
+    host, _, port = coordinator.rpartition(":")
+    if index == 0:
+        _log.info("waiting for %d others at port %s", count - 1, port)
+        watching = watch.gather(*watch.listen(int(port)), count)
+    else:
+        address = watch.Address((host.strip("[]"),), int(port), "")
+        watching = watch.join(index, count, address)
+    together.form(index, count, watching)
 
-    count, index = jax.process_count(), jax.process_index()
+
+def _meet(count: int, index: int) -> None:
+    """Starts the watch of processes that a launcher and JAX have connected.
+
+    Raises:
+      InputError: The processes do not reach each other.
+    """
     together.form(index, count)
     if index == 0:
         listener, address = watch.listen()
-        hosts = address.hosts
-        if coordinator is not None:
-            hosts = (coordinator.rpartition(":")[0].strip("[]"), *hosts)
-        together.tell([hosts, address.port, address.token])
-        together.form(index, count, watch.gather(listener, address, count))
+        together.tell(list(address))
+        watching = watch.gather(listener, address, count)
     else:
         hosts, port, token = together.tell(None)
         address = watch.Address(tuple(hosts), port, token)
-        together.form(index, count, watch.join(index, address))
+        watching = watch.join(index, count, address)
+    together.form(index, count, watching)
+
+
+def _begin() -> None:
+    """Leaves it to process 0 to speak, and compares the devices.
+
+    Raises:
+      InputError: The processes have different numbers of devices.
+    """
+    import jax
+
+    if not together.leads():
         logging.getLogger("arm_jax").setLevel(logging.ERROR)
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     # Before JAX waits for the others at the end, as it would for minutes.
@@ -231,7 +222,7 @@ def _meet(coordinator: str | None) -> None:
     together.agree({"devices": jax.local_device_count()})
     _log.info(
         "%d processes on %d devices; this is process 0, on %s",
-        count,
+        together.count(),
         jax.device_count(),
         platform.node(),
     )

@@ -20,8 +20,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from arm_jax.errors import InputError
 
@@ -30,7 +30,7 @@ from arm_jax.errors import InputError
 BEAT = 2.0
 PATIENCE = 40.0
 # Seconds that processes have to find each other.
-JOIN = 60.0
+JOIN = 120.0
 # Bytes of a message, which is much shorter, and characters of a reason.
 _MOST, _WORDS = 2**16, 1000
 AGAIN = (
@@ -106,12 +106,10 @@ class Watch:
         self._closed.set()
 
     def _say(self, message: dict[str, Any], but: int | None = None) -> None:
-        line = json.dumps(message).encode() + b"\n"
         with self._sending:
             for number, peer in self._peers.items():
                 if number != but:
-                    with contextlib.suppress(OSError):
-                        peer.sendall(line)
+                    _send(peer, message)
 
     def _watch(self) -> None:
         heard = dict.fromkeys(self._peers, time.monotonic())
@@ -171,17 +169,33 @@ class Watch:
         self._lost(sentence)
 
 
-def listen() -> tuple[socket.socket, Address]:
-    """Opens the port of process 0; `gather` then waits for the others."""
-    listener = socket.create_server(("", 0), backlog=512)
+def listen(port: int = 0) -> tuple[socket.socket, Address]:
+    """Opens the port of process 0; `gather` then waits for the others.
+
+    Args:
+      port: One that the others know, or 0 for any that is free, and a token.
+
+    Raises:
+      InputError: The port cannot be opened.
+    """
+    try:
+        listener = socket.create_server(("", port), backlog=512)
+    except OSError as error:
+        raise InputError(
+            f"process 0 cannot listen on port {port} here ({error.strerror}); "
+            "choose another one"
+        ) from error
+    if port:
+        return listener, Address((platform.node(),), port, "")
     name = socket.gethostname()
     hosts = [name, socket.getfqdn()]
     with contextlib.suppress(OSError):
         hosts += [str(x[4][0]) for x in socket.getaddrinfo(name, None)]
     hosts.append("127.0.0.1")
-    port = int(listener.getsockname()[1])
     return listener, Address(
-        tuple(dict.fromkeys(hosts)), port, secrets.token_hex(16)
+        tuple(dict.fromkeys(hosts)),
+        int(listener.getsockname()[1]),
+        secrets.token_hex(16),
     )
 
 
@@ -194,63 +208,100 @@ def gather(
     """Returns the watch of process 0, once all others have connected.
 
     Raises:
-      InputError: Some have not within `JOIN` seconds; the message names them.
+      InputError: Some have not within `JOIN` seconds; or there are two of a
+        number, or one that knows of another number of processes.
     """
     names = {0: _called(0)}
     peers: dict[int, socket.socket] = {}
     deadline = time.monotonic() + JOIN
-    while len(peers) < count - 1:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            missing = ", ".join(str(i) for i in range(count) if i not in names)
-            raise InputError(
-                f"of {count} processes {missing} did not reach process 0 on "
-                f"{platform.node()}, port {address.port}, within {JOIN:.0f} s: "
-                "let processes connect to each other on any port"
-            )
-        listener.settimeout(left)
-        with contextlib.suppress(OSError):
-            peer, _ = listener.accept()
-            peer.settimeout(5.0)
-            hello = _message(_line(peer))
-            if hello.get("token") != address.token:
-                peer.close()
-                continue
-            number = int(hello["process"])
-            peers[number], names[number] = peer, str(hello["name"])
-    listener.close()
+    with listener:
+        while len(peers) < count - 1:
+            listener.settimeout(max(0.01, deadline - time.monotonic()))
+            with contextlib.suppress(OSError):
+                peer, _ = listener.accept()
+                peer.settimeout(5.0)
+                hello = _message(_line(peer))
+                if hello.get("token") != address.token:
+                    peer.close()
+                    continue
+                number, name = hello["process"], str(hello["name"])
+                wrong = ""
+                if hello["count"] != count:
+                    wrong = (
+                        f"{name} is one of {hello['count']} processes, process "
+                        f"0 one of {count}: give all of them the same number"
+                    )
+                elif number in names:
+                    wrong = (
+                        f"{name} and {names[number]} have the same number: "
+                        f"give them 0 to {count - 1}"
+                    )
+                if wrong:
+                    _refuse([peer, *peers.values()], wrong)
+                peers[number], names[number] = peer, name
+            if time.monotonic() > deadline:
+                missing = [str(i) for i in range(count) if i not in names]
+                _refuse(
+                    peers.values(),
+                    f"of {count} processes {', '.join(missing)} did not reach "
+                    f"process 0 on {platform.node()}, port {address.port}, "
+                    f"within {JOIN:.0f} s: start all of them, and let them "
+                    "connect to each other on any port",
+                )
     called = [names[i] for i in range(count)]
     for peer in peers.values():
-        peer.sendall(json.dumps({"names": called}).encode() + b"\n")
+        _send(peer, {"names": called})
     return Watch(0, peers, called, lost)
 
 
 def join(
-    index: int, address: Address, lost: Callable[[str], None] = end
+    index: int,
+    count: int,
+    address: Address,
+    lost: Callable[[str], None] = end,
 ) -> Watch:
     """Returns the watch of another process, connected to process 0.
 
     Raises:
-      InputError: It is not reached within `JOIN` seconds.
+      InputError: It is not reached within `JOIN` seconds, or misses others.
     """
-    hello = {"token": address.token, "process": index, "name": _called(index)}
+    hello = {"token": address.token, "process": index, "count": count}
+    hello["name"] = _called(index)
     deadline = time.monotonic() + JOIN
     while time.monotonic() < deadline:
         for host in address.hosts:
             with contextlib.suppress(OSError):
                 peer = socket.create_connection((host, address.port), 5.0)
-                peer.sendall(json.dumps(hello).encode() + b"\n")
-                peer.settimeout(JOIN)
-                names = _message(_line(peer)).get("names")
-                if names:
+                _send(peer, hello)
+                peer.settimeout(2 * JOIN)
+                answer = _message(_line(peer))
+                if "wrong" in answer:
+                    peer.close()
+                    raise InputError(str(answer["wrong"]))
+                if "names" in answer:
                     peer.settimeout(5.0)
-                    return Watch(index, {0: peer}, names, lost)
-        time.sleep(0.2)
+                    return Watch(index, {0: peer}, answer["names"], lost)
+                peer.close()
+        time.sleep(min(0.2, JOIN / 4))
     raise InputError(
         f"process {index} does not reach process 0 at "
-        f"{' or '.join(address.hosts)}, port {address.port}: let processes "
-        "connect to each other on any port"
+        f"{' or '.join(address.hosts)}, port {address.port}, within "
+        f"{JOIN:.0f} s: start it there, and let processes connect to each "
+        "other on any port"
     )
+
+
+def _refuse(peers: Iterable[socket.socket], wrong: str) -> NoReturn:
+    """Tells those that are there what is wrong, and raises it as InputError."""
+    for peer in peers:
+        _send(peer, {"wrong": wrong})
+        peer.close()
+    raise InputError(wrong)
+
+
+def _send(peer: socket.socket, message: Mapping[str, Any]) -> None:
+    with contextlib.suppress(OSError):
+        peer.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _called(index: int) -> str:

@@ -147,17 +147,6 @@ def test_flags_that_do_not_fit(given, message):
         launch.start(*given)
 
 
-def test_a_coordinator_that_does_not_answer(monkeypatch):
-    monkeypatch.setattr(launch.watch, "JOIN", 0.1)
-    where = f"127.0.0.1:{free_port()}"
-    with pytest.raises(InputError, match=f"{where} did not answer within 0 s"):
-        launch._reach(where, mine=False)
-    with socket.create_server(("", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=f"cannot listen on port {port}"):
-            launch._reach(f"127.0.0.1:{port}", mine=True)
-
-
 def test_launchers(monkeypatch):
     assert launch._of_environment() == 1
     assert not launch.announced(["train", "--workdir=x"])

@@ -26,7 +26,7 @@ def three():
     found = {}
 
     def join(index):
-        found[index] = watch.join(index, address, told[index].put)
+        found[index] = watch.join(index, 3, address, told[index].put)
 
     threads = [threading.Thread(target=join, args=(i,)) for i in (1, 2)]
     for thread in threads:
@@ -44,6 +44,7 @@ def three():
 
 def cut(one):
     """What the system does to the connections of a process that is killed."""
+    one._say = lambda *_, **__: None
     for peer in one._peers.values():
         peer.shutdown(socket.SHUT_RDWR)
 
@@ -98,9 +99,40 @@ def test_a_process_that_does_not_come(monkeypatch):
     listener, address = watch.listen()
     with pytest.raises(InputError, match="of 3 processes 1, 2 did not reach"):
         watch.gather(listener, address, 3)
-    listener.close()
     with pytest.raises(InputError, match="process 1 does not reach process 0"):
-        watch.join(1, address)
+        watch.join(1, 3, address)
+
+
+def test_a_port_that_is_taken():
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"cannot listen on port {port} h"):
+            watch.listen(port)
+
+
+@pytest.mark.parametrize(
+    ("index", "count", "message"),
+    [
+        (1, 3, "process 1 on .* is one of 3 processes, process 0 one of 2"),
+        (0, 2, "process 0 on .* and process 0 on .* have the same number"),
+    ],
+)
+def test_processes_that_were_started_otherwise(index, count, message):
+    listener, address = watch.listen()
+    errors = queue.Queue()
+
+    def join():
+        try:
+            watch.join(index, count, address)
+        except InputError as error:
+            errors.put(str(error))
+
+    thread = threading.Thread(target=join)
+    thread.start()
+    with pytest.raises(InputError, match=message) as raised:
+        watch.gather(listener, address, 2)
+    thread.join()
+    assert errors.get(timeout=1.0) == str(raised.value)
 
 
 def test_what_is_no_message_is_nothing():
