@@ -122,7 +122,7 @@ class Checkpoints:
     def _restore(self, like: Any, set_aside: bool) -> tuple[int, Any] | None:
         steps = self.steps()
         for step in reversed(steps):
-            damage = self._damage_of(step)
+            damage = self._damage_of(step, like)
             if damage is None:
                 self._check_fit(step, like)
                 return step, self._load(step, like)
@@ -160,7 +160,7 @@ class Checkpoints:
                 ),
             )
 
-    def _damage_of(self, step: int) -> str | None:
+    def _damage_of(self, step: int, like: Any) -> str | None:
         """Says what is wrong with the files of a checkpoint, None if nothing.
 
         The digests are missing if the process was killed between the last
@@ -170,7 +170,8 @@ class Checkpoints:
         try:
             written = read_json(folder / DIGESTS)
         except (FileNotFoundError, InputError):
-            return None if self._readable(step) else "no part of it can be read"
+            readable = self._readable(step, like)
+            return None if readable else "no part of it can be read"
         present = _digests(folder)
         for name, digest in written.items():
             if name not in present:
@@ -179,9 +180,11 @@ class Checkpoints:
                 return f"{name} is not as it was written"
         return None
 
-    def _readable(self, step: int) -> bool:
+    def _readable(self, step: int, like: Any) -> bool:
         try:
-            self._checkpointer.load_checkpointables(step)
+            # One that does not fit is not damaged, as far as this goes.
+            if not self._misfits(step, like):
+                self._load(step, like)
         # Damage shows as any of a dozen exceptions of several libraries.
         except Exception:  # noqa: BLE001
             return False
@@ -189,15 +192,7 @@ class Checkpoints:
 
     def _check_fit(self, step: int, like: Any) -> None:
         """Raises InputError if a checkpoint's arrays are others than `like`."""
-        metadata = self._checkpointer.checkpointables_metadata(step)
-        there = _arrays(metadata.metadata[_TREE])
-        wanted = _arrays(jax.eval_shape(_without_keys, like))
-        misfits = [
-            f"{name} is {there.get(name, 'missing')} there, "
-            f"{wanted.get(name, 'missing')} now"
-            for name in sorted(there.keys() | wanted.keys())
-            if there.get(name) != wanted.get(name)
-        ]
+        misfits = self._misfits(step, like)
         if misfits:
             more = len(misfits) - _MOST_MISFITS
             shown = "; ".join(misfits[:_MOST_MISFITS])
@@ -207,6 +202,18 @@ class Checkpoints:
                 f"not fit this run ({shown}): restore the data, the settings "
                 "and the sources it was made with, or use another workdir"
             )
+
+    def _misfits(self, step: int, like: Any) -> list[str]:
+        """Says which arrays of a checkpoint are others than in `like`."""
+        metadata = self._checkpointer.checkpointables_metadata(step)
+        there = _arrays(metadata.metadata[_TREE])
+        wanted = _arrays(jax.eval_shape(_without_keys, like))
+        return [
+            f"{name} is {there.get(name, 'missing')} there, "
+            f"{wanted.get(name, 'missing')} now"
+            for name in sorted(there.keys() | wanted.keys())
+            if there.get(name) != wanted.get(name)
+        ]
 
     def _load(self, step: int, like: Any) -> Any:
         abstract = jax.tree.map(

@@ -58,7 +58,7 @@ def share(tree: Any) -> Any:
         for x, key in zip(leaves, keys, strict=True)
     ]
     shared = [
-        x if key is None else jax.random.wrap_key_data(x, impl=key)
+        x if key is None else jax.random.wrap_key_data(jnp.asarray(x), impl=key)
         for x, key in zip(processes.share(numbers), keys, strict=True)
     ]
     return replicate(jax.tree.unflatten(structure, shared))

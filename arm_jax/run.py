@@ -283,6 +283,6 @@ def batches_of(
         for seed, of_run in zip(run.seeds, parallel.fetch(copies), strict=True)
     ]
     together = pipeline.Batches(
-        batches[0].count, parallel.side_by_side([b.make for b in batches])
+        batches[0].number, parallel.side_by_side([b.make for b in batches])
     )
     return pipeline.stream(split, together, start)

@@ -39,11 +39,11 @@ class Batches(NamedTuple):
     """Batches by number, made when they are asked for.
 
     Attributes:
-      count: Number of batches.
+      number: How many there are.
       make: `make(number) -> batch`, in any order, thread and process.
     """
 
-    count: int
+    number: int
     make: Callable[[int], Any]
 
 
@@ -105,7 +105,7 @@ def stream(split: Split, batches: Batches, start: int = 0) -> Iterator[Any]:
       batches: those to make.
       start: number of the first batch to yield.
     """
-    made = grain.MapDataset.range(start, batches.count).map(batches.make)
+    made = grain.MapDataset.range(start, batches.number).map(batches.make)
     if not isinstance(split.inputs, Source):
         options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
         yield from made.to_iter_dataset(options)
@@ -158,4 +158,4 @@ def eval_batches(split: Split, batch_size: int) -> Iterator[dict]:
     if isinstance(split.inputs, Source):
         yield from stream(split, batches)
     else:
-        yield from map(batches.make, range(batches.count))
+        yield from map(batches.make, range(batches.number))

@@ -105,7 +105,8 @@ if __name__ == "__main__":
     try:
         main()
     except Exception as error:
-        processes.fail(repr(error))
+        # As commands do.
+        processes.defect(error)
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(3)

@@ -91,8 +91,8 @@ def differences(expected: Path, found: Path) -> list[str]:
         wrong.append(f"{found}: another last checkpoint")
     wrong += [
         f"{found}: another {name}"
-        for name, x in states[0].items()
-        if not np.array_equal(x, states[1].get(name), equal_nan=True)
+        for name in sorted(states[0].keys() & states[1].keys())
+        if states[0][name].tobytes() != states[1][name].tobytes()
     ]
     return wrong
 
@@ -135,8 +135,8 @@ def _start(folder: Path, name: str, count: int) -> list[subprocess.Popen[str]]:
 def _ended(started: list[subprocess.Popen[str]]) -> list[str]:
     """Waits for all; returns a line for each that did not end well."""
     return [
-        f"{process.args}: ended with status {process.wait()}"
-        for process in started
+        f"process {index} ended with status {process.wait()}"
+        for index, process in enumerate(started)
         if process.wait()
     ]
 

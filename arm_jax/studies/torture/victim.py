@@ -17,7 +17,7 @@ def main() -> None:
     if together:
         launch.start(together[0], int(together[1]), int(together[2]))
     # Figures take longer than the training.
-    training_report.write = lambda *_: None  # type: ignore[assignment]
+    training_report.write = lambda *_: None
     try:
         found = fit(
             json.loads(Path(config).read_text(encoding="utf-8")),
