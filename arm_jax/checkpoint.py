@@ -4,23 +4,33 @@ Orbax writes into a temporary folder and renames it, so a checkpoint that has
 a name is complete. Beside its files lie their digests. One whose files are not
 those that were written is damaged: it is moved aside, and the one before it is
 used. One that is whole but does not fit the run is not damaged, and stays.
+
+Of several processes, which all have the whole state, the first saves it alone
+and restores it for all. Orbax can let all of them take part, but then all need
+the same folder, and there are barriers at which a process that died is waited
+for; there is nothing to gain from either as long as the state is replicated.
 """
 
+import contextlib
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from arm_jax.errors import InputError
+from arm_jax import parallel, processes
+from arm_jax.errors import InputError, TrainingError
 from arm_jax.workdir import read_json, write_json
 
 _log = logging.getLogger(__name__)
 
 DIGESTS = "digests.json"
+# Digest of the lines of metrics up to a checkpoint, in its folder.
+METRICS = "metrics.json"
 _TREE = "run"
 # Arrays that a message lists.
 _MOST_MISFITS = 3
@@ -34,19 +44,52 @@ class Checkpoints:
         workdir = workdir.absolute()
         self._directory = workdir / "checkpoints"
         self._damaged = workdir / "checkpoints_damaged"
-        self._checkpointer = self._open()
+        self._checkpointer: Any = self._open() if processes.leads() else None
 
     def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._checkpointer.close()
+        if self._checkpointer is not None:
+            with _as_one_process():
+                self._checkpointer.close()
 
-    def save(self, step: int, tree: Any) -> None:
-        """Saves a pytree of replicated arrays under the name `step`."""
-        self._checkpointer.save_checkpointables(step, {_TREE: tree}, force=True)
+    def save(self, step: int, tree: Any, metrics: Path | None = None) -> None:
+        """Saves a pytree of replicated arrays under the name `step`.
+
+        Args:
+          step: Number of steps that it is behind.
+          tree: The arrays.
+          metrics: File of the lines up to this step, which `check_metrics`
+            recognises.
+
+        Raises:
+          TrainingError: The arrays are not the same in all processes.
+        """
+        _check_equal(step, tree)
+        if self._checkpointer is None:
+            return
+        with _as_one_process():
+            self._checkpointer.save_checkpointables(
+                step, {_TREE: tree}, force=True
+            )
         folder = self._directory / str(step)
+        if metrics is not None:
+            write_json(folder / METRICS, _digest(metrics))
         write_json(folder / DIGESTS, _digests(folder))
+
+    def check_metrics(self, step: int, metrics: Path) -> None:
+        """Checks the lines up to a checkpoint, as they are kept.
+
+        Raises:
+          InputError: They are not those that were written.
+        """
+        file = self._directory / str(step) / METRICS
+        if file.exists() and read_json(file) != _digest(metrics):
+            raise InputError(
+                f"{metrics} is not as it was written up to step {step}: "
+                "restore the file from a copy, or use another workdir"
+            )
 
     def restore_latest(
         self, like: Any, *, set_aside: bool = True
@@ -65,9 +108,21 @@ class Checkpoints:
           InputError: Every checkpoint is damaged; or the newest whole one has
             other arrays than `like`: then nothing is moved.
         """
+        found = None
+        if processes.leads():
+            with _as_one_process():
+                found = self._restore(like, set_aside)
+        if processes.alone():
+            return found
+        step = processes.tell(None if found is None else found[0])
+        if step is None:
+            return None
+        return step, parallel.share(like if found is None else found[1])
+
+    def _restore(self, like: Any, set_aside: bool) -> tuple[int, Any] | None:
         steps = self.steps()
         for step in reversed(steps):
-            damage = self._damage_of(step)
+            damage = self._damage_of(step, like)
             if damage is None:
                 self._check_fit(step, like)
                 return step, self._load(step, like)
@@ -97,12 +152,15 @@ class Checkpoints:
         return sorted(self._damaged.iterdir())
 
     def _open(self) -> ocp.training.Checkpointer:
-        return ocp.training.Checkpointer(
-            self._directory,
-            preservation_policy=(ocp.training.preservation_policies.LatestN(2)),
-        )
+        with _as_one_process():
+            return ocp.training.Checkpointer(
+                self._directory,
+                preservation_policy=(
+                    ocp.training.preservation_policies.LatestN(2)
+                ),
+            )
 
-    def _damage_of(self, step: int) -> str | None:
+    def _damage_of(self, step: int, like: Any) -> str | None:
         """Says what is wrong with the files of a checkpoint, None if nothing.
 
         The digests are missing if the process was killed between the last
@@ -112,7 +170,8 @@ class Checkpoints:
         try:
             written = read_json(folder / DIGESTS)
         except (FileNotFoundError, InputError):
-            return None if self._readable(step) else "no part of it can be read"
+            readable = self._readable(step, like)
+            return None if readable else "no part of it can be read"
         present = _digests(folder)
         for name, digest in written.items():
             if name not in present:
@@ -121,9 +180,11 @@ class Checkpoints:
                 return f"{name} is not as it was written"
         return None
 
-    def _readable(self, step: int) -> bool:
+    def _readable(self, step: int, like: Any) -> bool:
         try:
-            self._checkpointer.load_checkpointables(step)
+            # One that does not fit is not damaged, as far as this goes.
+            if not self._misfits(step, like):
+                self._load(step, like)
         # Damage shows as any of a dozen exceptions of several libraries.
         except Exception:  # noqa: BLE001
             return False
@@ -131,15 +192,7 @@ class Checkpoints:
 
     def _check_fit(self, step: int, like: Any) -> None:
         """Raises InputError if a checkpoint's arrays are others than `like`."""
-        metadata = self._checkpointer.checkpointables_metadata(step)
-        there = _arrays(metadata.metadata[_TREE])
-        wanted = _arrays(jax.eval_shape(_without_keys, like))
-        misfits = [
-            f"{name} is {there.get(name, 'missing')} there, "
-            f"{wanted.get(name, 'missing')} now"
-            for name in sorted(there.keys() | wanted.keys())
-            if there.get(name) != wanted.get(name)
-        ]
+        misfits = self._misfits(step, like)
         if misfits:
             more = len(misfits) - _MOST_MISFITS
             shown = "; ".join(misfits[:_MOST_MISFITS])
@@ -149,6 +202,18 @@ class Checkpoints:
                 f"not fit this run ({shown}): restore the data, the settings "
                 "and the sources it was made with, or use another workdir"
             )
+
+    def _misfits(self, step: int, like: Any) -> list[str]:
+        """Says which arrays of a checkpoint are others than in `like`."""
+        metadata = self._checkpointer.checkpointables_metadata(step)
+        there = _arrays(metadata.metadata[_TREE])
+        wanted = _arrays(jax.eval_shape(_without_keys, like))
+        return [
+            f"{name} is {there.get(name, 'missing')} there, "
+            f"{wanted.get(name, 'missing')} now"
+            for name in sorted(there.keys() | wanted.keys())
+            if there.get(name) != wanted.get(name)
+        ]
 
     def _load(self, step: int, like: Any) -> Any:
         abstract = jax.tree.map(
@@ -171,15 +236,56 @@ class Checkpoints:
         self._checkpointer = self._open()
 
 
+@contextlib.contextmanager
+def _as_one_process() -> Iterator[None]:
+    """Lets Orbax see a single process, and so wait for no other.
+
+    It has an option for that, `active_processes`, which its checkpointer
+    refuses and its functions forget when they save.
+    """
+    counted = jax.process_count
+    jax.process_count = lambda backend=None: 1
+    try:
+        yield
+    finally:
+        jax.process_count = counted
+
+
+def _check_equal(step: int, tree: Any) -> None:
+    """Raises TrainingError unless all processes have the same arrays.
+
+    JAX takes it for granted, see arm_jax.parallel.
+    """
+    if processes.alone():
+        return
+    sha = hashlib.sha256()
+    for x in jax.tree.leaves(jax.device_get(_without_keys(tree))):
+        sha.update(np.ascontiguousarray(x).tobytes())
+    digests = processes.gather(sha.hexdigest())
+    odd = [i for i, digest in enumerate(digests) if digest != digests[0]]
+    if odd:
+        raise TrainingError(
+            f"at step {step} the state of process {odd[0]} is not that of "
+            "process 0: are machines and packages the same? The checkpoints "
+            "before it are kept"
+        )
+
+
 def _digests(folder: Path) -> dict[str, str]:
     """Returns the SHA-256 of every file of a checkpoint, by relative path."""
     digests = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.name not in (DIGESTS, DIGESTS + ".tmp"):
-            with file.open("rb") as opened:
-                sha = hashlib.file_digest(opened, "sha256")
-            digests[file.relative_to(folder).as_posix()] = sha.hexdigest()
+            digests[file.relative_to(folder).as_posix()] = _digest(file)
     return digests
+
+
+def _digest(file: Path) -> str:
+    """Returns the SHA-256 of a file, of nothing if it is not there."""
+    if not file.exists():
+        return hashlib.sha256().hexdigest()
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _without_keys(tree: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What commands need of the shell that starts them: streams and a platform."""
+"""What commands need of the shell that starts them: streams, a platform."""
 
 import os
 import sys
@@ -8,16 +8,7 @@ from arm_jax.errors import InputError
 
 
 def prepare() -> None:
-    """Makes streams that print anything, and checks the platform.
-
-    Raises:
-      InputError: JAX cannot start on the platform.
-    """
-    _open_streams()
-    check_platform()
-
-
-def _open_streams() -> None:
+    """Makes streams that print anything."""
     # A file opened while a standard descriptor is closed would take its number
     # and with it what libraries write to it.
     for number in (0, 1, 2):

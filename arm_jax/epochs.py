@@ -41,18 +41,16 @@ def begin(run: Run, snapshot: Snapshot, number: int) -> Snapshot:
     if parts:
         variables = snapshot.state.variables.replace(
             **{
-                part: _stacked([getattr(e.variables, part) for e in epochs])
+                part: parallel.put([getattr(e.variables, part) for e in epochs])
                 for part in parts
             }
         )
-        renewed = _stacked([epoch.renewed for epoch in epochs])
+        renewed = [epoch.renewed for epoch in epochs]
         state = _put(run, snapshot.state, variables, renewed)
         snapshot = snapshot._replace(state=state)
     if run.schedule.copies or any(c is not None for c in copies):
         checked = [_checked_copies(run, c) for c in copies]
-        snapshot = snapshot._replace(
-            copies=parallel.replicate(_stacked(checked))
-        )
+        snapshot = snapshot._replace(copies=parallel.put(checked))
     return snapshot
 
 
@@ -65,19 +63,19 @@ class _Before:
         self._surveys: dict[str, Any] = {}
 
     @functools.cached_property
-    def variables(self) -> Variables:
-        return jax.device_get(self.state.variables)
+    def variables(self) -> list[Variables]:
+        return parallel.fetch(self.state.variables)
 
     @functools.cached_property
-    def initial(self) -> Variables:
-        return jax.device_get(self.run.initial().state.variables)
+    def initial(self) -> list[Variables]:
+        return parallel.fetch(self.run.initial().state.variables)
 
-    def survey(self, split: str) -> Any:
+    def survey(self, split: str) -> list[Any]:
         if split not in self._surveys:
             self._surveys[split] = self.outputs(self.state.variables, split)
         return self._surveys[split]
 
-    def outputs(self, variables: Variables, split: str) -> Any:
+    def outputs(self, variables: Variables, split: str) -> list[Any]:
         return evaluation.outputs(
             self.run.survey_step,
             variables,
@@ -112,12 +110,12 @@ class _Epoch(Epoch):
     @property
     def variables(self) -> Variables:
         if self._variables is None:
-            self._variables = _of_run(self._before.variables, self._index)
+            self._variables = self._before.variables[self._index]
         return self._variables
 
     @property
     def initial(self) -> Variables:
-        return _of_run(self._before.initial, self._index)
+        return self._before.initial[self._index]
 
     @property
     def renewed(self) -> Any:
@@ -133,11 +131,10 @@ class _Epoch(Epoch):
                 f"no split '{split}'; there are {', '.join(sorted(splits))}"
             )
         if variables is None and not self.replaced:
-            found = _of_run(self._before.survey(split), self._index)
+            found = self._before.survey(split)[self._index]
         else:
             other = self.variables if variables is None else variables
-            spread = parallel.replicate(_stacked([other]))
-            found = _of_run(self._before.outputs(spread, split), 0)
+            (found,) = self._before.outputs(parallel.put([other]), split)
         log_probs, features = found
         return Survey(
             features=features,
@@ -183,23 +180,22 @@ class _Epoch(Epoch):
             start = variables
         state = _put(
             self._run,
-            _slice(self._before.state, self._index),
-            _stacked([start]),
-            _stacked([renewed]),
+            parallel.alone(self._before.state, self._index),
+            parallel.put([start]),
+            [renewed],
         )
         for batch, own in itertools.islice(self._batches(mask), steps):
             state, metrics = self._run.train_step(
-                state,
-                parallel.split(batch, axis=1),
-                own if phase is None else phase,
+                state, batch, own if phase is None else phase
             )
             # See `metering.Meter.add`.
             jax.block_until_ready(metrics)
-        return _of_run(jax.device_get(state.variables), 0)
+        (variables,) = parallel.fetch(state.variables)
+        return variables
 
     def _batches(
         self, mask: Sequence[float] | None
-    ) -> Iterator[tuple[dict, Any]]:
+    ) -> Iterator[tuple[Any, Any]]:
         """Batches of this epoch and those after it, and their phases."""
         run, count = self._run, len(self.modalities)
         kept = np.ones(count) if mask is None else np.asarray(mask)
@@ -208,14 +204,22 @@ class _Epoch(Epoch):
                 f"mask must be {count} numbers 0 or 1, got {mask!r}"
             )
         for number in itertools.count(self.number):
-            for batch in pipeline.epoch_batches(
-                run.dataset.splits["train"],
+            split = run.dataset.splits["train"]
+            count, make = pipeline.epoch_batches(
+                split,
                 run.config.data.batch_size,
-                seeds=(self._seed,),
+                seed=self._seed,
                 epoch=number,
-            ):
+            )
+
+            def masked(number: int, make: Any = make) -> dict:
+                batch = make(number)
                 seen = batch["mask"] * kept.astype(np.float32)
-                yield batch | {"mask": seen}, run.method.phase(number, count)
+                return batch | {"mask": seen}
+
+            batches = pipeline.Batches(count, parallel.side_by_side([masked]))
+            for batch in pipeline.stream(split, batches):
+                yield batch, run.method.phase(number, len(self.modalities))
 
     def _fitted(self, name: str, new: Any, old: Any) -> Any:
         """Returns `new` as NumPy arrays.
@@ -245,31 +249,22 @@ def _changed(old: Any, new: Any) -> Any:
     return jax.tree.map(lambda a, b: not np.array_equal(a, b), old, new)
 
 
-def _of_run(tree: Any, index: int) -> Any:
-    return jax.tree.map(lambda x: x[index], tree)
-
-
-def _stacked(trees: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *x: np.stack(x), *trees)
-
-
-@jax.jit
-def _slice(tree: Any, index: int) -> Any:
-    """One run, with its axis; always new arrays, which may be donated."""
-    return jax.tree.map(
-        lambda x: jax.lax.dynamic_slice_in_dim(x, index, 1), tree
-    )
-
-
 def _put(
-    run: Run, state: TrainState, variables: Variables, renewed: Any
+    run: Run, state: TrainState, variables: Variables, renewed: list[Any]
 ) -> TrainState:
-    """Returns the state with other variables; all have an axis of runs."""
+    """Returns the runs' state with other variables.
+
+    Args:
+      run: What is trained.
+      state: Training state, on the devices as are `variables`.
+      variables: Those to put in place.
+      renewed: For each run, which parameters' moments start anew.
+    """
     opt_state = state.opt_state
-    if any(x.any() for x in jax.tree.leaves(renewed)):
+    if any(jax.tree.leaves(renewed)):
         renew = functools.partial(optimizers.renewed_moments, run.optimizer)
-        opt_state = jax.jit(jax.vmap(renew))(
-            opt_state, variables.params, renewed
+        opt_state = parallel.each(renew)(
+            opt_state, variables.params, parallel.put(renewed)
         )
     return parallel.replicate(
         state.replace(variables=variables, opt_state=opt_state)

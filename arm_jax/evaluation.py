@@ -1,12 +1,12 @@
 """Predictions of a whole split on the host, and what is read off them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from arm_jax import parallel
+from arm_jax import processes
 from arm_jax.data import Split
 from arm_jax.data.pipeline import eval_batches
 from arm_jax.training import Variables
@@ -39,29 +39,40 @@ def outputs(
     variables: Variables,
     split: Split,
     batch_size: int,
-) -> Any:
-    """Returns what `step` makes of all examples, NumPy `[runs, n, ...]`.
+) -> list[Any]:
+    """Returns what `step` makes of all examples, NumPy `[n, ...]`, by run.
 
     Args:
       step: a step mapped by `parallel.predict`.
-      variables: Variables of all runs, replicated.
-      split: the examples; every process looks at all of them.
-      batch_size: Examples per batch, on all local devices together.
+      variables: Variables of all runs, on the devices.
+      split: the examples; of several processes each looks at a part, and gets
+        what the others found in theirs.
+      batch_size: Examples per batch, on all devices together.
     """
     parts = []
     for batch in eval_batches(split, batch_size):
-        valid = batch.pop("valid")
-        found = parallel.merge(step(variables, parallel.split(batch)))
-        parts.append(jax.tree.map(lambda x, valid=valid: x[:, valid], found))
-    return jax.tree.map(lambda *x: np.concatenate(x, axis=1), *parts)
+        batch.pop("valid")
+        parts.append(step(variables, batch))
+    return [_joined(run, len(split)) for run in zip(*parts, strict=True)]
 
 
-def predictions(log_probs: Subsets, split: Split) -> list[Predictions]:
-    """Returns the predictions of each run from the `outputs` of all."""
-    return [
-        Predictions(modalities_first(Subsets(*run)), split.label, split.id)
-        for run in zip(*log_probs, strict=True)
-    ]
+def _joined(batches: Sequence[Any], size: int) -> Any:
+    """The outputs of all batches and processes, in order, without padding."""
+    found = jax.tree.map(lambda *x: np.stack(x), *batches)
+    if not processes.alone():
+        # Behind the number of the batch, that of the process.
+        found = jax.tree.map(
+            lambda x: np.moveaxis(x, 0, 1), processes.stack(found)
+        )
+        found = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:size], found)
+
+
+def predictions(log_probs: Subsets, split: Split) -> Predictions:
+    """Returns the predictions of a run from its `outputs`."""
+    return Predictions(
+        modalities_first(Subsets(*log_probs)), split.label, split.id
+    )
 
 
 def summarize(

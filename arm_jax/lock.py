@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from arm_jax import processes
 from bounds.errors import InputError
 
 if sys.platform == "win32":
@@ -47,6 +48,8 @@ _READINGS = 10
 def hold(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """Holds the lock of a folder, which is made if it is missing.
 
+    Of several processes that work together the one that leads holds it.
+
     A folder that was made here and is still empty at the end is removed.
 
     Args:
@@ -60,6 +63,10 @@ def hold(folder: str | os.PathLike[str]) -> Iterator[Path]:
         folder is a file.
     """
     path = Path(folder).expanduser().absolute()
+    if not processes.leads():
+        # Process 0 holds it for all, and does all that is done there.
+        yield path
+        return
     if path.exists() and not path.is_dir():
         raise InputError(f"workdir {path} is a file")
     made = not path.exists()

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm.auto import tqdm
 
-from arm_jax import epochs, parallel
+from arm_jax import epochs, parallel, processes
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions
@@ -33,7 +33,7 @@ Measure = Callable[[list[Predictions]], list[dict[str, float]]]
 
 
 class Outcome(NamedTuple):
-    """What finished runs leave, with a leading axis of runs."""
+    """What finished runs leave: all of them, on the devices."""
 
     last: Variables
     best: Best
@@ -53,8 +53,9 @@ def train(
     with the means over these steps (`split` "train"), and one at each epoch's
     end on the validation split, where a checkpoint is written too. An interrupt
     (SIGINT, SIGTERM or `stop_after`) is honoured at the next line, after a
-    checkpoint. Resumed runs take the same steps and leave the same lines as
-    ones that were never interrupted.
+    checkpoint; one of several processes that gets it stops all of them. Resumed
+    runs take the same steps and leave the same lines as ones that were never
+    interrupted.
 
     Args:
       run: what to train.
@@ -77,7 +78,8 @@ def train(
     with Checkpoints(workdir) as checkpoints, interrupts() as interrupted:
         restored = checkpoints.restore_latest(snapshot)
         if restored is None:
-            _check_unused(log, checkpoints)
+            if processes.leads():
+                _check_unused(log, checkpoints)
             # From the first step on there is a checkpoint: a folder that has
             # metrics and none has lost it.
             checkpoints.save(0, snapshot)
@@ -86,14 +88,16 @@ def train(
             step, snapshot = restored
             if 0 < step < run.schedule.total:
                 _log.info("resuming at step %d of %d", step, run.schedule.total)
-            log.keep(_lines_until(log, step))
+            if processes.leads():
+                log.keep(_lines_until(log, step))
+                checkpoints.check_metrics(step, log.path)
         stop_at = math.inf if stop_after is None else step + stop_after
         bar = tqdm(
             total=run.schedule.total,
             initial=step,
             desc=run.config.method.name,
             unit="step",
-            disable=not progress,
+            disable=not (progress and processes.leads()),
             mininterval=0.5,
         )
         meter = Meter(run.seeds, step)
@@ -105,9 +109,7 @@ def train(
                     snapshot = epochs.begin(run, snapshot, epoch)
                 state, phase = snapshot.state, _phase(run, epoch)
                 for batch in batches_of(run, snapshot.copies, epoch, start):
-                    state, metrics = run.train_step(
-                        state, parallel.split(batch, axis=1), phase
-                    )
+                    state, metrics = run.train_step(state, batch, phase)
                     step += 1
                     meter.add(metrics)
                     bar.update()
@@ -124,9 +126,11 @@ def train(
                         scores = _validate(run, state.variables, measure)
                         _append(log, run, step, "validation", scores)
                         snapshot = _keep_better(snapshot, scores)
-                    stop = interrupted.is_set() or step >= stop_at
+                    # Asked for at any process, all stop at this step.
+                    stop = processes.anyone(interrupted.is_set())
+                    stop = stop or step >= stop_at
                     if epoch_ends or stop:
-                        checkpoints.save(step, snapshot)
+                        checkpoints.save(step, snapshot, log.path)
                     if stop and step < run.schedule.total:
                         return None
     return Outcome(last=snapshot.state.variables, best=snapshot.best)
@@ -190,36 +194,27 @@ def _validate(
     run: Run, variables: Variables, measure: Measure | None
 ) -> list[dict[str, float]]:
     predictions = run.predict(variables, "validation")
-    scores = run.summarize(predictions)
-    if measure is None:
+    scores = list(map(run.summarize, predictions))
+    if measure is None or not processes.leads():
         return scores
     more = measure(predictions)
     return [a | b for a, b in zip(scores, more, strict=True)]
 
 
-@jax.jit
-def _where_better(
-    better: jax.Array, new: Variables, old: Variables
-) -> Variables:
-    return jax.tree.map(
-        lambda n, o: jnp.where(better.reshape(-1, *([1] * (n.ndim - 1))), n, o),
-        new,
-        old,
-    )
-
-
 def _keep_better(
     snapshot: Snapshot, scores: list[dict[str, float]]
 ) -> Snapshot:
-    accuracy = np.asarray([s["accuracy"] for s in scores], np.float32)
-    best, state = snapshot.best, snapshot.state
-    better = accuracy > np.asarray(best.accuracy)
-    best = Best(
-        variables=_where_better(better, state.variables, best.variables),
-        accuracy=np.where(better, accuracy, best.accuracy),
-        step=np.where(better, state.step, best.step),
-    )
-    return snapshot._replace(best=parallel.replicate(best))
+    accuracy = parallel.put([np.float32(s["accuracy"]) for s in scores])
+    state = snapshot.state
+    best = _better(snapshot.best, Best(state.variables, accuracy, state.step))
+    return snapshot._replace(best=best)
+
+
+@parallel.each
+def _better(best: Best, new: Best) -> Best:
+    """The better of two epochs of a run, the earlier of equal ones."""
+    better = new.accuracy > best.accuracy
+    return jax.tree.map(lambda n, o: jnp.where(better, n, o), new, best)
 
 
 def _append(

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 
+from arm_jax import parallel
 from arm_jax.errors import TrainingError
 
 
@@ -15,15 +16,12 @@ class Meter:
         self._pending: list[dict[str, jax.Array]] = []
 
     def add(self, metrics: dict[str, jax.Array]) -> None:
-        """Takes the metrics of one step, with an axis of runs.
-
-        What has more axes than that is not logged.
-        """
+        """Takes the metrics of one step of all runs; numbers are logged."""
         # No more than two steps in flight: a deeper queue gains nothing, and
         # can deadlock the collectives of virtual CPU devices.
         if self._pending:
             jax.block_until_ready(self._pending[-1])
-        self._pending.append({k: v for k, v in metrics.items() if v.ndim == 1})
+        self._pending.append(parallel.scalars(metrics))
 
     def means(self) -> list[dict[str, float]]:
         """Means of each run since the last call.
@@ -31,30 +29,34 @@ class Meter:
         Raises:
           TrainingError: a metric of a step is not finite.
         """
-        fetched = jax.device_get(self._pending)
+        steps = jax.device_get(self._pending)
         self._pending = []
-        for metrics in fetched:
+        for metrics in steps:
             self._step += 1
-            for name in sorted(metrics, key=lambda name: name != "loss"):
-                bad = np.flatnonzero(~np.isfinite(metrics[name]))
-                if len(bad):
-                    what = name
-                    if name.startswith("state_norm_"):
-                        modality = name.removeprefix("state_norm_")
-                        what = (
-                            f"config model.encoders.{modality}: the norm of "
-                            "the encoder's running statistics"
-                        )
-                    raise TrainingError(
-                        f"{what} is {metrics[name][bad[0]]} at step "
-                        f"{self._step} (seed {self._seeds[bad[0]]}); the "
-                        "checkpoints before it are kept"
-                    )
-        means = {
-            name: np.stack([m[name] for m in fetched]).mean(0, np.float64)
-            for name in fetched[0]
-        }
+            runs = zip(self._seeds, parallel.by_run(metrics), strict=True)
+            for seed, of_run in runs:
+                self._check(of_run, seed)
+        means = jax.tree.map(
+            lambda *x: np.stack(x).mean(axis=0, dtype=np.float64), *steps
+        )
         return [
-            {name: float(x[number]) for name, x in means.items()}
-            for number in range(len(self._seeds))
+            {name: float(x) for name, x in of_run.items()}
+            for of_run in parallel.by_run(means)
         ]
+
+    def _check(self, metrics: dict[str, np.ndarray], seed: int) -> None:
+        """Raises TrainingError for what is not finite, the loss first."""
+        for name in sorted(metrics, key=lambda name: name != "loss"):
+            if np.isfinite(metrics[name]):
+                continue
+            what = name
+            if name.startswith("state_norm_"):
+                modality = name.removeprefix("state_norm_")
+                what = (
+                    f"config model.encoders.{modality}: the norm of the "
+                    "encoder's running statistics"
+                )
+            raise TrainingError(
+                f"{what} is {metrics[name]} at step {self._step} (seed {seed});"
+                " the checkpoints before it are kept"
+            )

@@ -1,22 +1,27 @@
-"""One step on all local devices: the only module that knows pmap.
+"""Runs side by side, on all devices: the only module that knows both axes.
+
+Runs with different seeds are trained as one program: steps are vmapped over
+them before they are mapped over devices. On the devices an array of several
+runs has a leading axis of runs; who trains, evaluates or acts between two
+epochs writes functions of one run, and gets lists with an entry per run. This
+is the only module that knows pmap.
 
 The state has no device axis: it goes in and comes out replicated, in its own
 shape, so that it is checkpointed as it is and resumes on another number of
 devices. What comes out of a step must therefore be equal on all devices, which
 JAX does not check: a value that was not averaged would silently be that of
 device 0. `pmean` is where the averaging happens.
-
-Steps are vmapped over runs with different seeds before they are mapped over
-devices: a state has a leading axis of runs, and so has each batch.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from arm_jax import processes
 from arm_jax.errors import InputError
 
 AXIS = "devices"
@@ -33,20 +38,91 @@ def pmean(tree: Any, axis_name: str | None) -> Any:
 
 
 def replicate(tree: Any) -> Any:
-    """Places `tree` on all local devices, without a device axis."""
+    """Places `tree` on all devices of this process, without a device axis."""
     mesh = jax.sharding.Mesh(np.array(jax.local_devices()), (AXIS,))
     sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     return jax.device_put(tree, sharding)
 
 
+def share(tree: Any) -> Any:
+    """Returns the arrays that process 0 has, on the devices of this one."""
+    leaves, structure = jax.tree.flatten(tree)
+    keys = [
+        jax.random.key_impl(x)
+        if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+        else None
+        for x in leaves
+    ]
+    numbers = [
+        np.asarray(x if key is None else jax.random.key_data(x))
+        for x, key in zip(leaves, keys, strict=True)
+    ]
+    shared = [
+        x if key is None else jax.random.wrap_key_data(jnp.asarray(x), impl=key)
+        for x, key in zip(processes.share(numbers), keys, strict=True)
+    ]
+    return replicate(jax.tree.unflatten(structure, shared))
+
+
+def start(create: Callable[[jax.Array], Any], seeds: Sequence[int]) -> Any:
+    """Returns `create(seed)` of all runs, on the devices."""
+    # Under jit: eagerly each small operation would be compiled by itself.
+    return replicate(jax.jit(jax.vmap(create))(jnp.asarray(seeds)))
+
+
+def put(trees: Sequence[Any]) -> Any:
+    """Places the runs' trees, which differ in values alone, on the devices."""
+    return replicate(jax.tree.map(lambda *x: np.stack(x), *trees))
+
+
+def fetch(tree: Any) -> list[Any]:
+    """Returns the tree of each run, as NumPy arrays; undoes `put`."""
+    return by_run(jax.device_get(tree))
+
+
+def by_run(tree: Any) -> list[Any]:
+    """Returns the tree of each run, from arrays that are on the host."""
+    (runs,) = {len(x) for x in jax.tree.leaves(tree)}
+    return [jax.tree.map(lambda x, r=r: x[r], tree) for r in range(runs)]
+
+
+@jax.jit
+def copied(tree: Any) -> Any:
+    """Returns arrays of the same values that share no memory with these."""
+    return jax.tree.map(jnp.copy, tree)
+
+
+@jax.jit
+def alone(tree: Any, number: int) -> Any:
+    """Returns one of the runs by itself; new arrays, which may be donated."""
+    return jax.tree.map(
+        lambda x: jax.lax.dynamic_slice_in_dim(x, number, 1), tree
+    )
+
+
+def each(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Maps a function of one run's arrays over those of all, on the devices."""
+    mapped = jax.jit(jax.vmap(function))
+    return lambda *trees: replicate(mapped(*trees))
+
+
+def scalars(metrics: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Returns the metrics that are one number for each run."""
+    return {name: x for name, x in metrics.items() if x.ndim == 1}
+
+
 def update(step: Callable[..., Any]) -> Callable[..., Any]:
     """Maps `step(state, batch, phase) -> (state, metrics)`.
 
-    Over runs and devices. `step` averages over `AXIS`. States, batches and
-    metrics have a leading axis of runs; batches come from `split(batch,
-    axis=1)`. The state is donated: the one passed in is gone after the call.
-    There is one program per phase, which is None if not given.
+    Over runs and devices. `step` averages over `AXIS`. States and metrics are
+    those of all runs, and so are batches, as `side_by_side` makes them. The
+    state is donated: the one passed in is gone after the call. There is one
+    program per phase, which is None if not given.
     """
+    # In the order of the processes, as they divide a batch. A process alone
+    # leaves it to JAX.
+    devices = sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
+    several = jax.process_count() > 1
 
     @functools.cache
     def of_phase(phase: Any) -> Callable[..., Any]:
@@ -57,38 +133,68 @@ def update(step: Callable[..., Any]) -> Callable[..., Any]:
             in_axes=(None, 0),
             out_axes=(None, None),
             donate_argnums=(0,),
+            devices=devices if several else None,
         )
 
     return lambda state, batch, phase=None: of_phase(phase)(state, batch)
 
 
-def predict(step: Callable[..., Any]) -> Callable[..., Any]:
+def side_by_side(
+    makes: Sequence[Callable[[int], Any]],
+) -> Callable[[int], Any]:
+    """Returns `make(number) -> batch` for `update`, from that of each run."""
+    # Workers that make batches must not start JAX.
+    devices = jax.local_device_count()
+
+    def make(number: int) -> Any:
+        batches = [of_run(number) for of_run in makes]
+        stacked = jax.tree.map(lambda *x: np.stack(x), *batches)
+        return split(stacked, axis=1, devices=devices)
+
+    return make
+
+
+def predict(step: Callable[..., Any]) -> Callable[..., list[Any]]:
     """Maps `step(variables, batch) -> outputs` over runs and devices.
 
-    `variables` have a leading axis of runs, the batch, from `split(batch)`,
-    has none: all runs predict the same examples. `merge` takes the outputs.
+    All runs predict the same examples, each process its own ones. The mapped
+    step returns the outputs of each run on the batch, as NumPy arrays `[batch,
+    ...]`.
     """
-    return jax.pmap(
-        jax.vmap(step, in_axes=(0, None)), axis_name=AXIS, in_axes=(None, 0)
+    mapped = jax.pmap(
+        jax.vmap(step, in_axes=(0, None)),
+        axis_name=AXIS,
+        in_axes=(None, 0),
+        devices=jax.local_devices() if jax.process_count() > 1 else None,
+    )
+    return lambda variables, batch: by_run(
+        merge(mapped(variables, split(batch)))
     )
 
 
 def check_divisible(name: str, batch_size: int) -> None:
-    """Raises InputError if the local devices do not divide `batch_size`."""
-    devices = jax.local_device_count()
+    """Raises InputError if the devices do not divide `batch_size`."""
+    devices, count = jax.device_count(), jax.process_count()
     if batch_size % devices:
+        of = f" of {count} processes" if count > 1 else ""
         raise InputError(
-            f"{name} {batch_size} is not divisible by the {devices} devices"
+            f"{name} {batch_size} is not divisible by the {devices} devices{of}"
         )
 
 
-def split(batch: Any, axis: int = 0) -> Any:
-    """Splits `axis` of every array over devices, whose axis comes first."""
-    devices = jax.local_device_count()
+def split(batch: Any, axis: int = 0, devices: int | None = None) -> Any:
+    """Splits `axis` of every array over devices, whose axis comes first.
+
+    Args:
+      batch: Pytree of NumPy arrays.
+      axis: The axis of examples.
+      devices: Number of devices; None for the local ones.
+    """
+    count = jax.local_device_count() if devices is None else devices
 
     def one(x: np.ndarray) -> np.ndarray:
-        size = x.shape[axis] // devices
-        shape = (*x.shape[:axis], devices, size, *x.shape[axis + 1 :])
+        size = x.shape[axis] // count
+        shape = (*x.shape[:axis], count, size, *x.shape[axis + 1 :])
         return np.moveaxis(x.reshape(shape), axis, 0)
 
     return jax.tree.map(one, batch)
@@ -98,7 +204,7 @@ def merge(outputs: Any) -> Any:
     """Undoes `split`: `[devices, runs, batch, ...]` to `[runs, n, ...]`."""
 
     def one(x: jax.Array) -> np.ndarray:
-        by_run = np.moveaxis(np.asarray(x), 0, 1)
-        return by_run.reshape(len(by_run), -1, *by_run.shape[3:])
+        in_order = np.moveaxis(np.asarray(x), 0, 1)
+        return in_order.reshape(len(in_order), -1, *in_order.shape[3:])
 
     return jax.tree.map(one, outputs)

@@ -19,6 +19,7 @@ from typing import Any
 
 import jax
 
+from arm_jax import processes
 from arm_jax.errors import InputError, check_choice
 from arm_jax.workdir import JsonLines
 
@@ -69,7 +70,14 @@ def current(
         "settings": {name: getattr(jax.config, name) for name in _SETTINGS},
         "device_kind": devices[0].device_kind,
         "device_count": len(devices),
+        "process_count": jax.process_count(),
     }
+
+
+def of_numbers(made_with: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what numbers depend on, of what something is made with."""
+    apart = ("revision", "python", "process_count")
+    return {k: v for k, v in made_with.items() if k not in apart}
 
 
 def append(workdir: Path, event: str, made_with: Mapping[str, Any]) -> None:
@@ -97,9 +105,13 @@ def enter(
 ) -> None:
     """Begins the record of a run, or goes on with it if `check` allows.
 
+    Of several processes the one that leads does, here and below.
+
     Raises:
       InputError: See `check`; or there are checkpoints without a record.
     """
+    if not processes.leads():
+        return
     lines = read(workdir)
     if not lines and (workdir / "checkpoints").exists():
         raise InputError(
@@ -112,6 +124,8 @@ def enter(
 
 def warn(workdir: Path, now: Mapping[str, Any]) -> None:
     """Logs what a run was made with that is not there now."""
+    if not processes.leads():
+        return
     for line in read(workdir)[-1:]:
         for _, words in differences(line, now):
             _log.warning("%s was made with %s", workdir, words)
@@ -135,7 +149,7 @@ def check(
     """
     for kind in allow:
         check_choice("--allow", kind, ALLOWED)
-    lines = read(workdir)
+    lines = read(workdir) if processes.leads() else []
     if not lines:
         return
     differing = {

@@ -41,6 +41,8 @@ def find(
             f"dotted path of a module with a function `{entry}`)"
         )
     target = name if "." in name else f"{package}.{name}"
+    if not all(part.isidentifier() for part in target.split(".")):
+        raise InputError(f"no module '{name}' for the {kind}")
     try:
         return importlib.import_module(target)
     except ModuleNotFoundError as error:

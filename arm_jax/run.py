@@ -33,12 +33,12 @@ _log = logging.getLogger(__name__)
 
 
 class Best(NamedTuple):
-    """The best epoch of each run on validation, the earliest of equal ones.
+    """The best epoch of a run on validation, the earliest of equal ones.
 
     Attributes:
-      variables: with a leading axis of runs, as all of these.
-      accuracy: fused, on validation, `[runs]`; negative before the first epoch.
-      step: `[runs]`.
+      variables: Variables at its end.
+      accuracy: fused, on validation; negative before the first epoch.
+      step: Steps taken by then.
     """
 
     variables: Variables
@@ -47,10 +47,12 @@ class Best(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """All that a checkpoint holds: where the runs are, and what is next.
+    """All that a checkpoint holds: where a run is, and what is next.
+
+    On the devices it is that of all runs, see arm_jax.parallel.
 
     Attributes:
-      state: Training state of all runs.
+      state: Training state.
       best: so far.
       copies: Copies of the epoch under way; unused while the method makes none.
     """
@@ -114,59 +116,64 @@ class Run(NamedTuple):
         return range(first, first + self.config.train.seeds)
 
     def initial(self) -> Snapshot:
-        """The state before the first step, on all devices."""
-
-        def create(seed: jax.Array) -> TrainState:
-            return training.create_state(
-                self.model, self.method, self.optimizer, seed
-            )
-
-        # Under jit: eagerly each small operation would be compiled by itself.
-        state = jax.jit(jax.vmap(create))(jnp.asarray(self.seeds))
-        variables = state.variables
-        params, kept = self.model.load(variables.params, variables.state)
-        state = state.replace(
-            variables=variables.replace(params=params, state=kept)
-        )
-        runs, modalities = len(self.seeds), len(self.model.modalities)
-        best = Best(
-            variables=jax.tree.map(jnp.copy, state.variables),
-            accuracy=jnp.full(runs, -1.0),
-            step=jnp.zeros(runs, jnp.int32),
-        )
+        """The state of all runs before the first step, on all devices."""
         # At least one row: checkpoints cannot hold empty arrays.
         rows = max(self.schedule.copies, 1)
-        copies = Copies(
-            jnp.zeros((runs, rows), jnp.int32),
-            jnp.ones((runs, rows, modalities)),
+
+        def create(seed: jax.Array) -> Snapshot:
+            state = training.create_state(
+                self.model, self.method, self.optimizer, seed
+            )
+            best = Best(
+                variables=jax.tree.map(jnp.copy, state.variables),
+                accuracy=jnp.full((), -1.0),
+                step=jnp.zeros((), jnp.int32),
+            )
+            copies = Copies(
+                jnp.zeros(rows, jnp.int32),
+                jnp.ones((rows, len(self.model.modalities))),
+            )
+            return Snapshot(state, best, copies)
+
+        first = parallel.start(create, self.seeds)
+        variables = first.state.variables
+        params, kept = self.model.load(variables.params, variables.state)
+        loaded = variables.replace(params=params, state=kept)
+        leaves = zip(
+            jax.tree.leaves(loaded), jax.tree.leaves(variables), strict=True
         )
-        return parallel.replicate(Snapshot(state, best, copies))
+        if all(a is b for a, b in leaves):
+            return first
+        return parallel.replicate(
+            first._replace(
+                state=first.state.replace(variables=loaded),
+                # Of its own, for a step gives the state's arrays away.
+                best=first.best._replace(variables=parallel.copied(loaded)),
+            )
+        )
 
     def predict(self, variables: Variables, split: str) -> list[Predictions]:
         """Predictions of each run on a split."""
         examples = self.dataset.splits[split]
-        log_probs = evaluation.outputs(
-            self.predict_step,
-            variables,
-            examples,
-            self.config.train.eval_batch_size,
-        )
-        return evaluation.predictions(log_probs, examples)
+        return [
+            evaluation.predictions(log_probs, examples)
+            for log_probs in evaluation.outputs(
+                self.predict_step,
+                variables,
+                examples,
+                self.config.train.eval_batch_size,
+            )
+        ]
 
     def score(self, variables: Variables, split: str) -> list[dict[str, float]]:
         """Accuracy, loss and contributions of each run on a split."""
-        return self.summarize(self.predict(variables, split))
+        return list(map(self.summarize, self.predict(variables, split)))
 
-    def summarize(
-        self, predictions: list[Predictions]
-    ) -> list[dict[str, float]]:
-        """Accuracy, loss and contributions of each run."""
-        return [
-            evaluation.summarize(
-                p, self.model.modalities, self.dataset.log_prior
-            )
-            for p in predictions
-        ]
+    def summarize(self, predictions: Predictions) -> dict[str, float]:
+        """Accuracy, loss and contributions of a run."""
+        return evaluation.summarize(
+            predictions, self.model.modalities, self.dataset.log_prior
+        )
 
     def shapley(
         self, variables: Variables, split: str
@@ -182,8 +189,9 @@ class Run(NamedTuple):
             self.dataset.splits[split],
             self.config.train.eval_batch_size,
         )
-        accuracy = correct.mean(axis=1, dtype=np.float64)
-        shares = accuracy @ shapley.weights(len(self.model.modalities)).T
+        accuracy = [of_run.mean(axis=0, dtype=np.float64) for of_run in correct]
+        weights = shapley.weights(len(self.model.modalities))
+        shares = np.stack(accuracy) @ weights.T
         return [
             dict(zip(self.model.modalities, of_run.tolist(), strict=True))
             for of_run in shares
@@ -211,7 +219,7 @@ def prepare(config: Config) -> Run:
         path = f"the encoder of config model.encoders.{name}"
         data_vocabulary.check(dataset, name, vocabulary, path)
     for name, size in (
-        ("data.batch_size", config.data.batch_size // jax.process_count()),
+        ("data.batch_size", config.data.batch_size),
         ("train.eval_batch_size", config.train.eval_batch_size),
     ):
         parallel.check_divisible(name, size)
@@ -296,16 +304,22 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
 
 def batches_of(
     run: Run, copies: Copies, epoch: int, start: int
-) -> Iterator[dict]:
-    """The batches of an epoch, `[runs, batch, ...]`."""
-    row, mask = jax.device_get(copies)
+) -> Iterator[Any]:
+    """The batches of an epoch, of all runs, as `Run.train_step` takes them."""
+    split = run.dataset.splits["train"]
     copying = run.schedule.copies > 0 and epoch >= run.schedule.warmup
-    return pipeline.epoch_batches(
-        run.dataset.splits["train"],
-        run.config.data.batch_size,
-        seeds=run.seeds,
-        epoch=epoch,
-        copy_row=row if copying else None,
-        copy_mask=mask if copying else None,
-        start=start,
+    batches = [
+        pipeline.epoch_batches(
+            split,
+            run.config.data.batch_size,
+            seed=seed,
+            epoch=epoch,
+            copy_row=of_run.row if copying else None,
+            copy_mask=of_run.mask if copying else None,
+        )
+        for seed, of_run in zip(run.seeds, parallel.fetch(copies), strict=True)
+    ]
+    together = pipeline.Batches(
+        batches[0].number, parallel.side_by_side([b.make for b in batches])
     )
+    return pipeline.stream(split, together, start)

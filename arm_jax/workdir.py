@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import jax
 import numpy as np
 
+from arm_jax import processes
 from arm_jax.errors import InputError, shortened
 
 # Keys that a message lists.
@@ -42,11 +43,14 @@ def open_workdir(
 
     Raises:
       InputError: the folder holds a run of another configuration; the message
-        lists the keys that differ.
+        lists the keys that differ. Of several processes the one that leads
+        looks.
     """
     workdir = Path(path).expanduser().absolute()
     if workdir.exists() and not workdir.is_dir():
         raise InputError(f"workdir {workdir} is a file")
+    if not processes.leads():
+        return workdir
     workdir.mkdir(parents=True, exist_ok=True)
     wanted = to_json(config)
     config_file = workdir / "config.json"
@@ -69,8 +73,8 @@ def open_workdir(
 class JsonLines:
     """An append-only file of JSON objects, one per line.
 
-    Only process 0 writes. NaN and infinities, which JSON does not have, are
-    written as null.
+    Only the process that leads writes. NaN and infinities, which JSON does not
+    have, are written as null.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,7 +84,7 @@ class JsonLines:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Writes one record."""
-        if jax.process_index() != 0:
+        if not processes.leads():
             return
         line = json.dumps(to_json(record), allow_nan=False)
         with self.path.open("ab+") as file:
@@ -120,7 +124,7 @@ class JsonLines:
 
     def keep(self, records: list[dict[str, Any]]) -> None:
         """Replaces the file's contents by `records`, in one step."""
-        if jax.process_index() != 0:
+        if not processes.leads():
             return
         text = "".join(json.dumps(r, allow_nan=False) + "\n" for r in records)
         write_text(self.path, text)
@@ -144,7 +148,7 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes a JSON file in one step, so that it is never half-written."""
-    if jax.process_index() == 0:
+    if processes.leads():
         text = json.dumps(to_json(value), indent=2, allow_nan=False)
         write_text(path, text + "\n")
 

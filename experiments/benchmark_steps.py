@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from arm_jax import data, loop, methods, parallel
+from arm_jax import data, loop, methods
 from arm_jax.config import Config, from_mapping
 from arm_jax.reports.pieces import markdown_table
 
@@ -75,10 +75,7 @@ def _rounds(
     state = snapshot.state
     phase = run.method.phase(0, len(run.model.modalities))
     first_epoch = loop.batches_of(run, snapshot.copies, epoch=0, start=0)
-    batches = [
-        parallel.split(batch, axis=1)
-        for batch in itertools.islice(first_epoch, _BATCHES)
-    ]
+    batches = list(itertools.islice(first_epoch, _BATCHES))
 
     def of_round() -> float:
         nonlocal state

@@ -10,7 +10,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict
 
-from arm_jax import environment, failures, lock
+from arm_jax import environment, failures, launch, lock, processes
 from arm_jax.errors import InputError, TrainingError
 
 from . import overrides
@@ -91,23 +91,30 @@ def run(
         # before they raise it; people want the project's words.
         absl_logging.set_verbosity(absl_logging.FATAL)
         logging.getLogger("arm_jax").setLevel(logging.INFO)
+        if exclusive:
+            launch.start_from_flags()
+        environment.check_platform()
         if len(argv) > 1:
             raise InputError(f"unknown argument '{argv[1]}'")
         if not takes_config and (CONFIG.value is not None or _overridden):
             raise InputError("this command takes no --config")
         status = main(argv)
         sys.stdout.flush()
+        processes.finish()
         return status
 
     def start() -> None:
         if exclusive:
-            lock.check(_workdir_of(sys.argv))
+            launch.define_flags()
+            if not launch.announced(sys.argv):
+                lock.check(_workdir_of(sys.argv))
         environment.prepare()
         app.run(guarded, flags_parser=_parse_flags)
 
     status = _status_of(start)
-    if status == _INTERRUPTED:
-        # At once: JAX may be compiling in threads that outlive the interpreter.
+    if status == _INTERRUPTED or (status and not processes.alone()):
+        # At once: JAX may be compiling in threads that outlive the interpreter,
+        # and would wait for other processes.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
@@ -132,6 +139,7 @@ def _status_of(start: Callable[[], None]) -> Any:
         workdir = WORKDIR.value if flags.FLAGS.is_parsed() else None
         sentence = failures.explain(error, workdir)
         if sentence is None:
+            processes.defect(error)
             raise
         return _fail(sentence, 1)
     return 0
@@ -158,4 +166,5 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
 
 def _fail(message: str, status: int) -> int:
     print(f"error: {message}", file=sys.stderr)
+    processes.fail(message)
     return status

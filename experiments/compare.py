@@ -13,6 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
+from arm_jax import processes
 from arm_jax.studies.comparison import compare
 
 from . import cli
@@ -31,8 +32,8 @@ def main(argv: Sequence[str]) -> int:
     if results is None:
         print("interrupted; the same command goes on")
         return 130
-    print()
-    print((workdir / "table.md").read_text(encoding="utf-8"))
+    if processes.leads():
+        print("\n" + (workdir / "table.md").read_text(encoding="utf-8"))
     return 0
 
 

@@ -88,7 +88,7 @@ class Source:
         Raises:
           InputError: Examples that differ in their arrays.
         """
-        # Runs side by side may ask for the same example.
+        # A batch may ask for an example twice, the second time as a copy.
         examples = {int(i): self._decoded(int(i)) for i in np.unique(indices)}
         rows = []
         for position in np.ndindex(indices.shape):

@@ -12,14 +12,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arm_jax import data, lock, loop, methods, record
+from arm_jax import data, lock, loop, methods, processes, record
 from arm_jax.config import Config, MethodConfig, from_mapping
 from arm_jax.errors import InputError, check_choice
 from arm_jax.models import weights
 from arm_jax.reports import comparison as comparison_report
 from arm_jax.studies import tuning
 from arm_jax.studies.training import fit
-from arm_jax.workdir import JsonLines, open_workdir
+from arm_jax.workdir import JsonLines, open_workdir, to_json
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +117,7 @@ def compare(
                 raise InputError(
                     f"--only names '{label}'; there are: {', '.join(runs)}"
                 )
+        processes.agree({"config": to_json(config), "only": only})
         open_workdir(folder, config)
         return _compare(checked, runs, folder, only, progress, allow)
 
@@ -181,6 +182,8 @@ def _compare(
             for run in found["runs"]
         ]
     )
+    if not processes.leads():
+        return results
     comparison_report.write(
         folder,
         config.split,

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 import bounds
-from arm_jax import lock
+from arm_jax import lock, processes
 from arm_jax.config import from_mapping
 from arm_jax.data import packed
 from arm_jax.errors import InputError, check_choice
@@ -214,12 +214,19 @@ def _run(
         for size in checked.sizes
         for i, table in enumerate(chosen)
     ]
-    for i, table, size in tqdm(jobs, disable=not progress):
-        if (table.name, size) in done:
-            continue
+    jobs = [job for job in jobs if (job[1].name, job[2]) not in done]
+
+    def cell(job: tuple[int, Table, int]) -> dict[str, Any]:
+        i, table, size = job
         rng = np.random.default_rng((checked.seed, i, size))
-        log.append(study(table, size, checked, rng))
-    records = log.read()
+        return study(table, size, checked, rng)
+
+    made = lines.do(log, jobs, cell)
+    records += tqdm(
+        made, total=len(jobs), disable=not (progress and processes.leads())
+    )
+    if not processes.leads():
+        return records
     # Before anything is made of them: they took the time.
     write_json(folder / "results.json", {"cells": records})
     (folder / "report.md").write_text(

@@ -1,11 +1,18 @@
-"""Studies with a line for each part that is done, resumed behind the last."""
+"""Studies with a line for each part that is done, resumed behind the last.
 
-from collections.abc import Collection, Mapping
+Several processes do as many parts at a time, each its own; process 0 writes
+their lines, in the order of the parts, so that the file is the same on any
+number of them.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from arm_jax import record
-from arm_jax.workdir import JsonLines, open_workdir
+from arm_jax import processes, record
+from arm_jax.workdir import JsonLines, open_workdir, to_json
+
+Part = TypeVar("Part")
 
 
 def resume(
@@ -30,9 +37,32 @@ def resume(
       InputError: A workdir of another configuration, or of a study that was
         made with something else.
     """
+    made_with = record.current()
+    processes.agree({"config": to_json(config)} | record.of_numbers(made_with))
     open_workdir(folder, config)
-    record.enter(folder, record.current(), allow)
+    record.enter(folder, made_with, allow)
     lines = JsonLines(folder / name)
-    records = lines.read()
+    records = processes.tell(lines.read() if processes.leads() else None)
     lines.keep(records)
     return lines, records
+
+
+def do(
+    log: JsonLines,
+    parts: Sequence[Part],
+    make: Callable[[Part], Mapping[str, Any]],
+) -> Iterator[dict[str, Any]]:
+    """Does parts of a study, appends their lines, and yields them in order.
+
+    Args:
+      log: File of the lines.
+      parts: Those that are still to be done.
+      make: `make(part) -> line`.
+    """
+    for start in range(0, len(parts), processes.count()):
+        now = parts[start : start + processes.count()]
+        index = processes.index()
+        mine = to_json(make(now[index])) if index < len(now) else None
+        for line in processes.gather(mine)[: len(now)]:
+            log.append(line)
+            yield line

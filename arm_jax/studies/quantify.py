@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from arm_jax import data, lock, record
+from arm_jax import data, lock, processes, record
 from arm_jax.config import SourceConfig, from_mapping
 from arm_jax.data import Dataset, Split
 from arm_jax.errors import InputError
@@ -58,6 +58,11 @@ def quantify(
         results of other data.
     """
     checked = from_mapping(QuantifyConfig, config)
+    if not processes.alone():
+        raise InputError(
+            "quantify runs in one process: start it without --processes, or "
+            "with --processes=1 under a launcher"
+        )
     with lock.hold(workdir) as folder:
         dataset, rows = prepare(checked)
         open_workdir(folder, config)

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 import bounds
-from arm_jax import lock
+from arm_jax import lock, processes
 from arm_jax.config import from_mapping
 from arm_jax.errors import InputError
 from arm_jax.reports import synergy as synergy_report
@@ -104,13 +104,21 @@ def synergy(
         blocks = checked.blocks()
         with tqdm(
             total=sum(blocks), initial=sum(blocks[: len(records)]),
-            unit="table", disable=not progress,
+            unit="table", disable=not (progress and processes.leads()),
         ) as bar:  # fmt: skip
-            for number in range(len(records), len(blocks)):
-                measured = measure(tables(checked, number), checked)
-                log.append({"block": number} | measured)
-                records.append(measured)
-                bar.update(blocks[number])
+            done = lines.do(
+                log,
+                range(len(records), len(blocks)),
+                lambda number: (
+                    {"block": number}
+                    | measure(tables(checked, number), checked)
+                ),
+            )
+            for line in done:
+                records.append(line)
+                bar.update(blocks[line["block"]])
+        if not processes.leads():
+            return ""
         return synergy_report.write(
             folder, dataclasses.asdict(checked), records
         )

@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from arm_jax import config as config_lib
-from arm_jax import data, lock, loop, record
+from arm_jax import data, lock, loop, parallel, processes, record
 from arm_jax.analysis import bridge, interactions
 from arm_jax.data import Dataset
 from arm_jax.models import weights
 from arm_jax.reports import training as training_report
 from arm_jax.reports.pieces import part
-from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
+from arm_jax.workdir import (
+    JsonLines,
+    open_workdir,
+    read_json,
+    to_json,
+    write_json,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +32,7 @@ def fit(
     describe: bool = True,
     allow: Collection[str] = (),
     data_digest: str | None = None,
+    stop_after: int | None = None,
 ) -> dict[str, Any] | None:
     """Trains one model into `workdir`, or returns to a run that is there.
 
@@ -39,6 +46,7 @@ def fit(
         `arm_jax.record.ALLOWED`.
       data_digest: Digest of the data, if it is known: a finished run is then
         read without loading them.
+      stop_after: Interrupt the run once this call has taken so many steps.
 
     Returns:
       The results (as in results.json), or None if the run was interrupted.
@@ -50,33 +58,43 @@ def fit(
     """
     with lock.hold(workdir) as folder:
         run_config = config_lib.from_mapping(config_lib.Config, config)
-        if (folder / "results.json").exists():
+        processes.agree({"config": to_json(config)})
+        leads = processes.leads()
+        if processes.tell(leads and (folder / "results.json").exists()):
             open_workdir(folder, config)
-            return _read_back(folder, run_config, describe, data_digest)
+            return processes.tell(
+                leads and _read_back(folder, run_config, describe, data_digest)
+            )
         run = loop.prepare(run_config)
         open_workdir(folder, config)
         made_with = record.current(
             run.dataset.digest, weights.digests(run_config.model.encoders)
         )
+        processes.agree(record.of_numbers(made_with))
         record.enter(folder, made_with, allow)
-        results = _trained(run, folder, progress=progress)
+        results = _trained(
+            run, folder, progress=progress, stop_after=stop_after
+        )
         if results is None:
             return None
         # The presence of results says that the run is finished: what comes
         # behind can be made again from them.
         write_json(folder / "results.json", results)
         record.append(folder, "finish", made_with)
+        if not leads:
+            return results
         return _reported(folder, results, run.dataset if describe else None)
 
 
 def _trained(
-    run: loop.Run, folder: Path, *, progress: bool
+    run: loop.Run, folder: Path, *, progress: bool, stop_after: int | None
 ) -> dict[str, Any] | None:
     start = time.monotonic()
     outcome = loop.train(
         run,
         folder,
         progress=progress,
+        stop_after=stop_after,
         measure=lambda predictions: bridge.of_predictions(
             predictions, run.model.modalities
         ),
@@ -85,6 +103,7 @@ def _trained(
     timings.append({"seconds": time.monotonic() - start})
     if outcome is None:
         return None
+    best = parallel.fetch(outcome.best)
     last = run.score(outcome.last, "test")
     selected = run.score(outcome.best.variables, "test")
     shapley = run.shapley(outcome.last, "test")
@@ -99,7 +118,7 @@ def _trained(
         "runs": [
             {
                 "seed": seed,
-                "selected_step": int(outcome.best.step[number]),
+                "selected_step": int(best[number].step),
                 "test": {"last": last[number], "selected": selected[number]},
                 "shapley": shapley[number],
             }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from arm_jax import config as config_lib
-from arm_jax import epochs, loop, parallel
+from arm_jax import epochs, loop
 from arm_jax.errors import InputError
 from arm_jax.methods import Method
 
@@ -165,7 +165,7 @@ def test_a_fork_is_of_its_run(pair):
     state = start.state
     batches = loop.batches_of(pair, start.copies, epoch=0, start=0)
     for batch in itertools.islice(batches, 3):
-        state, _ = pair.train_step(state, parallel.split(batch, axis=1))
+        state, _ = pair.train_step(state, batch)
         jax.block_until_ready(state)
     for index, fork in enumerate(forks):
         for x, y in zip(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arm_jax import config as config_lib
-from arm_jax import loop
+from arm_jax import loop, parallel
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.errors import InputError, TrainingError
 from arm_jax.methods import Copies
@@ -122,7 +122,8 @@ def test_best_is_the_earliest_best_epoch_of_each_run(whole, run):
             if r["split"] == "validation" and r["seed"] == seed
         ]
         best = max(validation, key=lambda r: (r["accuracy"], -r["step"]))
-        assert int(whole[0].best.step[number]) == best["step"]
+        of_run = parallel.fetch(whole[0].best)[number]
+        assert int(of_run.step) == best["step"]
         score = run.score(whole[0].best.variables, "validation")[number]
         assert score["accuracy"] == best["accuracy"]
 
@@ -302,6 +303,16 @@ def test_doubled_lines_are_dropped(whole, run, interrupted, tmp_path):
     file.write_text("".join(doubled))
     loop.train(run, tmp_path / "run", progress=False)
     assert lines(tmp_path / "run") == lines(whole[1])
+
+
+def test_altered_lines_are_noticed(run, interrupted, tmp_path):
+    shutil.copytree(interrupted, tmp_path / "run")
+    file = tmp_path / "run" / "metrics.jsonl"
+    text = file.read_text()
+    for altered in (text.replace("0.", "1.", 1), text.partition("\n")[2]):
+        file.write_text(altered)
+        with pytest.raises(InputError, match="not as it was written up to st"):
+            loop.train(run, tmp_path / "run", progress=False)
 
 
 def test_loss_that_is_not_finite_names_the_step(npz_file, tmp_path):

@@ -13,6 +13,11 @@ def test_split_puts_devices_first():
     parts = parallel.split(batch, axis=1)
     assert parts["x"].shape == (2, 2, 2, 3)
     np.testing.assert_array_equal(parts["y"][1], [[2, 3], [6, 7]])
+    make = parallel.side_by_side(
+        [lambda number, y=y: {"y": y + number} for y in batch["y"]]
+    )
+    np.testing.assert_array_equal(make(0)["y"], parts["y"])
+    np.testing.assert_array_equal(make(5)["y"], parts["y"] + 5)
     merged = parallel.merge(parts)
     np.testing.assert_array_equal(merged["x"], batch["x"])
     np.testing.assert_array_equal(merged["y"], batch["y"])
@@ -28,3 +33,19 @@ def test_replicated_state_keeps_its_shape():
     assert state["w"].shape == (3, 2)
     assert state["w"].sharding.is_fully_replicated
     assert len(state["w"].sharding.device_set) == 2
+
+
+def test_functions_of_one_run_on_those_of_all():
+    trees = [{"x": np.arange(3) + run, "n": run} for run in range(2)]
+    there = parallel.put(trees)
+    for found, tree in zip(parallel.fetch(there), trees, strict=True):
+        np.testing.assert_array_equal(found["x"], tree["x"])
+    square = parallel.each(lambda tree: tree["x"] * tree["n"])
+    (zero, one) = parallel.fetch(square(there))
+    np.testing.assert_array_equal(zero, [0, 0, 0])
+    np.testing.assert_array_equal(one, [1, 2, 3])
+    (second,) = parallel.fetch(parallel.alone(there, 1))
+    np.testing.assert_array_equal(second["x"], [1, 2, 3])
+    begun = parallel.start(lambda seed: {"twice": 2 * seed}, range(3, 5))
+    assert [int(x["twice"]) for x in parallel.fetch(begun)] == [6, 8]
+    assert parallel.scalars(there).keys() == {"n"}

@@ -110,13 +110,10 @@ def test_crops_are_drawn_in_training_only(options):
     }
 
     def images(epoch):
-        (batch,) = pipeline.epoch_batches(split, 12, seeds=[0], epoch=epoch)
+        batches = pipeline.epoch_batches(split, 12, seed=0, epoch=epoch)
+        batch = batches.make(0)
         return dict(
-            zip(
-                batch["id"][0].tolist(),
-                batch["inputs"]["image"][0],
-                strict=True,
-            )
+            zip(batch["id"].tolist(), batch["inputs"]["image"], strict=True)
         )
 
     first, again, next_one = images(0), images(0), images(1)
