@@ -79,12 +79,16 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     """
     count = len(features)
     masks = subset_masks(count)
-    stacked = np.concatenate([masks.full[None], masks.alone, masks.without])
+    # All but one of two modalities is the other one alone.
+    distinct = masks.without[: 0 if count == 2 else count]
+    stacked = np.concatenate([masks.full[None], masks.alone, distinct])
     logits = jax.vmap(head, in_axes=(None, 0))(
         features, masks_for(features, stacked)
     )
     log_p = jax.nn.log_softmax(logits)
-    return Subsets(log_p[0], log_p[1 : 1 + count], log_p[1 + count :])
+    alone = log_p[1 : 1 + count]
+    without = alone[::-1] if count == 2 else log_p[1 + count :]
+    return Subsets(log_p[0], alone, without)
 
 
 def masks_for(features: Mapping[str, jax.Array], masks: Array) -> jax.Array:
