@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from arm_jax.data import Dataset, Source, Split, vocabulary
+from arm_jax import vocabulary
+from arm_jax.data import Dataset, Source, Split
 from arm_jax.errors import InputError
 
 
