@@ -17,10 +17,10 @@ from arm_jax import (
     parallel,
     shapley,
     training,
+    vocabulary,
 )
 from arm_jax.config import Config
 from arm_jax.data import Dataset, pipeline
-from arm_jax.data import vocabulary as data_vocabulary
 from arm_jax.data.dataset import with_workers
 from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions
@@ -215,9 +215,9 @@ def prepare(config: Config) -> Run:
             "%s has weights, which training does without", dataset.name
         )
     model = model_for(config, method, dataset)
-    for name, vocabulary in model.vocabularies.items():
+    for name, size in model.vocabularies.items():
         path = f"the encoder of config model.encoders.{name}"
-        data_vocabulary.check(dataset, name, vocabulary, path)
+        vocabulary.check(dataset, name, size, path)
     for name, size in (
         ("data.batch_size", config.data.batch_size),
         ("train.eval_batch_size", config.train.eval_batch_size),

@@ -1,5 +1,6 @@
 """Encoders against PyTorch, on weights drawn by name; see ../shared/golden."""
 
+import functools
 import importlib.util
 import json
 import zlib
@@ -66,21 +67,30 @@ def close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("channels", [3, 1, 2])
-def test_resnet18_with_torchvisions_names(golden, tmp_path, channels):
-    name = f"resnet18_{channels}"
-    x = images(f"resnet18 {channels}", golden[f"{name}_shape"])
-    shapes = state_dicts.resnet_torchvision(64, channels)
-    model, params, state = load(tmp_path, shapes, "resnet18", x.shape[1:])
+@functools.cache
+def resnet18(shape):
+    """Features in prediction and in training, compiled once for a shape."""
+    block = {"name": "resnet18"}
+    model = create_model(
+        ModelConfig(features=0, encoders={"x": block}), {"x": shape}, 3
+    )
 
-    @jax.jit
     def both(params, state, x):
         still, _ = model.encode(params, state, {"x": x})
         return still["x"], model.encode(
             params, state, {"x": x}, train=True, key=jax.random.key(0)
         )
 
-    still, (moving, new) = both(params, state, x)
+    return jax.jit(both)
+
+
+@pytest.mark.parametrize("channels", [3, 1, 2])
+def test_resnet18_with_torchvisions_names(golden, tmp_path, channels):
+    name = f"resnet18_{channels}"
+    x = images(f"resnet18 {channels}", golden[f"{name}_shape"])
+    shapes = state_dicts.resnet_torchvision(64, channels)
+    _, params, state = load(tmp_path, shapes, "resnet18", x.shape[1:])
+    still, (moving, new) = resnet18(x.shape[1:])(params, state, x)
     close(still, golden[f"{name}_eval"])
     close(moving["x"], golden[f"{name}_train"])
     kept = new["x"]["batch_stats"]["bn1"]
@@ -93,10 +103,8 @@ def test_resnet18_with_hugging_faces_names(golden, tmp_path):
     shapes = state_dicts.resnet_huggingface(64, 3, prefix="")
     del shapes["classifier.1.weight"], shapes["classifier.1.bias"]
     assert sorted(shapes) == sorted(golden["hf_resnet18_names"])
-    model, params, state = load(tmp_path, shapes, "resnet18", x.shape[1:])
-    found = jax.jit(lambda *given: model.encode(*given)[0]["x"])(
-        params, state, {"x": x}
-    )
+    _, params, state = load(tmp_path, shapes, "resnet18", x.shape[1:])
+    found, _ = resnet18(x.shape[1:])(params, state, x)
     close(found, golden["hf_resnet18_eval"])
 
 

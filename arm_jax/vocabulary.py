@@ -1,5 +1,6 @@
 """Whether the tokens of texts are those that an encoder knows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def check(dataset: Dataset, modality: str, size: int, where: str) -> None:
 
     Args:
       dataset: The data set.
-      modality: Texts as `ids` and `mask`.
+      modality: Texts as `ids` and `mask`; anything else is not looked at.
       size: Number of tokens that the encoder knows.
       where: What knows them, for the message.
 
@@ -34,6 +35,8 @@ def check(dataset: Dataset, modality: str, size: int, where: str) -> None:
             texts = split.inputs.take(first)[modality]
         else:
             continue
+        if not (isinstance(texts, Mapping) and {"ids", "mask"} <= set(texts)):
+            return
         ids = np.asarray(texts["ids"])
         there = np.asarray(texts["mask"]).astype(bool)
         bad = there & ((ids < 0) | (ids >= size))

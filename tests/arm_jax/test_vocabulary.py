@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from arm_jax.data import Dataset, Source, Split, vocabulary
+from arm_jax import vocabulary
+from arm_jax.data import Dataset, Source, Split
 from arm_jax.errors import InputError
 
 
@@ -32,6 +33,10 @@ def test_tokens_that_are_not_known(bad):
         r"\(split 'test', example 1, position 1\): prepare the texts",
     ):
         vocabulary.check(dataset_of(GOOD, lacking), "text", 9, "bert")
+    # Another form of texts is that of somebody's own encoder.
+    rows = np.arange(2, dtype=np.int32)
+    own = Split({"text": np.full((2, 3), 99)}, rows, rows)
+    vocabulary.check(dataset_of(own, own), "text", 9, "own")
     # What is masked is no token.
     masked = split_of([[1, 8], [2, bad]], [[1, 1], [1, 0]])
     vocabulary.check(dataset_of(GOOD, masked), "text", 9, "bert")
