@@ -193,7 +193,9 @@ def _write(path: Path, pair: Pair, seed: int, data_set: str) -> None:
         else:
             stream.bit_rate = 400_000
         sound = file.add_stream(sound_codec, rate=RATE, layout="mono")
-        for number, picture in enumerate(_moving(pair.image, seed)):
+        # Flow in front of nothing is that of the digit everywhere.
+        scene = _texture(seed) if data_set == "ucf" else _nothing()
+        for number, picture in enumerate(_moving(pair.image, scene, seed)):
             frame = av.VideoFrame.from_ndarray(picture, "rgb24")
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             file.mux(stream.encode(frame))
@@ -214,7 +216,20 @@ def _write(path: Path, pair: Pair, seed: int, data_set: str) -> None:
         file.mux(sound.encode())
 
 
-def _moving(image: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+def _nothing() -> np.ndarray:
+    return np.zeros((SIZE, SIZE, 3), np.uint8)
+
+
+def _texture(seed: int) -> np.ndarray:
+    """Returns grey spots, darker than digits."""
+    coarse = np.random.default_rng([seed, 1]).integers(0, 100, (16, 16))
+    spots = images.library().fromarray(coarse.astype(np.uint8))
+    return np.asarray(spots.resize((SIZE, SIZE)))[..., None].repeat(3, axis=2)
+
+
+def _moving(
+    image: np.ndarray, scene: np.ndarray, seed: int
+) -> Iterator[np.ndarray]:
     """Yields the frames of a digit that moves on a straight line."""
     digit = images.library().fromarray(image).resize((DIGIT, DIGIT))
     pixels = np.asarray(digit)[..., None]
@@ -226,8 +241,9 @@ def _moving(image: np.ndarray, seed: int) -> Iterator[np.ndarray]:
         way = speed * (number / FPS - 0.5)
         top = round(centre + way * np.sin(angle))
         left = round(centre + way * np.cos(angle))
-        picture = np.zeros((SIZE, SIZE, 3), np.uint8)
-        picture[top : top + DIGIT, left : left + DIGIT] = pixels
+        picture = scene.copy()
+        part = picture[top : top + DIGIT, left : left + DIGIT]
+        np.maximum(part, pixels, out=part)
         yield picture
 
 

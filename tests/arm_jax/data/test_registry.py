@@ -10,6 +10,7 @@ from arm_jax.errors import InputError
 def test_names():
     assert set(data.names()) == {
         *("avdigits", "food101", "mfeat", "mosi", "npz", "watch"),
+        *("cremad", "kinetics_sounds", "ucf"),
     }
 
 
