@@ -182,6 +182,9 @@ class Checkpoints:
 
     def _readable(self, step: int, like: Any) -> bool:
         try:
+            metadata = self._checkpointer.checkpointables_metadata(step)
+            if metadata.metadata[_TREE] is None:
+                return False
             # One that does not fit is not damaged, as far as this goes.
             if not self._misfits(step, like):
                 self._load(step, like)

@@ -58,9 +58,12 @@ def test_they_know_each_other(three):
     # Nobody is missed while all are there, nor once all took their leave.
     with pytest.raises(queue.Empty):
         told[0].get(timeout=1.0)
-    for one in reversed(watches):
-        one.close()
-    assert all(each.empty() for each in told)
+    watches[2].close()
+    with pytest.raises(queue.Empty):
+        told[0].get(timeout=0.5)
+    watches[0].close()
+    with pytest.raises(queue.Empty):
+        told[1].get(timeout=0.5)
 
 
 @pytest.mark.parametrize("gone", [0, 2])

@@ -85,6 +85,8 @@ def main() -> None:
         failed = failed or bool(wrong)
         for line in wrong[:_MOST]:
             sys.stderr.write(f"{name}: {line}\n")
+        # Who interrupts what follows has this much.
+        sys.stderr.write(f"{' | '.join(rows[-1])}\n")
     sys.stdout.write(
         markdown_table(["part", "times", "failures", "seconds"], rows) + "\n"
     )
