@@ -284,6 +284,10 @@ def _scaled(
 
 def _nats(p: jax.Array) -> jax.Array:
     """Mutual information of a table `[x, y]`."""
-    product = p.sum(1, keepdims=True) * p.sum(0, keepdims=True)
-    ratio = jnp.where(p > 0, p, 1) / jnp.where(p > 0, product, 1)
-    return jnp.sum(p * jnp.log(jnp.maximum(ratio, _TINY)))
+
+    def log(x: jax.Array) -> jax.Array:
+        return jnp.log(jnp.maximum(x, _TINY))
+
+    # No quotient: of what float32 hardly holds it would be infinite.
+    rows, columns = p.sum(1, keepdims=True), p.sum(0, keepdims=True)
+    return jnp.sum(p * (log(p) - log(rows) - log(columns)))

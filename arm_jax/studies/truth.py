@@ -39,7 +39,7 @@ class TruthConfig:
 
     # Names in bounds.problems or bounds.companion.
     problems: tuple[str, ...] = (
-        "and", "copy4", "correlated4", "halves16", "mix3", "copy31",
+        "correlated4", "copy4", "copy31", "mix3", "and",
     )  # fmt: skip
     methods: tuple[str, ...] = ("batch", "symbols", "posteriors")
     samples: int = 2000
