@@ -30,6 +30,10 @@ NAME = "record.jsonl"
 # run is. Other data, weights or random numbers make it another run.
 ALLOWED = ("sources", "packages", "device")
 
+# What every line has.
+_BLOCKS = ("settings", "packages")
+_NEEDED = ("event", "time", "data", "sources", "device_kind", *_BLOCKS)
+
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy",
     "scipy", "scikit-learn", "tensorflow-datasets",
@@ -90,8 +94,21 @@ def append(workdir: Path, event: str, made_with: Mapping[str, Any]) -> None:
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:
-    """Returns the lines of the record; none if there is no run."""
-    return JsonLines(workdir / NAME).read()
+    """Returns the lines of the record; none if there is no run.
+
+    Raises:
+      InputError: One of them is damaged.
+    """
+    lines = JsonLines(workdir / NAME).read()
+    for number, line in enumerate(lines, start=1):
+        lacking = [name for name in _NEEDED if name not in line]
+        if lacking or not all(isinstance(line[x], dict) for x in _BLOCKS):
+            raise InputError(
+                f"{workdir / NAME}, line {number} is damaged, it lacks "
+                f"{', '.join(lacking or _BLOCKS)}: restore the file, or use "
+                "another workdir"
+            )
+    return lines
 
 
 def finished(workdir: Path) -> str | None:

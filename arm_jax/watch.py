@@ -221,14 +221,16 @@ def gather(
                 peer, _ = listener.accept()
                 peer.settimeout(5.0)
                 hello = _message(_line(peer))
-                if hello.get("token") != address.token:
+                number, others = hello.get("process"), hello.get("count")
+                name, wrong = str(hello.get("name")), ""
+                if hello.get("token") != address.token or (
+                    others == count and number not in range(count)
+                ):
                     peer.close()
                     continue
-                number, name = hello["process"], str(hello["name"])
-                wrong = ""
-                if hello["count"] != count:
+                if others != count:
                     wrong = (
-                        f"{name} is one of {hello['count']} processes, process "
+                        f"{name} is one of {others} processes, process "
                         f"0 one of {count}: give all of them the same number"
                     )
                 elif number in names:

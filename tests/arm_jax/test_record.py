@@ -131,3 +131,17 @@ def test_checkpoints_without_a_record(tmp_path, now):
     with pytest.raises(InputError, match="checkpoints but no record"):
         record.enter(tmp_path, now)
     assert not (tmp_path / record.NAME).exists()
+
+
+@pytest.mark.parametrize("how", ["key", "block"])
+def test_a_damaged_line(tmp_path, now, how):
+    record.enter(tmp_path, now)
+    file = tmp_path / record.NAME
+    text = file.read_text()
+    file.write_text(
+        text.replace('"settings"', '"setTings"')
+        if how == "key"
+        else text.replace('"settings": {', '"settings": 1, "x": {')
+    )
+    with pytest.raises(InputError, match=r"record\.jsonl, line 1 is damaged,"):
+        record.enter(tmp_path, now)

@@ -58,6 +58,9 @@ def files(
             # Anything more general does not help.
             if name.name not in str(error) and str(copy) not in str(error):
                 wrong.append(f"{name}, {how}: the sentence is '{error}'")
+        # Whatever it is, it is what is looked for.
+        except Exception as error:  # noqa: BLE001
+            wrong.append(f"{name}, {how}: {type(error).__name__}: {error}")
         else:
             wrong += [f"{name}, {how}: {x}" for x in differences(whole, copy)]
         shutil.rmtree(copy)
