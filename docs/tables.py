@@ -16,7 +16,7 @@ from typing import Any
 from absl import flags
 
 from arm_jax.errors import InputError
-from arm_jax.reports import comparison, published, quantify, truth
+from arm_jax.reports import comparison, published, quantify, recovery, truth
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.workdir import read_json
 from experiments import cli, demo
@@ -133,6 +133,29 @@ def _demo() -> str:
     return f"```\n{demo.text(_results('demo'))}\n```"
 
 
+def _advice(*names: str) -> str:
+    """What the report of each pair recommends, or says to measure."""
+
+    def table(results: dict[str, Any]) -> quantify.Table:
+        rows = []
+        for pair in results["pairs"].values():
+            advice = pair["recommendation"]
+            rows.append(
+                [quantify.title(pair), advice["text"], advice["measure"]]
+            )
+        return ["pair (1 & 2)", "advice", "what would decide"], rows
+
+    return _of_pairs(names, table, ())
+
+
+def _recovery(name: str) -> str:
+    return markdown_table(*recovery.recovery_table(_results(name)))
+
+
+def _decisions(name: str) -> str:
+    return markdown_table(*recovery.decision_table(_results(name)))
+
+
 _KINDS: dict[str, Callable[..., str]] = {
     "interactions": _interactions,
     "posteriors": _posteriors,
@@ -141,10 +164,13 @@ _KINDS: dict[str, Callable[..., str]] = {
     "overview": _overview,
     "published": _published,
     "truth": _truth,
+    "advice": _advice,
+    "recovery": _recovery,
+    "decisions": _decisions,
     "demo": _demo,
 }
 # Workdirs whose results.json is taken over as it is.
-_WHOLE = ("published", "truth")
+_WHOLE = ("published", "recovery_exact", "recovery_fitted", "truth")
 
 
 def collect(folder: Path) -> list[str]:

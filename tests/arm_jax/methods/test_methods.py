@@ -14,7 +14,11 @@ from tests.arm_jax import helpers
 # `image` has an encoder with state.
 MODALITIES = ("a", "image")
 # Options with which a method does within a few steps all that it does.
-SHORT = {"amco": {"ramp": 10}, "greedy": {"warmup": 0, "steps": 2}}
+SHORT = {
+    "amco": {"ramp": 10},
+    "greedy": {"warmup": 0, "steps": 2},
+    "lfm": {"share": 0.25},
+}
 # Options that leave nothing of a method but `joint`.
 JOINT = {
     "amco": {"threshold": 1.0, "unimodal": 0.0},

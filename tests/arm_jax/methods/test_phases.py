@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from arm_jax import config as config_lib
-from arm_jax import data, loop, methods, parallel
+from arm_jax import data, loop, methods
 from arm_jax.errors import InputError
 
 # By method: options, and the number of epochs.
@@ -103,9 +103,7 @@ def _boosted(run, end, score):
     batch = next(loop.batches_of(run, run.initial().copies, 0, 0))
     for member, name in enumerate(("loud", "quiet")):
         before = jax.device_get(run.initial().state.variables)
-        state, _ = run.train_step(
-            run.initial().state, parallel.split(batch, axis=1), member
-        )
+        state, _ = run.train_step(run.initial().state, batch, member)
         after = state.variables
         for m in ("loud", "quiet"):
             for part in ("encoders", "method"):
