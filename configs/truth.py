@@ -3,7 +3,7 @@
     python -m experiments.study --config=configs/truth.py --workdir=runs/truth
 
 Exact posteriors are given to all three; docs/posteriors.md has the table.
-MINUTES on two cores; interrupted, the same command goes on.
+15 minutes on two busy cores; interrupted, the same command goes on.
 """
 
 import dataclasses

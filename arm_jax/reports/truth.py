@@ -29,7 +29,7 @@ def table(results: Mapping[str, Any]) -> str:
                 four(estimates.mean(0), 2),
                 four(np.sqrt((error**2).mean(0))),
                 fixed(np.abs(error).max(), 2),
-                fixed(np.median(one["seconds"]), 1),
+                fixed(np.mean(one["seconds"]), 1),
                 fixed(one["megabytes"], 0),
             ]
         )

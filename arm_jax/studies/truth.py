@@ -102,6 +102,9 @@ def truth(
         for job in tqdm(jobs, disable=not progress):
             with spawn.Pool(1) as pool:
                 log.append(to_json(pool.apply(measured, (*job, checked))))
+                # Ended and not killed: libraries clean up behind themselves.
+                pool.close()
+                pool.join()
             results["rows"] = log.read()
             # What is there can be shown before the rest is.
             write_json(folder / "results.json", results)

@@ -24,6 +24,11 @@ class _Pool:
     def apply(self, function, arguments):
         return function(*arguments)
 
+    def close(self):
+        pass
+
+    join = close
+
 
 class _Context:
     Pool = _Pool
