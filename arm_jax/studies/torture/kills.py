@@ -1,5 +1,6 @@
 """Trainings that are killed at random moments, and go on."""
 
+import atexit
 import os
 import signal
 import socket
@@ -129,6 +130,9 @@ def _start(folder: Path, name: str, count: int) -> list[subprocess.Popen[str]]:
                     env=os.environ | {"JAX_PLATFORMS": "cpu"},
                 )
             )
+    for process in started:
+        # Should the campaign itself be interrupted.
+        atexit.register(process.kill)
     return started
 
 
