@@ -17,7 +17,6 @@ MODALITIES = ("a", "image")
 SHORT = {
     "amco": {"ramp": 10},
     "greedy": {"warmup": 0, "steps": 2},
-    "lfm": {"share": 0.25},
 }
 # Options that leave nothing of a method but `joint`.
 JOINT = {
@@ -30,8 +29,9 @@ JOINT = {
     "opm": {"drop": 0.0},
 }
 
-# Its scores favour one modality until nothing else is learned.
-NOT_LEARNING = {"arm_released"}
+# The scores of one favour one modality until nothing else is learned; the other
+# matches the modalities first.
+NOT_LEARNING = {"arm_released", "lfm"}
 
 
 def create(name):
