@@ -29,6 +29,8 @@ _METHODS = flags.DEFINE_list(
     "methods", None, "Methods to time; all if not given."
 )
 _BATCHES, _ROUNDS = 20, 15
+# As long as any method needs; only the first one is timed.
+_EPOCHS = 100
 
 
 def defined_methods(config: Mapping[str, Any]) -> list[str]:
@@ -65,7 +67,7 @@ def _rounds(
     config: Mapping[str, Any], name: str, seeds: int
 ) -> Callable[[], float]:
     """Returns a function that trains on and returns the seconds per step."""
-    train = {**config["train"], "seeds": seeds}
+    train = {**config["train"], "seeds": seeds, "epochs": _EPOCHS}
     run = loop.prepare(
         from_mapping(
             Config, {**config, "method": {"name": name}, "train": train}
