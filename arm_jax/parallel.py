@@ -30,11 +30,24 @@ AXIS = "devices"
 def pmean(tree: Any, axis_name: str | None) -> Any:
     """Mean over the mapped devices; the identity where none are mapped.
 
-    Leaf by leaf, so that XLA can drop unused leaves; it fuses the rest.
+    Leaf by leaf, so that XLA can drop unused leaves; it fuses the rest. Between
+    processes each leaf would be a message of its own, and all of a type go in
+    one.
     """
     if axis_name is None:
         return tree
-    return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)
+    if jax.process_count() == 1:
+        return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)
+    leaves, structure = jax.tree.flatten(tree)
+    means: dict[int, Any] = {}
+    for dtype in dict.fromkeys(x.dtype for x in leaves):
+        places = [i for i, x in enumerate(leaves) if x.dtype == dtype]
+        whole = jnp.concatenate([leaves[i].reshape(-1) for i in places])
+        ends = np.cumsum([leaves[i].size for i in places])[:-1]
+        parts = jnp.split(jax.lax.pmean(whole, axis_name), ends)
+        for place, part in zip(places, parts, strict=True):
+            means[place] = part.reshape(leaves[place].shape)
+    return jax.tree.unflatten(structure, [means[i] for i in range(len(leaves))])
 
 
 def replicate(tree: Any) -> Any:

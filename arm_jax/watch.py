@@ -221,7 +221,8 @@ def gather(
                 peer, _ = listener.accept()
                 peer.settimeout(5.0)
                 hello = _message(_line(peer))
-                number, others = hello.get("process"), hello.get("count")
+                number: Any = hello.get("process")
+                others = hello.get("count")
                 name, wrong = str(hello.get("name")), ""
                 if hello.get("token") != address.token or (
                     others == count and number not in range(count)
