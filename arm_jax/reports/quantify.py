@@ -19,7 +19,6 @@ GAIN = (
     "symbols gains over that of the better modality's: certainly, and at most."
 )
 TOO_FEW = "too few samples"
-_ROLES = {"r1": "first", "r2": "second", "r12": "joint"}
 _CLASSIFIERS = {
     "logistic": "logistic regression",
     "network": "a network",
@@ -79,14 +78,19 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
             "r2": pair["second"],
             "r12": "the classifier of both",
         }
+        classifiers = found.get("classifiers", {})  # not in older results
         taken = [
-            f"of {names[short]} {_classifier(found['classifiers'][role])}"
-            for short, role in _ROLES.items()
-            if role in found["classifiers"]
+            f"for {side} {_classifier(classifiers[role])}"
+            for role, side in (
+                ("first", pair["first"]),
+                ("second", pair["second"]),
+                ("joint", "both"),
+            )
+            if role in classifiers
         ]
         if taken:
             lines.append(
-                f"{title(pair)}: the likeliest posteriors on held-out samples, "
+                f"{title(pair)}: likeliest on held-out samples is "
                 f"{', '.join(taken)}."
             )
         for doubt in found["doubts"]:

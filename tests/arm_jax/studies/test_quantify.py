@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import arm_jax
-from arm_jax.config import SourceConfig, from_mapping
+from arm_jax.config import from_mapping
 from arm_jax.errors import InputError
 from arm_jax.reports import quantify as quantify_report
 from arm_jax.reports import quantify_html
 from arm_jax.studies import quantify
 from arm_jax.studies.quantify import QuantifyConfig
 from arm_jax.studies.quantify import quantify as run
-from bounds.estimation import _sides
+from bounds.estimation import _outputs, _sides
 from configs import npz
 from experiments import cli
 from tests.bounds.estimation import quantify_helpers
@@ -419,7 +419,10 @@ def test_posteriors_are_decomposed_without_symbols(finished):
     assert sum(value[q] for q in parts) == pytest.approx(value["total"])
     assert value["redundancy"] + value["unique1"] > 0.8
     assert value["unique2"] < 0.2
-    assert found["joint"] in ("logistic", "network")
+    roles = ("first", "second", "joint")
+    assert tuple(found["classifiers"]) == roles
+    low, high = found["interaction"]
+    assert low < high
     text = (workdir / "report.md").read_text(encoding="utf-8")
     page = (workdir / "report.html").read_text(encoding="utf-8")
     _, (row,) = quantify_report.posteriors_table(results)
@@ -443,8 +446,10 @@ def test_posteriors_without_labels_of_pairs(solvers, npz_file, tmp_path):
     config = small_config(npz_file, knowledge="unimodal", folds=3)
     results = run(config, tmp_path / "run", progress=False)
     found = results["pairs"]["loud & quiet"]["posteriors"]
-    assert found["joint"] is None
-    assert found["value"].keys() == {"redundancy", "unique1", "unique2"}
+    assert tuple(found["classifiers"]) == ("first", "second")
+    assert found["interaction"] is None
+    parts = {"redundancy", "unique1", "unique2"}
+    assert found["value"].keys() == parts | {"information1", "information2"}
     assert found["value"]["redundancy"] + found["value"]["unique1"] > 0.8
     assert set(found["hard"]) == {"r1", "r2"}
     _, (row,) = quantify_report.posteriors_table(results)
@@ -458,7 +463,10 @@ def test_doubts_name_the_modalities():
         "symbols": [2, 2],
         "interactions": {"estimates": {}},
         "posteriors": {
-            "doubts": ["r1 is overconfident: it claims more", "r12 knows less"]
+            "doubts": ["r1 is overconfident: it claims more", "r12 knows less"],
+            "classifiers": {
+                "joint": {"name": "late fusion", "calibration": "vector"}
+            },
         },
     }
     pair["interactions"]["estimates"] = {
@@ -468,6 +476,8 @@ def test_doubts_name_the_modalities():
         {"pairs": {"x": pair}, "margin": 0.05}
     )
     assert lines == [
+        "audio & image: likeliest on held-out samples is for both late fusion "
+        "(vector scaling).",
         "audio & image: audio is overconfident: it claims more.",
         "audio & image: the classifier of both knows less.",
     ]
@@ -480,25 +490,6 @@ def test_unknown_calibration(npz_file, tmp_path):
         run(config, tmp_path / "run", progress=False)
 
 
-def test_the_calibration_that_fits_better_is_taken():
-    label = np.tile([0, 1], 200)
-    seen = np.where(np.arange(400) % 5 == 0, 1 - label, label)
-    options = QuantifyConfig(data=SourceConfig("npz"))
-    pair = object.__new__(_sides.Pair)
-    pair.options = options
-    p = np.eye(2)[seen] * 0.6 + 0.2
-    # Shares of the classes that are off need a bias, which is in "vector".
-    off = p * [3.0, 1.0]
-    off /= off.sum(1, keepdims=True)
-    given = {"labels": label, "seed": 0, "groups": None}
-    assert pair._calibrations(off, off, given)[0] == "vector"
-    assert set(pair._calibrations(p, p, given)) == {"temperature", "vector"}
-    for kind, kinds in (("temperature", ["temperature"]), ("", [None])):
-        models = dataclasses.replace(options.models, calibration=kind)
-        pair.options = dataclasses.replace(options, models=models)
-        assert pair._calibrations(off, off, given) == kinds
-
-
 def test_weights_of_the_file_reach_the_counts(
     npz_arrays, tmp_path, monkeypatch
 ):
@@ -508,7 +499,7 @@ def test_weights_of_the_file_reach_the_counts(
         calls.append(options)
         raise InputError("enough")
 
-    monkeypatch.setattr(_sides, "pid_of_posteriors", decomposed)
+    monkeypatch.setattr(_outputs, "pid_of_posteriors", decomposed)
     weights = np.where(np.arange(240) % 4 == 0, 0.0, 1 + np.arange(240) % 3)
     path = saved(tmp_path, npz_arrays, weights=weights)
     config = from_mapping(QuantifyConfig, small_config(path))
@@ -528,11 +519,12 @@ def test_weights_of_the_file_reach_the_counts(
     )
     np.testing.assert_array_equal(pair.predictions().weights, rows.weights)
     flat = np.full((180, 3), 1 / 3)
-    monkeypatch.setattr(_sides.Pair, "together", {"logistic": flat})
-    assert pair.of_posteriors()["doubts"] == ["enough"]
+    both = {"logistic": flat, "network": flat}
+    monkeypatch.setattr(_sides.Pair, "together", both)
+    assert pair.answer().reason == "enough"
     np.testing.assert_array_equal(calls[-1]["weights1"], rows.weights)
     half = dataclasses.replace(rows, half=np.arange(180) < 90)
     pair = _sides.Pair(view, pair.second, half, config)
     assert all(part.weighted for part in pair.evidence(2))
-    pair.of_posteriors()
+    pair.answer()
     np.testing.assert_array_equal(calls[-1]["weights2"], rows.weights[90:])

@@ -133,3 +133,20 @@ def test_the_likeliest_is_calibrated_before_it_is_chosen(rng):
     np.testing.assert_allclose(
         out.log_likelihood, np.log2(out.posteriors[np.arange(2000), y])
     )
+
+
+def test_of_both_calibrations_the_likelier_is_taken():
+    label = np.tile([0, 1], 200)
+    seen = np.where(np.arange(400) % 5 == 0, 1 - label, label)
+    # Shares of the classes that are off need an offset, which is in "vector".
+    off = (np.eye(2)[seen] * 0.6 + 0.2) * [3.0, 1.0]
+    off /= off.sum(1, keepdims=True)
+    options = {"weights": np.ones(400), "groups": np.arange(400),
+               "folds": 5, "seed": 0}  # fmt: skip
+    out = likeliest({"one": off}, label, calibration="auto", **options)
+    assert out.calibration == "vector"
+    assert out.posteriors[:, 0].mean() == pytest.approx(0.5, abs=0.01)
+    # Only those of some samples count.
+    half = options | {"weights": (label == 0).astype(float)}
+    out = likeliest({"one": off}, label, calibration="auto", **half)
+    assert out.posteriors[:, 0].mean() > 0.9
