@@ -36,6 +36,7 @@ from arm_jax.valuation import masks_for
 MASKED = ("features", "logits")
 # The least share of features that scaling reckons with.
 _LEAST = 0.1
+TUNED = {"threshold": (0.5, 0.3, 0.7), "learning_rate": (1.0, 3.0)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,8 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import Array, is_right
 
+TUNED = {"rho": (1.3, 1.0, 2.0), "learning_rate": (1.0, 3.0)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CGGM(Method):

@@ -52,6 +52,8 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import Head, at_label
 
+TUNED = {"threshold": (0.01, 0.003, 0.03), "learning_rate": (1.0, 3.0)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Greedy(Method):

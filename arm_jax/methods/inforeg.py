@@ -51,6 +51,7 @@ from arm_jax.methods import (
 
 # Epochs that traces are averaged over.
 _EPOCHS = 10
+TUNED = {"beta": (0.95, 0.5, 0.1), "learning_rate": (1.0, 3.0)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

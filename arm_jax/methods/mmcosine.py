@@ -34,6 +34,8 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import Head
 
+TUNED = {"scale": (15.0, 5.0, 30.0), "learning_rate": (1.0, 3.0)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MMCosine(Method):

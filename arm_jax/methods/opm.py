@@ -27,6 +27,8 @@ import jax.numpy as jnp
 from arm_jax.methods import Batch, Forward, Loss, Method, joint, terms
 from arm_jax.valuation import at_label
 
+TUNED = {"drop": (0.4, 0.2, 0.6), "learning_rate": (1.0, 3.0)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OPM(Method):

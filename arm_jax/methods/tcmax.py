@@ -33,6 +33,8 @@ import jax.numpy as jnp
 from arm_jax.methods import Batch, Forward, Loss, Method, terms
 from arm_jax.valuation import at_label
 
+TUNED = {"learning_rate": (1.0, 0.1, 0.3, 3.0, 10.0, 30.0)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TCMax(Method):

@@ -94,7 +94,8 @@ def test_workers_change_no_draw(options):
     def batches(threads, epoch, seed=0):
         dataset = data.load("kinetics_sounds", options)
         split = with_workers(dataset, threads, 0).splits["train"]
-        return list(pipeline.epoch_batches(split, 4, seeds=[seed], epoch=epoch))
+        made = pipeline.epoch_batches(split, 4, seed=seed, epoch=epoch)
+        return list(pipeline.stream(split, made))
 
     one = batches(1, 0)
     jax.tree.map(np.testing.assert_array_equal, one, batches(3, 0))
