@@ -20,6 +20,7 @@ from bounds.estimation.ranking import check_interactions, labels_needed
 MARGIN = 0.05
 # Beyond this many times the present samples, a number is no plan.
 _MOST_TIMES = 1000
+_OPEN = "the samples do not support a choice"
 _PARTS = ("redundancy", "unique1", "unique2", "synergy")
 
 FAMILIES = {
@@ -108,7 +109,7 @@ def recommend(
     adds = [_adds(i, size) for i in (1, 2)]
     deciding, family, modality = _decide(adds, size, names)
     if isinstance(evidence, PosteriorPID) and evidence.doubts:
-        return _undecided(reasons, "; ".join(evidence.doubts))
+        return _undecided(reasons, "; ".join(evidence.doubts), _OPEN)
     if family:
         text = FAMILIES[family] + (f": {modality}" if modality else "")
         return Recommendation(family, modality, text, reasons, "")
@@ -120,7 +121,7 @@ def recommend(
             measure = _too_few(evidence, unknown, words)
         else:
             measure = _narrow(evidence, ranges, size, margin, words)
-    return _undecided(reasons, measure)
+    return _undecided(reasons, measure, _so_far(adds, names))
 
 
 class Known(NamedTuple):
@@ -213,14 +214,23 @@ def _decide(
     return [key], families.get(size[key], ""), ""
 
 
-def _undecided(reasons: tuple[str, ...], measure: str) -> Recommendation:
-    return Recommendation(
-        "",
-        "",
-        "undecided: the samples do not support a choice",
-        reasons,
-        measure,
-    )
+def _undecided(
+    reasons: tuple[str, ...], measure: str, text: str
+) -> Recommendation:
+    return Recommendation("", "", f"undecided: {text}", reasons, measure)
+
+
+def _so_far(adds: Sequence[str], names: tuple[str, str]) -> str:
+    """What is decided where the family is not."""
+    if adds == ["large", "large"]:
+        return "both modalities are needed, whether with interactions is open"
+    for needed, other in ((0, 1), (1, 0)):
+        if adds[needed] == "large" and adds[other] == "open":
+            return (
+                f"{names[needed]} is needed, whether {names[other]} adds to it "
+                "is open"
+            )
+    return _OPEN
 
 
 def _more(

@@ -337,3 +337,19 @@ def test_known_values(values, family, distance):
     out = decide(values, NAMES, margin=0.1)
     assert out.family == family
     assert out.distance == pytest.approx(distance)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "text"),
+    [
+        ((LARGE, LARGE, LARGE, OPEN), "both modalities are needed"),
+        ((LARGE, LARGE, OPEN, SMALL), "sound is needed, whether image adds"),
+        ((LARGE, OPEN, LARGE, SMALL), "image is needed, whether sound adds"),
+        ((LARGE, OPEN, OPEN, SMALL), "the samples do not support a choice"),
+    ],
+)
+def test_what_is_decided_is_said_where_the_family_is_open(sizes, text):
+    for evidence in (interactions(*sizes), posterior_pid(*sizes)):
+        advice = recommend(evidence, NAMES)
+        assert advice.family == ""
+        assert advice.text.startswith(f"undecided: {text}")
