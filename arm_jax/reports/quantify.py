@@ -255,10 +255,20 @@ def setup(results: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def in_short(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The answer: each pair, and the advice on it."""
+    return [
+        (title(pair), pair["recommendation"]["text"])
+        for pair in results["pairs"].values()
+    ]
+
+
 def markdown(results: Mapping[str, Any]) -> str:
     """The report as Markdown."""
     parts = [
         f"# Interactions of {results['dataset']}",
+        "",
+        *(f"- {pair}: **{advice}**." for pair, advice in in_short(results)),
         "",
         " ".join(setup(results)),
         "",

@@ -19,6 +19,7 @@ from arm_jax.reports.quantify import (
     QUANTITIES,
     TOO_FEW,
     given_table,
+    in_short,
     missing,
     outputs_sentence,
     posteriors_sentences,
@@ -39,6 +40,10 @@ def html(results: Mapping[str, Any]) -> str:
     """The report as one page, figures inline."""
     body = [
         f"<h1>Interactions of {_text(results['dataset'])}</h1>",
+        *(
+            f'<p class="decision">{_text(pair)}: <b>{_text(advice)}</b></p>'
+            for pair, advice in in_short(results)
+        ),
         *(f"<p>{_text(line)}</p>" for line in setup(results)),
         *_posteriors_html(results),
         "<h2>From symbols</h2>",
