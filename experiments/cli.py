@@ -46,18 +46,23 @@ def required(flag: flags.FlagHolder) -> Any:
     return flag.value
 
 
-def config(command: str = "train") -> dict[str, Any]:
+def config(command: str = "train", file: str = "") -> dict[str, Any]:
     """Returns the config that the command line names, as a plain dict.
 
     Args:
       command: Name of the command: the function of the config file.
+      file: A data file in place of the config's; without --config that of
+        `npz` is taken.
 
     Raises:
       InputError: None was given, or it cannot be read, or one of its values
         cannot be overridden as asked.
     """
-    given = required(CONFIG)
-    return to_dict(overrides.load(given, _overridden, command))
+    if not file:
+        given = required(CONFIG)
+        return to_dict(overrides.load(given, _overridden, command))
+    own = [("data.options.path", file), *_overridden]
+    return to_dict(overrides.load(CONFIG.value or "npz", own, command))
 
 
 def to_dict(config: ConfigDict) -> dict[str, Any]:
@@ -69,6 +74,7 @@ def run(
     main: Callable[[Sequence[str]], int | None],
     *,
     takes_config: bool = True,
+    takes_file: bool = False,
     exclusive: bool = False,
 ) -> None:
     """Runs a command: `main(argv) -> exit status`.
@@ -82,6 +88,7 @@ def run(
     Args:
       main: The command.
       takes_config: Whether it reads `config`.
+      takes_file: Whether it takes one argument that is no flag, a data file.
       exclusive: Whether a workdir that a process of this machine holds is
         refused, and that at once: to load the libraries takes seconds.
     """
@@ -94,8 +101,8 @@ def run(
         if exclusive:
             launch.start_from_flags()
         environment.check_platform()
-        if len(argv) > 1:
-            raise InputError(f"unknown argument '{argv[1]}'")
+        if len(argv) > 1 + takes_file:
+            raise InputError(f"unknown argument '{argv[1 + takes_file]}'")
         if not takes_config and (CONFIG.value is not None or _overridden):
             raise InputError("this command takes no --config")
         status = main(argv)

@@ -1,7 +1,10 @@
 """Quantifies the interactions of a data set's modalities, with error bars.
 
+    python -m experiments.quantify my.npz
     python -m experiments.quantify --config=configs/watch.py \
         --workdir=runs/quantify_watch
+
+A file alone is one of the config `npz`, into runs/quantify_NAME.
 
 The workdir holds config.json, record.jsonl, results.json, report.md and
 report.html, one file that needs no network. The same command again makes the
@@ -20,9 +23,12 @@ from . import cli
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
-    del argv
-    workdir = cli.required(cli.WORKDIR)
-    results = quantify(cli.config("quantify"), workdir)
+    file = argv[1] if len(argv) > 1 else ""
+    workdir = cli.WORKDIR.value
+    if workdir is None and file:
+        workdir = f"runs/quantify_{Path(file).stem}"
+    workdir = workdir or cli.required(cli.WORKDIR)
+    results = quantify(cli.config("quantify", file), workdir)
     print(f"\n{markdown_table(*report.table(results))}\n")
     for pair in results["pairs"].values():
         print(f"{report.title(pair)}: {pair['recommendation']['text']}")
@@ -31,4 +37,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    cli.run(main, exclusive=True)
+    cli.run(main, takes_file=True, exclusive=True)

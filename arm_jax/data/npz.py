@@ -3,7 +3,7 @@
     np.savez("my.npz", image=..., text=..., label=...)
 
 The rows of all arrays belong together. A modality is an array `[n, ...,
-channels]` of any type of numbers. Labels are the classes 0 to K-1; of names or
+channels]` of any type of numbers. Labels are names, or the classes 0 to K-1; of
 other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels. An
 array `weights`, one number per row, counts rows more or less, as those of a
 survey, or the inverse of the probability that a row is observed at all.
@@ -64,7 +64,7 @@ def load(
       path: the file; arrays of objects (pickles) are refused.
       modalities: names of the arrays to use, also as one text with commas,
         "image,text"; all but the named others if empty.
-      label: name of the array of classes 0 to K-1, `[n]`.
+      label: name of the array of classes 0 to K-1 or their names, `[n]`.
       split: name of the array of 0 (train), 1 (validation), 2 (test), `[n]`.
       group: name of an integer array `[n]`, such as the subject; empty for
         none. Its numbers are kept, as int64.
@@ -93,8 +93,8 @@ def load(
         chosen = _modalities(archive, modalities, others)
         headers = _headers(archive, others, chosen, automatic=not modalities)
         archive.check_fits(_memory(headers, others, standardize=standardize))
-        labels = _integers(archive, label)
-        classes = num_classes or int(labels.max()) + 1
+        labels, names = _labels(archive, label, num_classes)
+        classes = len(names) or num_classes or int(labels.max()) + 1
         check_range(name, labels, classes)
         check_learnable(name, {"train": labels}, classes)
         groups = {group: _integers(archive, group)} if group else {}
@@ -130,7 +130,7 @@ def load(
     return checked(
         Dataset(
             name=name,
-            class_names=tuple(str(k) for k in range(classes)),
+            class_names=names or tuple(str(k) for k in range(classes)),
             splits=splits,
         )
     )
@@ -290,6 +290,25 @@ def _features(
         return standardized_parts(where, [(x, at) for at in rows])
     x = inputs.float32(where, x)
     return [x[at] for at in rows]
+
+
+def _labels(
+    archive: packed.Archive, key: str, num_classes: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Returns classes `[n]`, and their names if those are the labels."""
+    if archive.header(key).dtype.kind != "U":
+        return _integers(archive, key), ()
+    text = archive.read(key)
+    where = f"{archive.path.name}: '{key}'"
+    if text.ndim != 1:
+        raise InputError(f"{where} must be a vector, got shape {text.shape}")
+    if num_classes:
+        raise InputError(f"{where} holds names: num_classes is for numbers")
+    empty = np.flatnonzero(text == "")
+    if len(empty):
+        raise InputError(f"{where}[{empty[0]}] is an empty name")
+    names, labels = np.unique(text, return_inverse=True)
+    return labels, tuple(map(str, names))
 
 
 def _integers(archive: packed.Archive, key: str) -> np.ndarray:

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import pytest
@@ -178,3 +179,28 @@ def test_interrupted_imports():
     )  # fmt: skip
     assert done.returncode in (-2, 130)
     assert done.stderr == "error: interrupted; the same command resumes\n"
+
+
+def test_a_data_file_in_place_of_a_config(monkeypatch):
+    monkeypatch.setattr(
+        cli, "CONFIG", SimpleNamespace(name="config", value=None)
+    )
+    found = cli.config("quantify", "a/my.npz")
+    assert found["data"] == {
+        "name": "npz",
+        "options": found["data"]["options"] | {"path": "a/my.npz"},
+    }
+    with pytest.raises(InputError, match="--config=... is required"):
+        cli.config("quantify")
+
+
+def test_one_file_and_no_more():
+    code = "from experiments import cli; cli.run(lambda a: 0, takes_file={})"
+    for takes_file, arguments in ((False, ["a"]), (True, ["b", "a"])):
+        command = [sys.executable, "-c", code.format(takes_file), *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, encoding="utf-8",
+            timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr == "error: unknown argument 'a'\n"
