@@ -24,7 +24,7 @@ from bounds.errors import InputError
 # rescaled to sum to 1 in full precision, above it the input is an error.
 SUM_TOLERANCE = 1e-6
 # Arrays of so many numbers in all are not worth a compilation.
-_FEW_NUMBERS = 2**20
+_FEW_NUMBERS = 2**17
 
 
 def is_traced(*values: Any) -> bool:
