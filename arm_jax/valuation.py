@@ -79,16 +79,12 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     """
     count = len(features)
     masks = subset_masks(count)
-    # All but one of two modalities is the other one alone.
-    distinct = masks.without[: 0 if count == 2 else count]
-    stacked = np.concatenate([masks.full[None], masks.alone, distinct])
+    stacked = np.concatenate([masks.full[None], masks.alone, masks.without])
     logits = jax.vmap(head, in_axes=(None, 0))(
         features, masks_for(features, stacked)
     )
     log_p = jax.nn.log_softmax(logits)
-    alone = log_p[1 : 1 + count]
-    without = alone[::-1] if count == 2 else log_p[1 + count :]
-    return Subsets(log_p[0], alone, without)
+    return Subsets(log_p[0], log_p[1 : 1 + count], log_p[1 + count :])
 
 
 def masks_for(features: Mapping[str, jax.Array], masks: Array) -> jax.Array:
