@@ -1,6 +1,7 @@
 """What a method is: a frozen dataclass of options, and the hooks it may fill.
 
-All of it is for one run: training maps over seeds and devices elsewhere.
+All of it is for one run: training maps over seeds and devices elsewhere. One
+file, longer than most: whoever writes a method reads its hooks as a list.
 """
 
 import dataclasses
