@@ -17,9 +17,9 @@ from arm_jax import lock
 from arm_jax.config import from_mapping
 from arm_jax.errors import InputError, check_choice
 from arm_jax.studies import lines
-from arm_jax.studies.truth import QUANTITIES, problem_of
+from arm_jax.studies.truth import PROBLEMS, QUANTITIES, problem_of
 from arm_jax.workdir import write_json
-from bounds import companion, inputs, problems
+from bounds import inputs, problems
 from bounds.estimation import decisions
 
 POSTERIORS = ("exact", "fitted")
@@ -46,9 +46,8 @@ class RecoveryConfig:
     def __post_init__(self) -> None:
         """Checks the values that no type can check."""
         check_choice("config posteriors", self.posteriors, POSTERIORS)
-        known = (*problems.NAMES, *companion.NAMES)
         for name in self.problems:
-            check_choice("config problems", name, known)
+            check_choice("config problems", name, PROBLEMS)
         inputs.integer("config draws", self.draws, 1)
         inputs.integer("config replicates", self.replicates, 2)
         inputs.real("config margin", self.margin, above=0)

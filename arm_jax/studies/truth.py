@@ -29,6 +29,7 @@ from bounds.estimation import discretize, samples
 from bounds.estimation.evidence import SAMPLES_PER_CELL, Labelled
 
 QUANTITIES = ("redundancy", "unique1", "unique2", "synergy")
+PROBLEMS = (*problems.NAMES, *companion.NAMES)
 _MOST_SYMBOLS = 20
 _MEGABYTE = 2**20
 
@@ -50,8 +51,7 @@ class TruthConfig:
     def __post_init__(self) -> None:
         """Checks the values that no type can check."""
         for name in self.problems:
-            known = (*problems.NAMES, *companion.NAMES)
-            inputs.choice("config.problems", name, known)
+            inputs.choice("config.problems", name, PROBLEMS)
         for name in self.methods:
             inputs.choice("config.methods", name, tuple(METHODS))
         for name in ("samples", "draws", "steps"):

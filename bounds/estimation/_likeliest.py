@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bounds.errors import InputError
-from bounds.estimation.calibration import KINDS, calibrate
+from bounds.estimation.calibration import KINDS, LEAST, calibrate
 
 
 class Likeliest(NamedTuple):
@@ -65,7 +65,7 @@ def likeliest(
                     folds=folds, seed=seed,
                 ).probabilities  # fmt: skip
             # What is sure and wrong loses, but by no infinity.
-            bits = np.log2(np.maximum(r[rows, labels], 1e-12))
+            bits = np.log2(np.maximum(r[rows, labels], LEAST))
             mean = float(np.average(bits, weights=weights))
             if mean > most:
                 most, best = mean, Likeliest(name, kind, r, bits)

@@ -21,11 +21,11 @@ CALIBRATIONS = ("auto", *KINDS, "")
 _GIVEN = ("probabilities", "logits")
 # By default.
 FOLDS = 5
-# Log probabilities are at least this: a classifier's 0 is no proof.
-_LEAST = math.log(1e-12)
+# Probabilities are at least this: a classifier's 0 is no proof.
+LEAST = 1e-12
 # Logarithms of the temperature, and the pull of vector scaling to none.
 _RANGE = (-4.0, 4.0)
-_RIDGE = 1e-3
+RIDGE = 1e-3
 
 
 class Calibrated(NamedTuple):
@@ -91,7 +91,7 @@ def calibrate(
         p = inputs.probabilities("scores", scores)
         with np.errstate(divide="ignore"):
             z = np.log(p)
-    z = np.maximum(z, _LEAST)
+    z = np.maximum(z, math.log(LEAST))
     y = classes("labels", labels, *z.shape)
     w = weights_of("weights", weights, len(z))
     parts = folds_of(groups, len(z), folds, seed)
@@ -201,8 +201,8 @@ def _fit(
         error *= w[:, None]
         gradient = np.concatenate([(error * z).sum(0) * scale, error.sum(0)])
         value = -float(w @ fitted[rows, y])
-        value += _RIDGE / 2 * float(parameters @ parameters)
-        return value, gradient + _RIDGE * parameters
+        value += RIDGE / 2 * float(parameters @ parameters)
+        return value, gradient + RIDGE * parameters
 
     fit = scipy.optimize.minimize(
         objective, np.zeros(2 * num_classes), jac=True, method="L-BFGS-B"

@@ -15,11 +15,14 @@ import scipy.special
 
 from bounds import inputs
 from bounds.errors import InputError
-from bounds.estimation.calibration import FOLDS, classes, folds_of, weights_of
-
-# Log probabilities are at least this: a classifier's 0 is no proof.
-_LEAST = np.log(1e-12)
-_RIDGE = 1e-3
+from bounds.estimation.calibration import (
+    FOLDS,
+    LEAST,
+    RIDGE,
+    classes,
+    folds_of,
+    weights_of,
+)
 
 
 def fuse(
@@ -55,7 +58,7 @@ def fuse(
     p1, p2 = inputs.probabilities("r1", r1), inputs.probabilities("r2", r2)
     if p1.shape != p2.shape:
         raise InputError(f"r1 has shape {p1.shape}, r2 has {p2.shape}")
-    z = np.log(np.maximum(np.stack([p1, p2]), np.exp(_LEAST)))
+    z = np.log(np.maximum(np.stack([p1, p2]), LEAST))
     y = classes("labels", labels, *p1.shape)
     w = weights_of("weights", weights, len(y))
     parts = folds_of(groups, len(y), folds, seed)
@@ -86,8 +89,8 @@ def _fit(
         error *= w[:, None]
         gradient = np.concatenate([np.tensordot(z, error, 2), error.sum(0)])
         change = parameters - start
-        value = -float(w @ fused[rows, y]) + _RIDGE / 2 * change @ change
-        return value, gradient + _RIDGE * change
+        value = -float(w @ fused[rows, y]) + RIDGE / 2 * change @ change
+        return value, gradient + RIDGE * change
 
     fit = scipy.optimize.minimize(objective, start, jac=True, method="L-BFGS-B")
     return fit.x[:2], fit.x[2:]
