@@ -21,6 +21,7 @@ GAIN = (
 TOO_FEW = "too few samples"
 _CLASSIFIERS = {
     "logistic": "logistic regression",
+    "discriminant": "discriminant analysis",
     "network": "a network",
     "late fusion": "late fusion",
     "first": "the first alone",

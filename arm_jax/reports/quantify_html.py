@@ -235,6 +235,7 @@ def accuracy_figure(results: Mapping[str, Any]) -> str:
         ticks, labels = [], []
         row = 0.0
         styles = {"logistic": ("o", "logistic regression"),
+                  "discriminant": ("^", "discriminant analysis"),
                   "network": ("s", "network")}  # fmt: skip
         seen = set()
         for pair in pairs:
@@ -256,7 +257,7 @@ def accuracy_figure(results: Mapping[str, Any]) -> str:
                               color=color, alpha=alpha)  # fmt: skip
                 for k, (kind, score) in enumerate(models.items()):
                     marker, label = styles[kind]
-                    y = row + 0.14 * (2 * k - 1) * (len(models) > 1)
+                    y = row + 0.2 * (k - (len(models) - 1) / 2)
                     axis.plot([100 * score["lower"], 100 * score["upper"]],
                               [y, y], color="black", linewidth=1)  # fmt: skip
                     axis.plot(

@@ -235,8 +235,8 @@ class Pair:
         return decompose(
             self.first.outputs,
             self.second.outputs,
-            {"logistic": self.together["logistic"]},
-            {"network": self.together["network"]},
+            {kind: self.together[kind] for kind in classifiers.ADDITIVE},
+            {kind: self.together[kind] for kind in classifiers.INTERACTING},
             rows.counted_label,
             units=rows.counted_units,
             weights=rows.counted_weights,

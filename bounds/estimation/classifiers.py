@@ -14,8 +14,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from bounds.estimation import discriminant
+
 # Additive in the features, and with their interactions.
-KINDS = ("logistic", "network")
+ADDITIVE = ("logistic", "discriminant")
+INTERACTING = ("network",)
+KINDS = ADDITIVE + INTERACTING
 _MOST_ROWS = 50_000
 # Share of the training rows that tell the network when to stop.
 _VALIDATION = 0.1
@@ -89,9 +93,10 @@ def posteriors(
       test: Features, `[m, d]`.
       classes: Number of classes.
       strength: Inverse regularisation of the logistic regression.
-      kind: "logistic", additive in the features; or "network", one hidden
-        layer, which can use their interactions. It stops early, unless a tenth
-        of the rows would not hold every class.
+      kind: "logistic" or "discriminant" (`bounds.estimation.discriminant`),
+        additive in the features; or "network", one hidden layer, which can use
+        their interactions. It stops early, unless a tenth of the rows would
+        not hold every class.
       weights: Of the training samples, `[n]`; only their ratios matter, and
         samples of weight 0 are left out.
       seed: Seed of the network.
@@ -109,6 +114,10 @@ def posteriors(
         rows = rng.choice(len(label), _MOST_ROWS, replace=False)
         train, label = train[rows], label[rows]
         weights = None if weights is None else weights[rows]
+    if kind == "discriminant":
+        return discriminant.posteriors(
+            train, label, test, classes=classes, weights=weights
+        )
     model: Any
     if kind == "logistic":
         model = LogisticRegression(C=strength, max_iter=2000)

@@ -68,8 +68,9 @@ def pid_of_features(
       own: classifiers of your own, by "first", "second" and, for the synergy,
         "joint": objects with `fit(x, labels)` and `predict_proba(x)`, such as
         those of scikit-learn; "joint" sees the features of both side by side.
-        They are copied, not changed. By default logistic regressions and small
-        networks of standardised principal components.
+        They are copied, not changed. By default logistic regressions,
+        discriminant analyses and small networks of standardised principal
+        components.
       fitted: whether your own classifiers were fitted already, on other
         samples; then they are only asked.
       weights: of the samples, `[n]`, such as the inverse of the probability
@@ -125,8 +126,8 @@ def pid_of_features(
         options = (fits, y, w, strength, components, seed)
         first, second = (_fitted(v, *options) for v in x)
         joint = _fitted(both, *options)
-        additive: Outputs = {"logistic": joint["logistic"]}
-        interacting: Outputs = {"network": joint["network"]}
+        additive: Outputs = {k: joint[k] for k in classifiers.ADDITIVE}
+        interacting: Outputs = {k: joint[k] for k in classifiers.INTERACTING}
     else:
         _check_own(own, fitted)
         parts = None if fitted else classifiers.folds_of(y, units, folds, seed)
