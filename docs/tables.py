@@ -152,6 +152,10 @@ def _recovery(name: str) -> str:
     return markdown_table(*recovery.recovery_table(_results(name)))
 
 
+def _refits(name: str) -> str:
+    return markdown_table(*recovery.recovery_table(_results(name), refits=True))
+
+
 def _decisions(name: str) -> str:
     return markdown_table(*recovery.decision_table(_results(name)))
 
@@ -166,6 +170,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "truth": _truth,
     "advice": _advice,
     "recovery": _recovery,
+    "refits": _refits,
     "decisions": _decisions,
     "demo": _demo,
 }

@@ -28,6 +28,13 @@ def markdown(results: Mapping[str, Any]) -> str:
         markdown_table(*recovery_table(results)),
         "",
     ]
+    if config.get("refits"):
+        lines += [
+            f"Less what fitting costs, by {config['refits']} refits each:",
+            "",
+            markdown_table(*recovery_table(results, refits=True)),
+            "",
+        ]
     if config["posteriors"] == "fitted":
         lines += [
             f"Advice at a margin of {config['margin']:g} bits. Distance: of "
@@ -39,8 +46,15 @@ def markdown(results: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def recovery_table(results: Mapping[str, Any]) -> Table:
-    """Bias, error and coverage, a row per problem and size."""
+def recovery_table(
+    results: Mapping[str, Any], *, refits: bool = False
+) -> Table:
+    """Bias, error and coverage, a row per problem and size.
+
+    Args:
+      results: of the study.
+      refits: whether of the numbers less what fitting costs.
+    """
     rows = []
     for (name, size), draws in _groups(results).items():
         truth = np.array(results["truth"][name]["value"])
@@ -48,8 +62,9 @@ def recovery_table(results: Mapping[str, Any]) -> Table:
         if not answers:
             rows.append([name, size, four(truth, 2), *["-"] * 5])
             continue
-        error = np.array([d["value"] for d in answers]) - truth
-        ends = np.array([d["interval"] for d in answers])
+        numbers = [d["refits"] if refits else d for d in answers]
+        error = np.array([d["value"] for d in numbers]) - truth
+        ends = np.array([d["interval"] for d in numbers])
         slack = results["truth"][name]["error"] * 2 + _TRUTH_ERROR
         holds = (ends[..., 0] <= truth + slack) & (
             ends[..., 1] >= truth - slack

@@ -38,6 +38,9 @@ class RecoveryConfig:
     draws: int = 20
     # Of the bootstrap of each draw.
     replicates: int = 200
+    # Of fitted classifiers: 0, or how often they are fitted anew, for the
+    # numbers without what fitting costs.
+    refits: int = 0
     # Bits below which a quantity does not matter.
     margin: float = 0.1
     # Draws are numbered from here.
@@ -50,6 +53,10 @@ class RecoveryConfig:
             check_choice("config problems", name, PROBLEMS)
         inputs.integer("config draws", self.draws, 1)
         inputs.integer("config replicates", self.replicates, 2)
+        if self.refits:
+            inputs.integer("config refits", self.refits, 2)
+            if self.posteriors == "exact":
+                raise InputError("config refits: exact posteriors have none")
         inputs.real("config margin", self.margin, above=0)
         inputs.seed("config first_seed", self.first_seed)
         if not self.sizes:
@@ -111,6 +118,7 @@ def draw(
     samples = problem_of(name).sample(size, seed)
     start = time.perf_counter()
     advice: dict[str, Any] = {}
+    again = None
     try:
         if config.posteriors == "exact":
             pid = bounds.pid_of_posteriors(
@@ -122,9 +130,9 @@ def draw(
             answer = bounds.pid_of_features(
                 samples.x1, samples.x2, samples.labels,
                 names=("first", "second"), margin=config.margin,
-                replicates=config.replicates, seed=seed,
+                replicates=config.replicates, refits=config.refits, seed=seed,
             )  # fmt: skip
-            pid = answer.pid
+            pid, again = answer.pid, answer.refits
             advice = {
                 "family": answer.recommendation.family,
                 "modality": answer.recommendation.modality,
@@ -137,6 +145,11 @@ def draw(
         return {
             "problem": name, "size": size, "seed": seed, "refused": str(error),
         }  # fmt: skip
+    if again is not None:
+        advice["refits"] = {
+            "value": [again.value[q] for q in QUANTITIES],
+            "interval": [again.interval[q] for q in QUANTITIES],
+        }
     return {
         "problem": name,
         "size": size,

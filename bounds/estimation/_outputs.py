@@ -30,12 +30,15 @@ class Answer(NamedTuple):
       interaction: information in bits that the best classifier with
         interactions has beyond the best additive one, a 95 % interval; None
         where labels of pairs are not used, or there is none of either kind.
+      posteriors: what was decomposed, by "first", "second" and "joint",
+        `[n, y]` each.
       reason: why there is no decomposition.
     """
 
     pid: PosteriorPID | None
     classifiers: dict[str, dict[str, str]]
     interaction: Range | None
+    posteriors: dict[str, np.ndarray]
     reason: str = ""
 
 
@@ -80,6 +83,7 @@ def decompose(
     weight = np.ones(len(labels)) if weights is None else weights
     resampling: dict[str, Any] = {"replicates": replicates, "seed": seed}
     chosen: dict[str, dict[str, str]] = {}
+    taken: dict[str, np.ndarray] = {}
     interaction = None
 
     def best(outputs: Outputs, rows: np.ndarray) -> Likeliest:
@@ -95,6 +99,7 @@ def decompose(
 
     def take(role: str, answer: Likeliest) -> np.ndarray:
         chosen[role] = {"name": answer.name, "calibration": answer.calibration}
+        taken[role] = answer.posteriors
         return answer.posteriors
 
     def likelier(one: Likeliest, two: Likeliest) -> bool:
@@ -108,7 +113,7 @@ def decompose(
                 r1, r2, labels1=labels[half], labels2=labels[~half],
                 weights1=weight[half], weights2=weight[~half], **resampling,
             )  # fmt: skip
-            return Answer(pid, chosen, None)
+            return Answer(pid, chosen, None, taken)
         sides = best(first, every), best(second, every)
         r1, r2 = map(take, ("first", "second"), sides)
         late = fuse(
@@ -130,8 +135,8 @@ def decompose(
             weights1=weight, **resampling,
         )  # fmt: skip
     except InputError as error:
-        return Answer(None, chosen, interaction, str(error))
-    return Answer(pid, chosen, interaction)
+        return Answer(None, chosen, interaction, taken, str(error))
+    return Answer(pid, chosen, interaction, taken)
 
 
 def _interval(

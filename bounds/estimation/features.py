@@ -14,6 +14,8 @@ from bounds.estimation.calibration import CALIBRATIONS, FOLDS, weights_of
 from bounds.estimation.calibration import classes as check_classes
 from bounds.estimation.interactions import Range
 from bounds.estimation.posteriors import PosteriorPID
+from bounds.estimation.refits import Refits
+from bounds.estimation.refits import refits as fit_anew
 
 ROLES = ("first", "second", "joint")
 
@@ -29,12 +31,15 @@ class FeaturePID(NamedTuple):
         own.
       classifiers: the classifier that was taken of "first", "second" and
         "joint", with its calibration: the likeliest on held-out samples.
+      refits: what fitting costs every quantity, and what is left without it;
+        None without refits.
     """
 
     pid: PosteriorPID
     recommendation: decisions.Recommendation
     interaction: Range | None
     classifiers: dict[str, dict[str, str]]
+    refits: Refits | None = None
 
 
 def pid_of_features(
@@ -53,6 +58,7 @@ def pid_of_features(
     strength: float = 0.1,
     components: int = 50,
     replicates: int = 200,
+    refits: int = 0,
     seed: int = 0,
 ) -> FeaturePID:
     """Decomposes what two modalities' features say about a label.
@@ -85,6 +91,9 @@ def pid_of_features(
       strength: inverse regularisation of the logistic regressions.
       components: principal components that they see at most.
       replicates: of the bootstrap.
+      refits: how often the classifiers are fitted anew, to labels drawn from
+        their own answers, for what fitting costs: 0, or 2 and more; five tell
+        most (`bounds.estimation.refits`).
       seed: of folds, networks, subsamples and bootstrap.
 
     Returns:
@@ -120,22 +129,37 @@ def pid_of_features(
             f"class {counts.argmin()} has {counts.min()} samples; "
             f"two classes with {folds} each are needed (folds)"
         )
-    both = np.concatenate(x, axis=1)
+    if refits:
+        refits = inputs.integer("refits", refits, 2)
+        if fitted:
+            raise InputError("classifiers that were fitted are not fitted anew")
+    sides = dict(zip(ROLES, (*x, np.concatenate(x, axis=1)), strict=True))
+    fits = None if fitted else classifiers.folds_of(y, units, folds, seed)
     if own is None:
-        fits = classifiers.folds_of(y, units, folds, seed)
-        options = (fits, y, w, strength, components, seed)
-        first, second = (_fitted(v, *options) for v in x)
-        joint = _fitted(both, *options)
+
+        def fit(
+            role: str, labels: np.ndarray, kinds: tuple[str, ...]
+        ) -> Outputs:
+            return _fitted(
+                sides[role], fits, labels, kinds, len(counts), w, strength,
+                components, seed,
+            )  # fmt: skip
+
+        first, second, joint = (fit(r, y, classifiers.KINDS) for r in ROLES)
         additive: Outputs = {k: joint[k] for k in classifiers.ADDITIVE}
         interacting: Outputs = {k: joint[k] for k in classifiers.INTERACTING}
     else:
-        _check_own(own, fitted)
-        parts = None if fitted else classifiers.folds_of(y, units, folds, seed)
-        answers = {
-            role: _asked(role, model, v, y, parts)
-            for role, v in zip(ROLES, (*x, both), strict=True)
-            if (model := own.get(role)) is not None
-        }
+        models = _check_own(own, fitted)
+
+        def fit(
+            role: str, labels: np.ndarray, kinds: tuple[str, ...]
+        ) -> Outputs:
+            p = _asked(
+                role, models[role], sides[role], labels, fits, len(counts)
+            )
+            return dict.fromkeys(kinds, p)
+
+        answers = {role: fit(role, y, ("own",))["own"] for role in models}
         first, second = ({"own": answers[role]} for role in ROLES[:2])
         additive, interacting = {}, {}
         if "joint" in answers:
@@ -146,6 +170,16 @@ def pid_of_features(
     )  # fmt: skip
     if answer.pid is None:
         raise InputError(answer.reason)
+    again = None
+    if refits:
+        again = fit_anew(
+            answer.pid, answer.posteriors, answer.classifiers,
+            lambda role, kind, labels: fit(role, labels, (kind,))[kind],
+            number=refits,
+            weights=np.ones(len(y)) if w is None else w,
+            units=np.arange(len(y)) if units is None else units,
+            seed=seed,
+        )  # fmt: skip
     return FeaturePID(
         answer.pid,
         decisions.recommend(
@@ -153,6 +187,7 @@ def pid_of_features(
         ),
         answer.interaction,
         answer.classifiers,
+        again,
     )
 
 
@@ -169,14 +204,15 @@ def _fitted(
     x: np.ndarray,
     fits: Any,
     y: np.ndarray,
+    kinds: tuple[str, ...],
+    num_classes: int,
     weights: np.ndarray | None,
     strength: float,
     components: int,
     seed: int,
 ) -> dict[str, np.ndarray]:
     """Answers of classifiers of each kind that were fitted on other folds."""
-    num_classes = int(y.max()) + 1
-    out = {k: np.zeros((len(y), num_classes)) for k in classifiers.KINDS}
+    out = {k: np.zeros((len(y), num_classes)) for k in kinds}
     for train, test in fits:
         compress = classifiers.Compress(x[train], components, seed)
         for kind, p in out.items():
@@ -188,27 +224,34 @@ def _fitted(
     return out
 
 
-def _check_own(own: Mapping[str, Any], fitted: bool) -> None:
+def _check_own(own: Mapping[str, Any], fitted: bool) -> dict[str, Any]:
+    """Returns the classifiers that are there."""
     for role in own:
         inputs.choice("own", role, ROLES)
     for role in ROLES[:2]:
         if own.get(role) is None:
             raise InputError(f"own has no classifier '{role}'")
     needed = ("predict_proba",) if fitted else ("fit", "predict_proba")
-    for role, model in own.items():
+    there = {role: m for role, m in own.items() if m is not None}
+    for role, model in there.items():
         for method in needed:
             if not callable(getattr(model, method, None)):
                 raise InputError(
                     f"own['{role}'] has no method {method}: "
                     f"{type(model).__name__}"
                 )
+    return there
 
 
 def _asked(
-    role: str, model: Any, x: np.ndarray, y: np.ndarray, fits: Any
+    role: str,
+    model: Any,
+    x: np.ndarray,
+    y: np.ndarray,
+    fits: Any,
+    num_classes: int,
 ) -> np.ndarray:
     """Your classifier's answers, `[n, y]`."""
-    num_classes = int(y.max()) + 1
     if fits is None:
         return _placed(role, model, x, num_classes)
     out = np.zeros((len(y), num_classes))

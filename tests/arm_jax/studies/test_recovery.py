@@ -50,6 +50,7 @@ def test_bias_error_and_coverage_by_hand():
             "problem": "a", "size": 9, "value": [v, 0, 0, 0],
             "interval": [[v - 0.1, v + 0.1], [0, 0], [0, 0], [1, 2]],
             "doubts": [], "seconds": 1.0,
+            "refits": {"value": [0.55] * 4, "interval": [[0, 1]] * 4},
         }
         for v in (0.5, 0.7)
     ]  # fmt: skip
@@ -58,6 +59,11 @@ def test_bias_error_and_coverage_by_hand():
     assert row[3].split()[0] == "0.050"
     assert row[4].split()[0] == "0.112"
     assert row[5] == "0.50 1.00 1.00 0.00"
+    _, (row,) = reports.recovery_table(
+        {"truth": truth, "draws": draws}, refits=True
+    )
+    assert row[3] == "0.000 0.550 0.550 0.550"
+    assert row[5] == "1.00 1.00 1.00 1.00"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +73,7 @@ def test_bias_error_and_coverage_by_hand():
         ({"problems": ("nor",)}, "config problems"),
         ({"sizes": ()}, "config sizes is empty"),
         ({"margin": 0.0}, "config margin"),
+        ({"refits": 3}, "config refits"),
     ],
 )
 def test_bad_configs_are_named(change, message, tmp_path):

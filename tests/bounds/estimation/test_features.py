@@ -9,6 +9,7 @@ import bounds
 from bounds import problems
 from bounds.estimation._likeliest import likeliest
 from bounds.estimation.late_fusion import fuse
+from bounds.estimation.refits import refits
 
 PARTS = ("redundancy", "unique1", "unique2", "synergy")
 
@@ -35,11 +36,52 @@ def test_features_are_decomposed_and_decided(alone):
     assert out.interaction.upper < 0.1
 
 
+def test_refits_know_their_world():
+    """A classifier that is its own truth costs what its noise costs."""
+    rng = np.random.default_rng(0)
+    posteriors = dict.fromkeys(
+        ("first", "second", "joint"), rng.dirichlet([0.3, 0.3], 200)
+    )
+    chosen = {role: {"name": "any", "calibration": ""} for role in posteriors}
+    pid = bounds.pid_of_posteriors(
+        posteriors["first"], posteriors["second"], r12=posteriors["joint"],
+        replicates=2,
+    )  # fmt: skip
+    asked = []
+
+    def perfect(role, kind, labels):
+        asked.append((role, kind, labels))
+        return posteriors[role]
+
+    def ignorant(role, kind, labels):
+        return np.full((200, 2), posteriors[role].mean(0))
+
+    options = {"number": 2, "weights": np.ones(200), "seed": 0,
+               "units": np.arange(200)}  # fmt: skip
+    out = refits(pid, posteriors, chosen, perfect, **options)
+    assert out.bias == pytest.approx(dict.fromkeys(out.bias, 0), abs=1e-3)
+    assert out.deviation == pytest.approx(
+        {q: pid.deviation[q] for q in out.deviation}, abs=1e-3
+    )
+    # Labels are drawn from the posteriors.
+    role, kind, labels = asked[0]
+    assert (role, kind) == ("first", "any")
+    expected = np.log(posteriors[role][np.arange(200), labels]).mean()
+    entropy = (posteriors[role] * np.log(posteriors[role])).sum(1).mean()
+    assert expected == pytest.approx(entropy, abs=0.1)
+    # What knows nothing costs all that is known.
+    out = refits(pid, posteriors, chosen, ignorant, **options)
+    assert out.bias["total"] == pytest.approx(-pid.total, abs=1e-3)
+    assert out.value["total"] == pytest.approx(2 * pid.total, abs=1e-3)
+
+
 def test_classifiers_of_your_own(alone):
     x1, x2, y = alone.x1, alone.x2, alone.labels
     lda = LinearDiscriminantAnalysis()
     own = {"first": lda, "second": lda, "joint": lda}
-    out = bounds.pid_of_features(x1, x2, y, own=own, replicates=20)
+    out = bounds.pid_of_features(x1, x2, y, own=own, replicates=20, refits=2)
+    # Fitting loses information.
+    assert out.refits.bias["total"] < 0
     assert not hasattr(lda, "classes_")  # copies were fitted
     assert out.classifiers["first"]["name"] == "own"
     assert out.interaction is None
