@@ -28,6 +28,7 @@ _SIDES = ("first", "second")
 # The scatter of few refits is itself uncertain: t quantiles would be wide, and
 # the bootstrap of samples is the larger part.
 _ERRORS = 1.96
+_STREAM = 1
 # (role, kind of classifier, labels) to answers on samples that it was not
 # fitted to, `[n, y]`.
 Refit = Callable[[str, str, np.ndarray], np.ndarray]
@@ -76,7 +77,10 @@ def refits(
     Returns:
       What is left of each quantity, and how sure it is.
     """
-    rng = np.random.default_rng(seed)
+    # A stream of its own: samples that were made by the same seed would be
+    # what the labels are drawn by, too.
+    stream = np.random.SeedSequence(seed, spawn_key=(_STREAM,))
+    rng = np.random.default_rng(stream)
     folds: dict[str, Any] = {
         "weights": weights, "groups": units,
         "folds": possible_folds(units), "seed": seed,

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 def clips(flags: argparse.Namespace) -> Iterator[Row]:
     """Prepares made-up clips: how many a second, and their bytes."""
-    count = 96 if flags.tiny else 3072
+    count = 96 if flags.tiny else 960
     items = [
         Item(
             f"{number:06d}",
