@@ -19,6 +19,7 @@ from arm_jax.errors import InputError
 from arm_jax.reports import comparison, published, quantify, recovery, truth
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.workdir import read_json
+from docs.checks import gpu
 from experiments import cli, demo
 
 _COLLECT = flags.DEFINE_string(
@@ -160,6 +161,12 @@ def _decisions(name: str) -> str:
     return markdown_table(*recovery.decision_table(_results(name)))
 
 
+def _gpu(*parts: str) -> str:
+    """What was measured on a GPU, a table for each part."""
+    rows = _results("gpu")["rows"]
+    return "\n\n".join(gpu.table(rows, part) for part in parts)
+
+
 _KINDS: dict[str, Callable[..., str]] = {
     "interactions": _interactions,
     "posteriors": _posteriors,
@@ -173,6 +180,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "refits": _refits,
     "decisions": _decisions,
     "demo": _demo,
+    "gpu": _gpu,
 }
 # Workdirs whose results.json is taken over as it is.
 _WHOLE = ("published", "recovery_exact", "recovery_fitted", "truth")
@@ -193,6 +201,9 @@ def collect(folder: Path) -> list[str]:
             results = read_json(workdir / "results.json")
         elif workdir.name == "demo":
             results = demo.read(workdir)
+        elif workdir.name == "gpu":
+            lines = (workdir / gpu.RESULTS).read_text(encoding="utf-8")
+            results = {"rows": [json.loads(x) for x in lines.splitlines()]}
         else:
             continue
         text = json.dumps(results, separators=(",", ":"))

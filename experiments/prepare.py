@@ -4,7 +4,8 @@
         --config.data.options.path=FOLDER [--dry_run] [--processes=8 ...]
 
 Says what is there and what is missing; with --dry_run that is all. The same
-command resumes an interrupted preparation.
+command resumes an interrupted preparation. With --tfds=FOLDER the records are
+then written once more, as a data set of TFDS, for other programs.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Decode and write nothing.")
 _PROCESSES = flags.DEFINE_integer(
     "processes", 0, "Processes that decode; 0 for one per processor."
 )
+
+_TFDS = flags.DEFINE_string("tfds", None, "TFDS's folder for a copy.")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,6 +35,10 @@ def main(argv: Sequence[str]) -> int:
         processes = _PROCESSES.value
         prepared = data.prepare(name, index, options, processes=processes)
         print(prepared.summary)
+        if _TFDS.value:
+            from arm_jax.data.preparation.export import export
+
+            print("as TFDS keeps it:", export(prepared, _TFDS.value))
     return 0
 
 

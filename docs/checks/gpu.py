@@ -117,17 +117,24 @@ def _measure(
 
 
 def tables(lines: str) -> str:
-    """Returns what the lines say: a table for each part."""
+    """Returns what the lines of results say, a table for each part."""
     rows = [json.loads(line) for line in lines.splitlines()]
-    parts = []
-    for part, group in itertools.groupby(rows, key=lambda row: row["part"]):
-        found = [{k: v for k, v in x.items() if k != "part"} for x in group]
-        if part == "steps":
-            found = [_with_shares(row, rows) for row in found]
-        header = list(dict.fromkeys(itertools.chain(*found)))
-        cells = [[_shown(row.get(key, "")) for key in header] for row in found]
-        parts += [f"## {part}", markdown_table(header, cells)]
-    return "\n\n".join(parts)
+    parts = dict.fromkeys(row["part"] for row in rows)
+    return "\n\n".join(f"## {part}\n\n{table(rows, part)}" for part in parts)
+
+
+def table(rows: list[Row], part: str) -> str:
+    """Returns the table of a part, whose columns are what its rows have."""
+    own = [
+        {k: v for k, v in r.items() if k != "part"}
+        for r in rows
+        if r["part"] == part
+    ]
+    if part == "steps":
+        own = [_with_shares(row, rows) for row in own]
+    header = list(dict.fromkeys(itertools.chain(*own)))
+    cells = [[_shown(row.get(key, "")) for key in header] for row in own]
+    return markdown_table(header, cells)
 
 
 def _with_shares(row: Row, rows: list[Row]) -> Row:

@@ -43,9 +43,8 @@ import numpy as np
 from arm_jax import data
 from arm_jax.data.clips.classes import KINETICS_SOUNDS, UCF
 from arm_jax.data.preparation import images, video
-from arm_jax.studies.comparison import compare
 from configs import kinetics_sounds, ucf51
-from experiments import cli
+from docs.checks.seeds import compared
 
 SIZE, DIGIT, FPS, RATE = 64, 44, 10, 16_000
 CLASSES = {
@@ -93,9 +92,9 @@ def main() -> None:
     )
     print(f"prepared in {time.perf_counter() - start:.0f} s")
     print(prepared.summary)
-    workdir = flags.out / "compare"
-    compare(cli.to_dict(config), workdir, only=flags.methods.split(","))
-    print((workdir / "table.md").read_text())
+    name = f"compare_digits_{flags.data_set}"
+    methods = flags.methods.split(",")
+    print(compared(config, flags.out, name, methods, flags.seeds))
 
 
 def _flags() -> argparse.Namespace:
@@ -106,7 +105,8 @@ def _flags() -> argparse.Namespace:
     parser.add_argument("--methods", default="joint,uniform,ogm_ge,arm")
     for name, number in (
         *(("train", 2500), ("test", 600), ("epochs", 8), ("width", 16)),
-        *(("frames", 1), ("size", 32), ("rows", 64), ("processes", 2)),
+        *(("frames", 1), ("size", 64), ("rows", 64), ("processes", 2)),
+        *(("seeds", 3), ("batch", 32)),
     ):
         parser.add_argument(f"--{name}", type=int, default=number)
     return parser.parse_args()
@@ -134,6 +134,7 @@ def _make_small(config: Any, flags: argparse.Namespace, root: Path) -> None:
     training.optimizer.learning_rate = 0.05
     training.optimizer.warmup = 0.1
     training.train.epochs = flags.epochs
+    training.data.batch_size = flags.batch
 
 
 def _pairs(npz: Path, split: str, count: int) -> Iterator[Pair]:

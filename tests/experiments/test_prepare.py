@@ -42,8 +42,10 @@ def test_from_files_to_a_data_set(tmp_path):
     status, stdout, _ = prepare(*given, "--dry_run")
     assert (status, out.exists()) == (0, False)
     assert "train: 18 images with a title\ntest: 6 images" in stdout
-    status, stdout, stderr = prepare(*given, "--processes=1")
+    tfds = tmp_path / "tfds"
+    status, stdout, stderr = prepare(*given, "--processes=1", f"--tfds={tfds}")
     assert status == 0
+    assert f"as TFDS keeps it: {tfds / 'food101' / '1.0.0'}\n" in stdout
     assert f"24 of 24 files are records in {out / 'food101'} (data " in stdout
     # The bar, with the time that is left.
     assert "food101: 100%" in stderr

@@ -3,7 +3,8 @@
 The index reads lists and names of files only. The preparation decodes each file
 once, in a pool of processes, into shards of array_record that are read back in
 any order. TFDS's builders, which the small data sets use, write all or nothing
-and in one process; here what was decoded outlives a kill.
+and in one process; here what was decoded outlives a kill. `export` is such a
+builder, over the records.
 """
 
 from arm_jax.data.preparation.engine import Plan as Plan
