@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from arm_jax import record
 from arm_jax.reports.pieces import markdown_table
 from arm_jax.studies.torture import (
     damages,
@@ -51,6 +52,8 @@ def main() -> None:
     folder = given.workdir or Path(tempfile.mkdtemp(prefix="torture"))
     folder = folder.absolute()
     until = time.monotonic() + 60 * given.minutes
+    # Children have it from here, whatever becomes of the files.
+    record.source_digest()
     rows = []
     for name, times in asked.items():
         part = PARTS[name][0]

@@ -15,7 +15,6 @@ import numpy as np
 from arm_jax.studies.torture import kills, work
 from arm_jax.studies.torture.trials import Outcome, Part
 from arm_jax.studies.torture.victim import Blow, Child
-from arm_jax.workdir import read_json
 
 # Files that say nothing of the work: seconds, and reports that are made anew.
 _HARMLESS = (
@@ -85,20 +84,25 @@ def damaged(folder: Path, number: int, rng: np.random.Generator) -> Outcome:
     shutil.copytree(there, copy)
     how = f"{scene.kind}, {scene.name}, {name}, {damage(copy / name, rng)}"
     does = work.prepared if scene.kind == "preparation" else kind.does
-    arguments = () if scene.kind == "preparation" else kind.arguments(folder)
+    arguments = (
+        ()
+        if scene.kind == "preparation"
+        else kind.arguments(kills.references(folder) / "data.npz")
+    )
     child = Child(does, (*arguments, copy), folder / f"{number}_copy.err")
-    told = read_json(folder / f"reference_{scene.kind}.json")
-    return _judged(child, how, name.name, copy, told["found"])
+    expected = kills.told(scene.kind, folder)["found"]
+    return _judged(child, how, name.name, copy, expected)
 
 
 def _data(folder: Path, number: int, rng: np.random.Generator) -> Outcome:
     """Damages the data of a training that has not begun."""
     file = folder / f"{number}_copy.npz"
-    shutil.copy(folder / "data.npz", file)
+    original = kills.references(folder) / "data.npz"
+    shutil.copy(original, file)
     how = f"data, {damage(file, rng)}"
     child = Child(work.loaded, (file,), folder / f"{number}_copy.err")
     # Bytes between the arrays say nothing.
-    expected = work.loaded(folder / "data.npz")
+    expected = work.loaded(original)
     return _judged(child, how, file.name, file, expected)
 
 

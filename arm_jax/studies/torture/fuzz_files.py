@@ -27,6 +27,10 @@ Rng = np.random.Generator
 COMMANDS = 50
 _HANGS = 60
 _ROWS = 60
+_OPTIONS = (
+    "modalities", "label", "split", "group", "weights", "num_classes", "seed",
+    "standardize", "unknown",
+)  # fmt: skip
 _ARRAYS = tuple(x for x in ODD if isinstance(x, np.ndarray))
 
 
@@ -71,8 +75,7 @@ def _npz(folder: Path, rng: Rng) -> Given:
     options: dict[str, Any] = {}
     known = RIGHT
     if rng.random() < 0.3:
-        name = of(rng, ("modalities", "label", "split", "group", "weights",
-                        "num_classes", "seed", "standardize", "unknown"))  # fmt: skip
+        name = of(rng, _OPTIONS)
         options, known = {name: of(rng, ODD)}, EITHER
     file, of_file = _written(folder / "odd.npz", arrays, rng, RIGHT)
     # An array that is damaged need not be one that the options ask for.
@@ -95,7 +98,7 @@ def _logits(folder: Path, rng: Rng) -> Given:
         arrays["b+a+\u97f3"] = arrays["a"]
         known = WRONG
     kind = of(rng, ("auto", "logits", "probabilities", of(rng, ODD)))
-    if kind not in ("auto", "logits"):
+    if not isinstance(kind, str) or kind not in ("auto", "logits"):
         known = WRONG
     file, of_file = _written(folder / "logits.npz", arrays, rng, known)
     known = of_file if known == RIGHT else known
@@ -112,8 +115,8 @@ def _logits(folder: Path, rng: Rng) -> Given:
 KINDS: tuple[fuzz.Kind, ...] = (_npz, _logits)
 
 _TEXTS = (
-    "", "0", "-1", "1e400", "nan", "None", "[1,2", "{'a': 1}", "(8,)", "x" * 300,
-    "\u97f3", "a=b", "--", "..", "/dev/null", "/proc/self/mem", "~nobody/x",
+    "", "0", "-1", "1e400", "nan", "None", "[1,2", "{'a': 1}", "(8,)", "\u97f3",
+    "x" * 300, "a=b", "--", "..", "/dev/null", "/proc/self/mem", "~nobody/x",
     "9" * 50, "true", "'", "a,b", "<script>", "%s%n", "\\", "a\nb", "a\tb",
 )  # fmt: skip
 _KEYS = (

@@ -5,6 +5,7 @@ half come while one is; a process sends itself those.
 """
 
 import functools
+import shutil
 import signal
 import socket
 import time
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arm_jax.studies.torture import work
-from arm_jax.studies.torture.trials import Outcome, Part
+from arm_jax.studies.torture.trials import FORKED, Outcome, Part
 from arm_jax.studies.torture.victim import Blow, Child
 from arm_jax.workdir import read_json, write_json
 
@@ -34,7 +35,7 @@ class Kind(NamedTuple):
 
     Attributes:
       does: Function of `work`.
-      arguments: All but the last, the folder; `{data}` is the file of data.
+      arguments: Its arguments but the last, the folder, from the file of data.
       saves: Checkpoints that it writes.
       together: Number of processes.
     """
@@ -45,19 +46,17 @@ class Kind(NamedTuple):
     together: int = 1
 
 
-def _trained(folder: Path) -> tuple[Any, ...]:
-    return (work.training(folder / "data.npz", _EPOCHS),)
+def _trained(file: Path) -> tuple[Any, ...]:
+    return (work.training(file, _EPOCHS),)
 
 
 KINDS = {
     "training": Kind(work.train, _trained, saves=_EPOCHS + 1),
     "pair": Kind(work.train, _trained, together=2),
-    "comparison": Kind(
-        work.comparison, lambda folder: (folder / "data.npz",), saves=12
-    ),
+    "comparison": Kind(work.comparison, lambda file: (file,), saves=12),
     "preparation": Kind(work.preparation, lambda _: (1,)),
     "threads": Kind(work.preparation, lambda _: (3,)),
-    "quantify": Kind(work.quantified, lambda folder: (folder / "data.npz",)),
+    "quantify": Kind(work.quantified, lambda file: (file,)),
     "study": Kind(work.study, lambda _: ()),
 }
 
@@ -68,10 +67,15 @@ def start(
     name: str,
     *,
     workdir: Path | None = None,
+    file: Path | None = None,
     **how: Any,
 ) -> list[Child]:
-    """Starts work of a kind into `folder / name`, or `workdir`."""
-    arguments = (*kind.arguments(folder), workdir or folder / name)
+    """Starts work of a kind, on the data of all parts or in a file.
+
+    Into `folder / name`, or `workdir`; what it says is in `folder`.
+    """
+    file = file or references(folder) / "data.npz"
+    arguments = (*kind.arguments(file), workdir or folder / name)
     if kind.together == 1:
         return [Child(kind.does, arguments, folder / f"{name}.err", **how)]
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -88,21 +92,27 @@ def start(
     ]
 
 
-def reference(name: str, folder: Path) -> None:
+def references(folder: Path) -> Path:
+    """The folder that the parts share, beside that of each."""
+    return folder.parent / "references"
+
+
+def told(name: str, folder: Path) -> Any:
+    """What undisturbed work left: `found`, `seconds` and `bytes`."""
+    return read_json(references(folder) / f"{name}.json")
+
+
+def reference(name: str, folder: Path, file: Path) -> None:
     """Does a kind of work undisturbed, and notes what it left, and its time.
 
     Twice: what is compiled is kept, and others begin with it.
     """
-    kind, there = KINDS[name], folder / f"reference_{name}.json"
-    if there.exists():
-        return
-    if not (folder / "data.npz").exists():
-        work.data(folder / "data.npz")
-    work.keep_compiled(folder / work.COMPILED, 0)
+    kind = KINDS[name]
     found: list[dict[str, str]] = []
     for turn in range(2):
         began = time.monotonic()
-        children = start(kind, folder, f"reference{turn}_{name}")
+        shutil.rmtree(folder / f"{name}{turn}", ignore_errors=True)
+        children = start(kind, folder, f"{name}{turn}", file=file)
         for child in children:
             if child.wait():
                 raise RuntimeError(child.said())
@@ -110,15 +120,32 @@ def reference(name: str, folder: Path) -> None:
     if found[0] != found[1]:
         raise RuntimeError(f"two undisturbed runs differ: {differing(*found)}")
     length = time.monotonic() - began
-    files = list((folder / f"reference0_{name}").rglob("*"))
+    files = list((folder / f"{name}0").rglob("*"))
     size = sum(x.stat().st_size for x in files if x.is_file())
-    write_json(there, {"found": found[0], "seconds": length, "bytes": size})
+    told = {"found": found[0], "seconds": length, "bytes": size}
+    write_json(folder / f"{name}.json", told)
 
 
 def prepare(names: tuple[str, ...], folder: Path) -> None:
-    """Makes the references of several kinds of work."""
-    for name in names:
-        reference(name, folder)
+    """Makes the references of several kinds of work, side by side."""
+    folder = references(folder)
+    folder.mkdir(exist_ok=True)
+    file = folder / "data.npz"
+    if not file.exists():
+        work.data(file)
+    work.keep_compiled(folder / work.COMPILED, 0)
+    missing = [n for n in names if not (folder / f"{n}.json").exists()]
+    made = [
+        FORKED.Process(target=reference, args=(name, folder, file))
+        for name in missing
+    ]
+    for process in made:
+        process.start()
+    for process in made:
+        process.join()
+    for name in missing:
+        if not (folder / f"{name}.json").exists():
+            raise RuntimeError(f"undisturbed work fails: {name}, in {folder}")
     # A killed process leaves half of a program: from here on they only read.
     work.keep_compiled(folder / work.COMPILED, 1e9)
 
@@ -156,7 +183,7 @@ def killed(
     """
     name = kinds[number % len(kinds)]
     kind = KINDS[name]
-    told = read_json(folder / f"reference_{name}.json")
+    expected = told(name, folder)
     wrong: list[str] = []
     counts: dict[str, int] = {}
     sent, attempt = 0, 0
@@ -167,7 +194,9 @@ def killed(
             how = _drawn(kind, blow, rng)
             children = start(kind, folder, own, blow=how)
             place = int(rng.integers(len(children)))
-            ended = _struck(children[place], blow, how, told["seconds"], rng)
+            ended = _struck(
+                children[place], blow, how, expected["seconds"], rng
+            )
             wrong += _noticed(children, place, blow)
             if not ended:
                 break
@@ -179,8 +208,9 @@ def killed(
             if status := child.wait():
                 wrong.append(f"{own}: status {status}: {child.said()[-500:]}")
         found = children[0].found()
-        if found != told["found"]:
-            wrong.append(f"{own}: other {differing(told['found'], found)}")
+        if found != expected["found"]:
+            odd = differing(expected["found"], found)
+            wrong.append(f"{own}: other {odd}")
         attempt += 1
         if wrong:
             break
@@ -190,9 +220,9 @@ def killed(
 def _drawn(kind: Kind, number: int, rng: np.random.Generator) -> Blow | None:
     if not kind.saves or rng.random() < 0.5:
         return None
-    return Blow(
-        number, int(rng.integers(kind.saves)), float(rng.uniform(0, _SAVE))
-    )
+    # An early one of those to come: work that goes on has fewer.
+    save = int(rng.integers(min(kind.saves, 4)))
+    return Blow(number, save, float(rng.uniform(0, _SAVE)))
 
 
 def _struck(

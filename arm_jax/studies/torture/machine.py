@@ -14,13 +14,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from arm_jax.studies.torture import kills
 from arm_jax.studies.torture.trials import Outcome, Part
 from arm_jax.studies.torture.victim import Blow, Child
-from arm_jax.workdir import read_json
 
 _KINDS = ("training", "preparation", "study")
 _PAGE = 2**12
@@ -29,7 +29,7 @@ Trial = Callable[[Path, str, str, Rng], Outcome]
 
 
 def _start(
-    kind: str, folder: Path, name: str, workdir: Path, **how: object
+    kind: str, folder: Path, name: str, workdir: Path, **how: Any
 ) -> Child:
     (child,) = kills.start(
         kills.KINDS[kind], folder, name, workdir=workdir, **how
@@ -37,14 +37,16 @@ def _start(
     return child
 
 
-def _ends(kind: str, folder: Path, name: str, workdir: Path) -> list[str]:
+def _ends(
+    kind: str, folder: Path, name: str, workdir: Path, **how: Any
+) -> list[str]:
     """Lets work go on to its end; returns what is wrong with that."""
-    child = _start(kind, folder, name, workdir)
+    child = _start(kind, folder, name, workdir, **how)
     if status := child.wait():
         return [f"{name}: then status {status}: {child.said()[-800:]}"]
-    told = read_json(folder / f"reference_{kind}.json")["found"]
-    if child.found() != told:
-        return [f"{name}: other {kills.differing(told, child.found())}"]
+    told, found = kills.told(kind, folder)["found"], child.found()
+    if found != told:
+        return [f"{name}: other {kills.differing(told, found)}"]
     return []
 
 
@@ -88,7 +90,7 @@ def full(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
 
     The second where nothing can be mounted.
     """
-    used = read_json(folder / f"reference_{kind}.json")["bytes"]
+    used = kills.told(kind, folder)["bytes"]
     if not mounts():
         return _short(folder, name, kind, rng)
     with _disk(folder / f"{name}_disk", int(used * rng.uniform(0.02, 1))) as at:
@@ -164,29 +166,22 @@ def changed(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
     del kind
     own = folder / f"{name}_data"
     own.mkdir()
-    shutil.copy(folder / "data.npz", own)
-    shutil.copy(folder / "reference_training.json", own)
-    save = int(rng.integers(2, 8))
-    child = _start(
-        "training", own, name, own / "run",
-        blow=Blow(signal.SIGKILL, save, 0.01),
-    )  # fmt: skip
-    child.wait()
-    content = (own / "data.npz").read_bytes()
-    with np.load(own / "data.npz") as there:
+    file, at = own / "data.npz", own / "run"
+    shutil.copy(kills.references(folder) / "data.npz", file)
+    blow = Blow(signal.SIGKILL, int(rng.integers(2, 8)), 0.01)
+    _start("training", folder, name, at, file=file, blow=blow).wait()
+    content = file.read_bytes()
+    with np.load(file) as there:
         arrays = dict(there)
     arrays["loud"].flat[int(rng.integers(arrays["loud"].size))] += 1e-3
-    np.savez(own / "data.npz", **arrays)
-    child = _start("training", own, name, own / "run")
+    np.savez(file, **arrays)
+    child = _start("training", folder, name, at, file=file)
     wrong, what = _refused(child, name, "other data")
     if what != "one sentence":
         wrong.append(f"{name}: changed data were {what}")
-    (own / "data.npz").write_bytes(content)
-    # The path of the data is no result.
-    return Outcome(
-        1, wrong + _ends("training", own, name, own / "run"),
-        {f"changed data: {what}": 1},
-    )  # fmt: skip
+    file.write_bytes(content)
+    wrong += _ends("training", folder, name, at, file=file)
+    return Outcome(1, wrong, {f"changed data: {what}": 1})
 
 
 def clocks(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:

@@ -22,6 +22,10 @@ from arm_jax.workdir import JsonLines
 
 # Failures that a line keeps, and characters of each.
 _MOST, _LENGTH = 20, 2000
+_FLAGS = os.environ.get("XLA_FLAGS", "")
+_HURRY = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
 FORKED = multiprocessing.get_context("fork")
 
 
@@ -48,12 +52,14 @@ class Part(NamedTuple):
         in what it names by its number.
       times: What a trial counts, about; as many trials are done as are needed.
       prepare: `prepare(folder)`, once, before the first trial.
+      hurry: Whether to compile in a hurry: most programs run for a moment.
     """
 
     title: str
     trial: Callable[[Path, int, np.random.Generator], Outcome]
     times: int = 1
     prepare: Callable[[Path], None] | None = None
+    hurry: bool = True
 
 
 def do(
@@ -86,6 +92,8 @@ def do(
     missing = times - sum(line["times"] for line in lines)
     if missing <= 0:
         return lines
+    # XLA reads it in each process, when that first compiles.
+    os.environ["XLA_FLAGS"] = f"{_FLAGS} {_HURRY if part.hurry else ''}"
     if part.prepare is not None:
         part.prepare(folder)
     numbers = (n for n in range(2**31) if n not in done)
