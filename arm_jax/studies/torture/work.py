@@ -28,8 +28,8 @@ from arm_jax.studies.quantify import quantify
 from arm_jax.studies.synergy import synergy
 from arm_jax.studies.training import fit
 
-# Keys of results that depend on the clock.
-_OF_TIME = ("seconds", "training_seconds")
+# Keys of results that depend on the clock, and the digest of all keys.
+_OF_TIME = ("seconds", "training_seconds", "digest")
 # Files that say when, with what and where, not what.
 _UNLIKE = ("record.jsonl", "timings.jsonl", "config.json")
 COMPILED = "compiled"
