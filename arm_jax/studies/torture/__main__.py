@@ -54,6 +54,9 @@ def main() -> None:
     until = time.monotonic() + 60 * given.minutes
     # Children have it from here, whatever becomes of the files.
     record.source_digest()
+    kinds = {kind for name in asked for kind in PARTS[name][0].kinds}
+    if kinds:
+        kills.prepare(sorted(kinds), folder / kills.REFERENCES)
     rows = []
     for name, times in asked.items():
         part = PARTS[name][0]

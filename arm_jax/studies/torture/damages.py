@@ -50,8 +50,7 @@ SCENES = (
 
 
 def prepare(folder: Path) -> None:
-    """Makes the references, and the folders that copies are damaged of."""
-    kills.prepare(tuple({s.kind for s in SCENES} - {"data"}), folder)
+    """Makes the folders that copies are damaged of."""
     for scene in SCENES:
         if scene.kind == "data" or _scene(folder, scene).exists():
             continue
@@ -145,5 +144,10 @@ def damage(file: Path, rng: np.random.Generator) -> str:
 
 
 PARTS = {
-    "damages": Part("damaged file", damaged, prepare=prepare),
+    "damages": Part(
+        "damaged file",
+        damaged,
+        prepare=prepare,
+        kinds=("training", "preparation", "comparison", "study", "quantify"),
+    ),
 }

@@ -9,25 +9,26 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from arm_jax.studies.torture import work
+from arm_jax.studies.torture import trials, work
 from arm_jax.studies.torture.trials import FORKED, Outcome, Part
 from arm_jax.studies.torture.victim import Blow, Child
 from arm_jax.workdir import read_json, write_json
 
 # Seconds that whoever is left has to notice.
 NOTICE = 60.0
+REFERENCES = "references"
 # Seconds within which a checkpoint is written.
 _SAVE = 0.15
 # Signals of one trial.
 KILLS = 5
 PAIR_KILLS = 2
-_EPOCHS = 12
+_EPOCHS = 8
 
 
 class Kind(NamedTuple):
@@ -94,7 +95,7 @@ def start(
 
 def references(folder: Path) -> Path:
     """The folder that the parts share, beside that of each."""
-    return folder.parent / "references"
+    return folder.parent / REFERENCES
 
 
 def told(name: str, folder: Path) -> Any:
@@ -126,10 +127,10 @@ def reference(name: str, folder: Path, file: Path) -> None:
     write_json(folder / f"{name}.json", told)
 
 
-def prepare(names: tuple[str, ...], folder: Path) -> None:
+def prepare(names: Iterable[str], folder: Path) -> None:
     """Makes the references of several kinds of work, side by side."""
-    folder = references(folder)
-    folder.mkdir(exist_ok=True)
+    trials.compile_well(False)
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "data.npz"
     if not file.exists():
         work.data(file)
@@ -271,7 +272,7 @@ def _part(
         title,
         functools.partial(killed, kinds, signals, kills),
         times=kills,
-        prepare=functools.partial(prepare, kinds),
+        kinds=kinds,
     )
 
 

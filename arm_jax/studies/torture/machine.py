@@ -255,6 +255,6 @@ PARTS = {
     "machine": Part(
         "the machine refuses, or changes",
         tried,
-        prepare=functools.partial(kills.prepare, _KINDS),
+        kinds=_KINDS,
     ),
 }

@@ -52,6 +52,7 @@ class Part(NamedTuple):
         in what it names by its number.
       times: What a trial counts, about; as many trials are done as are needed.
       prepare: `prepare(folder)`, once, before the first trial.
+      kinds: Kinds of work that it disturbs, whose references it needs.
       hurry: Whether to compile in a hurry: most programs run for a moment.
     """
 
@@ -59,6 +60,7 @@ class Part(NamedTuple):
     trial: Callable[[Path, int, np.random.Generator], Outcome]
     times: int = 1
     prepare: Callable[[Path], None] | None = None
+    kinds: tuple[str, ...] = ()
     hurry: bool = True
 
 
@@ -92,8 +94,7 @@ def do(
     missing = times - sum(line["times"] for line in lines)
     if missing <= 0:
         return lines
-    # XLA reads it in each process, when that first compiles.
-    os.environ["XLA_FLAGS"] = f"{_FLAGS} {_HURRY if part.hurry else ''}"
+    compile_well(not part.hurry)
     if part.prepare is not None:
         part.prepare(folder)
     numbers = (n for n in range(2**31) if n not in done)
@@ -105,6 +106,11 @@ def do(
             log.append(line)
             lines.append(line)
     return lines
+
+
+def compile_well(well: bool) -> None:
+    """Says how processes to come compile: XLA reads it when it begins."""
+    os.environ["XLA_FLAGS"] = _FLAGS if well else f"{_FLAGS} {_HURRY}"
 
 
 def _until(
