@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 DIGESTS = "digests.json"
 # Digest of the lines of metrics up to a checkpoint, in its folder.
 METRICS = "metrics.json"
-_TREE = "run"
+_TREE, _FOLDER = "run", "checkpoints"
 # Arrays that a message lists.
 _MOST_MISFITS = 3
 
@@ -42,7 +42,7 @@ class Checkpoints:
     def __init__(self, workdir: Path) -> None:
         # Orbax refuses relative paths, on reading as if there were damage.
         workdir = workdir.absolute()
-        self._directory = workdir / "checkpoints"
+        self._directory = workdir / _FOLDER
         self._damaged = workdir / "checkpoints_damaged"
         self._checkpointer: Any = self._open() if processes.leads() else None
 
@@ -77,19 +77,6 @@ class Checkpoints:
         if metrics is not None:
             write_json(folder / METRICS, _digest(metrics))
         write_json(folder / DIGESTS, _digests(folder))
-
-    def check_metrics(self, step: int, metrics: Path) -> None:
-        """Checks the lines up to a checkpoint, as they are kept.
-
-        Raises:
-          InputError: They are not those that were written.
-        """
-        file = self._directory / str(step) / METRICS
-        if file.exists() and read_json(file) != _digest(metrics):
-            raise InputError(
-                f"{metrics} is not as it was written up to step {step}: "
-                "restore the file from a copy, or use another workdir"
-            )
 
     def restore_latest(
         self, like: Any, *, set_aside: bool = True
@@ -237,6 +224,21 @@ class Checkpoints:
         _log.warning("moved it to %s", target)
         self._checkpointer.close()
         self._checkpointer = self._open()
+
+
+def check_metrics(workdir: Path, step: int) -> None:
+    """Checks the lines of metrics up to a checkpoint, as they are kept.
+
+    Raises:
+      InputError: They are not those that were written.
+    """
+    metrics = workdir / "metrics.jsonl"
+    file = workdir / _FOLDER / str(step) / METRICS
+    if file.exists() and read_json(file) != _digest(metrics):
+        raise InputError(
+            f"{metrics} is not as it was written up to step {step}: "
+            "restore the file from a copy, or use another workdir"
+        )
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from arm_jax import epochs, parallel, processes
-from arm_jax.checkpoint import Checkpoints
+from arm_jax.checkpoint import Checkpoints, check_metrics
 from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions
 from arm_jax.interrupts import interrupts
@@ -90,7 +90,7 @@ def train(
                 _log.info("resuming at step %d of %d", step, run.schedule.total)
             if processes.leads():
                 log.keep(_lines_until(log, step))
-                checkpoints.check_metrics(step, log.path)
+                check_metrics(workdir, step)
         stop_at = math.inf if stop_after is None else step + stop_after
         bar = tqdm(
             total=run.schedule.total,

@@ -87,7 +87,7 @@ def of_numbers(made_with: Mapping[str, Any]) -> dict[str, Any]:
 def append(workdir: Path, event: str, made_with: Mapping[str, Any]) -> None:
     """Adds a line to the record: "begin", "resume" or "finish"."""
     now = datetime.datetime.now(datetime.UTC)
-    JsonLines(workdir / NAME).append(
+    JsonLines(workdir / NAME, sealed=True).append(
         {"event": event, "time": now.isoformat(timespec="seconds")}
         | dict(made_with)
     )
@@ -99,7 +99,7 @@ def read(workdir: Path) -> list[dict[str, Any]]:
     Raises:
       InputError: One of them is damaged.
     """
-    lines = JsonLines(workdir / NAME).read()
+    lines = JsonLines(workdir / NAME, sealed=True).read()
     for number, line in enumerate(lines, start=1):
         lacking = [name for name in _NEEDED if name not in line]
         if lacking or not all(isinstance(line[x], dict) for x in _BLOCKS):

@@ -10,6 +10,7 @@ A folder belongs to one configuration: opening it with another is an error, so
 that a resumed run can only be the run that was interrupted.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -27,6 +28,8 @@ from arm_jax.errors import InputError, shortened
 _MOST_DIFFERENCES = 8
 # Bytes; lines are much shorter.
 _MOST_OF_A_LINE = 2**24
+_DIGEST = "digest"
+_STRICT: dict[str, Any] = {"allow_nan": False}
 
 
 def open_workdir(
@@ -77,8 +80,16 @@ class JsonLines:
     have, are written as null.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sealed: bool = False) -> None:
+        """Opens nothing yet.
+
+        Args:
+          path: The file.
+          sealed: Whether each line has a digest of the rest of it, which is
+            checked where there is one.
+        """
         self.path = path
+        self._sealed = sealed
         # Whether the last line is known to end.
         self._whole = False
 
@@ -86,7 +97,7 @@ class JsonLines:
         """Writes one record."""
         if not processes.leads():
             return
-        line = json.dumps(to_json(record), allow_nan=False)
+        line = self._line(record)
         with self.path.open("ab+") as file:
             if not self._whole:
                 _cut_torn_line(file)
@@ -119,6 +130,11 @@ class JsonLines:
                     f"{self.path}, line {number} is no JSON object: restore "
                     "the file, or use another workdir"
                 )
+            if self._sealed and not _unseal(record):
+                raise InputError(
+                    f"{self.path}, line {number} is not as it was written: "
+                    "restore the file, or use another workdir"
+                )
             records.append(record)
         return records
 
@@ -126,8 +142,11 @@ class JsonLines:
         """Replaces the file's contents by `records`, in one step."""
         if not processes.leads():
             return
-        text = "".join(json.dumps(r, allow_nan=False) + "\n" for r in records)
-        write_text(self.path, text)
+        write_text(self.path, "".join(self._line(r) + "\n" for r in records))
+
+    def _line(self, record: Mapping[str, Any]) -> str:
+        value = to_json(record)
+        return json.dumps(_seal(value) if self._sealed else value, **_STRICT)
 
 
 def read_json(path: Path) -> Any:
@@ -151,6 +170,41 @@ def write_json(path: Path, value: Any) -> None:
     if processes.leads():
         text = json.dumps(to_json(value), indent=2, allow_nan=False)
         write_text(path, text + "\n")
+
+
+def write_results(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes results as `write_json` does, with a digest of the rest."""
+    write_json(path, _seal(to_json(value)))
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Reads what `write_results` wrote; without a digest, unchecked.
+
+    Raises:
+      InputError: The file is no JSON object, or not as it was written.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict) or not _unseal(found):
+        raise InputError(
+            f"{path} is not as it was written: restore the file, or remove it "
+            "to have it made anew"
+        )
+    return found
+
+
+def _seal(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {**value, _DIGEST: _digest(value)}
+
+
+def _unseal(value: dict[str, Any]) -> bool:
+    """Takes the digest out; false if it is that of something else."""
+    written = value.pop(_DIGEST, None)
+    return written is None or written == _digest(value)
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def to_json(value: Any) -> Any:

@@ -18,7 +18,7 @@ from absl import flags
 from arm_jax.errors import InputError
 from arm_jax.reports import comparison, published, quantify, recovery, truth
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
-from arm_jax.workdir import read_json
+from arm_jax.workdir import read_json, read_results
 from docs.checks import gpu
 from experiments import cli, demo
 
@@ -193,12 +193,12 @@ def collect(folder: Path) -> list[str]:
         if (workdir / "summary.json").exists():
             results = read_json(workdir / "summary.json")
         elif workdir.name.startswith("quantify_"):
-            results = read_json(workdir / "results.json")
+            results = read_results(workdir / "results.json")
             # For figures alone.
             for pair in results["pairs"].values():
                 pair["sensitivity"], pair["convergence"] = [], None
         elif workdir.name in _WHOLE:
-            results = read_json(workdir / "results.json")
+            results = read_results(workdir / "results.json")
         elif workdir.name == "demo":
             results = demo.read(workdir)
         elif workdir.name == "gpu":

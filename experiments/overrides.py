@@ -159,7 +159,12 @@ def _module(path: Path) -> ModuleType:
     module = ModuleType(_MODULE)
     module.__file__ = str(path)
     sys.modules[_MODULE] = module  # where dataclasses look their types up
-    SourceFileLoader(_MODULE, str(path)).exec_module(module)
+    loader = SourceFileLoader(_MODULE, str(path))
+    try:
+        loader.get_code(_MODULE)
+    except (SyntaxError, ValueError) as error:  # null bytes
+        raise InputError(f"config file {path} is no Python: {error}") from error
+    loader.exec_module(module)
     return module
 
 

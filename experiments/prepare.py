@@ -26,8 +26,9 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
     block = cli.config()["data"]
-    from arm_jax import data
+    from arm_jax import data, launch
 
+    launch.start()
     name, options = block["name"], block["options"]
     index = data.index(name, options)
     print("\n".join(index.summary))

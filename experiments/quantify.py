@@ -28,7 +28,8 @@ def main(argv: Sequence[str]) -> int:
     if workdir is None and file:
         workdir = f"runs/quantify_{Path(file).stem}"
     workdir = workdir or cli.required(cli.WORKDIR)
-    results = quantify(cli.config("quantify", file), workdir)
+    config, allow = cli.config("quantify", file), cli.ALLOW.value
+    results = quantify(config, workdir, allow=allow)
     print(f"\n{markdown_table(*report.table(results))}\n")
     for pair in results["pairs"].values():
         print(f"{report.title(pair)}: {pair['recommendation']['text']}")

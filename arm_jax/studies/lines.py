@@ -20,6 +20,7 @@ def resume(
     config: Mapping[str, Any],
     name: str,
     allow: Collection[str],
+    data: str | None = None,
 ) -> tuple[JsonLines, list[dict[str, Any]]]:
     """Opens the folder of a study, and the lines that are there.
 
@@ -29,6 +30,7 @@ def resume(
       name: Name of the file of lines.
       allow: What may differ from the study's beginning, see
         `arm_jax.record.ALLOWED`.
+      data: Digest of its data, if there are any.
 
     Returns:
       The file, to append to, and its whole lines; torn ones are dropped.
@@ -37,11 +39,11 @@ def resume(
       InputError: A workdir of another configuration, or of a study that was
         made with something else.
     """
-    made_with = record.current()
+    made_with = record.current(data)
     processes.agree({"config": to_json(config)} | record.of_numbers(made_with))
     open_workdir(folder, config)
     record.enter(folder, made_with, allow)
-    lines = JsonLines(folder / name)
+    lines = JsonLines(folder / name, sealed=True)
     records = processes.tell(lines.read() if processes.leads() else None)
     lines.keep(records)
     return lines, records

@@ -27,7 +27,7 @@ import bounds
 from arm_jax import data, lock, record
 from arm_jax.analysis import published as numbers
 from arm_jax.config import from_mapping
-from arm_jax.workdir import open_workdir, read_json, to_json, write_json
+from arm_jax.workdir import open_workdir, read_results, to_json, write_results
 from bounds import companion, inputs
 from bounds.estimation import estimators
 from bounds.estimation.samples import count
@@ -101,9 +101,9 @@ def published(
             for name, part in bar:
                 bar.set_description(name)
                 results[name] = part(checked)
-            write_json(file, to_json(results))
+            write_results(file, to_json(results))
             record.append(folder, "finish", made_with)
-        return read_json(file)
+        return read_results(file)
 
 
 def rows(config: PublishedConfig) -> list[dict[str, Any]]:

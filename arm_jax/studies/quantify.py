@@ -1,13 +1,15 @@
 """The interactions of a data set's modalities, with error bars, in a folder.
 
 It holds config.json, record.jsonl, results.json, report.md and report.html, one
-file that needs no network. It is made when the data have been checked;
-results.json is the first to hold a result, and the same call again makes the
-reports from it.
+file that needs no network. It is made when the data have been checked. Until
+there are results, parts of the resamples are lines of parts.jsonl: several
+processes share them out, and who is interrupted goes on behind the last. With
+results, the same call makes the reports anew.
 """
 
+import base64
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from arm_jax.data import Dataset, Split
 from arm_jax.errors import InputError
 from arm_jax.reports import quantify as quantify_report
 from arm_jax.reports import quantify_html
-from arm_jax.workdir import open_workdir, read_json, to_json, write_json
+from arm_jax.studies import lines
+from arm_jax.workdir import open_workdir, read_results, to_json, write_results
 from bounds.estimation import classifiers
 from bounds.estimation.options import StudyOptions
 from bounds.estimation.rows import Rows, divide
@@ -38,7 +41,11 @@ class QuantifyConfig(StudyOptions):
 
 
 def quantify(
-    config: Mapping[str, Any], workdir: str | Path, *, progress: bool = True
+    config: Mapping[str, Any],
+    workdir: str | Path,
+    *,
+    progress: bool = True,
+    allow: Collection[str] = (),
 ) -> dict[str, Any]:
     """Writes the report of one data set into `workdir`.
 
@@ -49,42 +56,105 @@ def quantify(
       config: Mapping for `QuantifyConfig`.
       workdir: Folder of the report, held by a lock meanwhile.
       progress: Whether to show progress bars.
+      allow: What may differ from the beginning of what goes on, see
+        `arm_jax.record.ALLOWED`.
 
     Returns:
       The results, as in results.json.
 
     Raises:
-      InputError: Wrong configuration, data or workdir; a workdir in use; or
-        results of other data.
+      InputError: Wrong configuration, data or workdir; a workdir in use, or
+        of other data, or begun with something else.
     """
     checked = from_mapping(QuantifyConfig, config)
-    if not processes.alone():
-        raise InputError(
-            "quantify runs in one process: start it without --processes, or "
-            "with --processes=1 under a launcher"
-        )
+    leads = processes.leads()
     with lock.hold(workdir) as folder:
         dataset, rows = prepare(checked)
-        open_workdir(folder, config)
-        made_with = record.current(dataset.digest)
-        if (folder / "results.json").exists():
-            record.check(folder, made_with, record.ALLOWED)
-            record.warn(folder, made_with)
-            results = read_json(folder / "results.json")
+        if processes.tell(leads and (folder / "results.json").exists()):
+            open_workdir(folder, config)
+            results = processes.tell(leads and _read_back(folder, dataset))
         else:
+            parts = _Parts(folder, config, allow, dataset.digest)
             results = to_json(
-                study(rows, checked, progress=progress)
+                study(
+                    rows,
+                    checked,
+                    progress=progress and leads,
+                    share=parts.share,
+                )
                 | {"units": checked.units or None}
             )
             # Before anything is made of them: they took the time.
-            write_json(folder / "results.json", results)
-            record.append(folder, "finish", made_with)
+            write_results(folder / "results.json", results)
+            record.append(folder, "finish", record.current(dataset.digest))
+            if leads:
+                parts.log.path.unlink(missing_ok=True)
+        if not leads:
+            return results
         for name, make in (
             ("report.md", quantify_report.markdown),
             ("report.html", quantify_html.html),
         ):
             (folder / name).write_text(make(results), encoding="utf-8")
         return results
+
+
+class _Parts:
+    """Parts of resamples by number, as several processes evaluate them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        allow: Collection[str],
+        digest: str,
+    ) -> None:
+        self.log, lines_ = lines.resume(
+            folder, config, "parts.jsonl", allow, digest
+        )
+        self._there = [line["values"] for line in lines_]
+        self._next = 0
+
+    def share(
+        self, evaluate: Callable[[int], Mapping[str, np.ndarray]], count: int
+    ) -> list[dict[str, np.ndarray]]:
+        """Evaluates parts, those that are not there yet; see `bounds.quantify`.
+
+        All processes ask for the same ones in the same order.
+        """
+        first, self._next = self._next, self._next + count
+        missing = range(max(first, len(self._there)), self._next)
+        for line in lines.do(
+            self.log,
+            missing,
+            lambda number: {
+                "part": number,
+                "values": _as_text(evaluate(number - first)),
+            },
+        ):
+            self._there.append(line["values"])
+        return [
+            {
+                name: np.frombuffer(base64.b64decode(x), "<f8")
+                for name, x in values.items()
+            }
+            for values in self._there[first : self._next]
+        ]
+
+
+def _as_text(found: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Bit by bit, and numbers that JSON does not have, too."""
+    return {
+        name: base64.b64encode(np.asarray(x, "<f8").tobytes()).decode()
+        for name, x in found.items()
+    }
+
+
+def _read_back(folder: Path, dataset: Dataset) -> dict[str, Any]:
+    made_with = record.current(dataset.digest)
+    record.check(folder, made_with, record.ALLOWED)
+    record.warn(folder, made_with)
+    return read_results(folder / "results.json")
 
 
 def prepare(config: QuantifyConfig) -> tuple[Dataset, Rows]:

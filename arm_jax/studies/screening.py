@@ -14,7 +14,7 @@ from arm_jax import data, lock, record
 from arm_jax.config import SourceConfig, from_mapping
 from arm_jax.errors import InputError
 from arm_jax.reports import screening as report
-from arm_jax.workdir import open_workdir, read_json, to_json, write_json
+from arm_jax.workdir import open_workdir, read_results, to_json, write_results
 from bounds import inputs
 from bounds.estimation import classifiers, discovery, discretize
 from bounds.estimation.screening import QUANTITIES, screen
@@ -89,12 +89,12 @@ def screening(
                 seed=checked.seed,
                 progress=progress,
             )
-            write_json(
+            write_results(
                 file,
                 to_json(found._asdict() | {"dataset": dataset.name}),
             )
             record.append(folder, "finish", made_with)
-        results = read_json(file)
+        results = read_results(file)
         report.map_figure(results, folder / "map.svg")
         return results
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from arm_jax import checkpoint, data, lock, loop, parallel, processes, record
 from arm_jax import config as config_lib
-from arm_jax import data, lock, loop, parallel, processes, record
 from arm_jax.analysis import bridge, interactions
 from arm_jax.data import Dataset
 from arm_jax.models import weights
@@ -16,9 +16,9 @@ from arm_jax.reports.pieces import part
 from arm_jax.workdir import (
     JsonLines,
     open_workdir,
-    read_json,
+    read_results,
     to_json,
-    write_json,
+    write_results,
 )
 
 _log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def fit(
             return None
         # The presence of results says that the run is finished: what comes
         # behind can be made again from them.
-        write_json(folder / "results.json", results)
+        write_results(folder / "results.json", results)
         record.append(folder, "finish", made_with)
         if not leads:
             return results
@@ -134,7 +134,7 @@ def _read_back(
     data_digest: str | None,
 ) -> dict[str, Any]:
     """Returns the results of a finished run, if they are of the same data."""
-    results = read_json(folder / "results.json")
+    results = read_results(folder / "results.json")
     describe = describe and "interactions" not in results
     dataset = None
     if data_digest is None or describe:
@@ -142,6 +142,7 @@ def _read_back(
         data_digest = dataset.digest
     now = record.current(data_digest, weights.digests(config.model.encoders))
     record.check(folder, now, record.ALLOWED)
+    checkpoint.check_metrics(folder, results["steps"])
     time_of_end = record.finished(folder)
     _log.info(
         "%s finished on %s; nothing was trained",
@@ -167,7 +168,7 @@ def _reported(
         trouble = part("The interactions of the modalities", describe)
         if described:
             results = results | described
-            write_json(folder / "results.json", results)
+            write_results(folder / "results.json", results)
     if dataset is not None or not (folder / "report.md").exists():
         training_report.write(folder, results, trouble)
     return results

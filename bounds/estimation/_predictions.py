@@ -157,7 +157,7 @@ def of_predictions(
         with progress_bar(
             1 + options.replicates + BLOCKS, options.progress
         ) as bar:
-            resampled = Resampled(parts, statistics, most, bar)
+            resampled = Resampled(parts, statistics, most, bar, options.share)
         full, gap = resampled.full(), resampled.gap()
     else:
         full = _statistics.first_row(statistics(np.ones((1, count))))

@@ -1,6 +1,6 @@
 """Statistics of many resamples, in batches under a limit of memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -22,6 +22,14 @@ LIVE, _LIVE_BAND = 12, 100
 CHEAP_CELLS = 512
 
 
+# Rows of a part that one of several processes evaluates.
+_SHARED_ROWS = 250
+
+# `share(evaluate, count)` returns `evaluate(number)` of all numbers, in order.
+Found = dict[str, np.ndarray]
+Share = Callable[[Callable[[int], Found], int], Sequence[Found]]
+
+
 class Options(NamedTuple):
     """The options of `quantify`, checked, and the generator of its seed."""
 
@@ -33,6 +41,7 @@ class Options(NamedTuple):
     rng: np.random.Generator
     memory_limit: int
     progress: bool
+    share: Share | None = None
 
 
 # Stacks of tables, or of weights, with one leading axis in common.
@@ -62,8 +71,13 @@ class Resampled:
         statistics: Statistics,
         most: int,
         bar: tqdm,
+        share: Share | None = None,
     ) -> None:
-        """Evaluates `statistics` on batches of at most `most` resamples."""
+        """Evaluates `statistics` on batches of at most `most` resamples.
+
+        With `share`, in parts whose results do not depend on who has which.
+        """
+        self._share = share
         self.kept = np.zeros(0)
         self._found: dict[str, list[dict[str, np.ndarray]]] = {}
         batch: list[tuple[str, Stack]] = []
@@ -87,7 +101,7 @@ class Resampled:
         self, batch: list[tuple[str, Stack]], statistics: Statistics
     ) -> int:
         stacks = zip(*(stack for _, stack in batch), strict=True)
-        found = statistics(*map(np.concatenate, stacks))
+        found = self._statistics(statistics, list(map(np.concatenate, stacks)))
         end = 0
         for kind, stack in batch:
             rows = slice(end, end + len(stack[0]))
@@ -96,6 +110,20 @@ class Resampled:
                 {name: x[rows] for name, x in found.items()}
             )
         return end
+
+    def _statistics(
+        self, statistics: Statistics, whole: list[np.ndarray]
+    ) -> Found:
+        if self._share is None:
+            return statistics(*whole)
+        starts = range(0, len(whole[0]), _SHARED_ROWS)
+        parts = self._share(
+            lambda n: statistics(
+                *(x[starts[n] : starts[n] + _SHARED_ROWS] for x in whole)
+            ),
+            len(starts),
+        )
+        return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
 
     def get(self, kind: str, name: str) -> np.ndarray:
         """Values of one statistic; none of resamples that there are not."""
@@ -147,13 +175,13 @@ def evaluate(
     total = 1 + options.replicates + BLOCKS + options.permutations
     with progress_bar(total, options.progress) as bar:
         most = batch_size(cells, LIVE, options.memory_limit)
-        resampled = Resampled(parts, statistics, most, bar)
+        resampled = Resampled(parts, statistics, most, bar, options.share)
         if not kept:
             return resampled, None
         bar.total = bar.n + sum(len(part.stack[0]) for part in kept)
         most = batch_size(cells, _LIVE_BAND, options.memory_limit)
         intervals = partial(_statistics.of_intervals, options.effort)
-        return resampled, Resampled(kept, intervals, most, bar)
+        return resampled, Resampled(kept, intervals, most, bar, options.share)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from bounds import inputs
 from bounds.errors import InputError
 from bounds.estimation._labelled import of_labelled
 from bounds.estimation._predictions import of_predictions
-from bounds.estimation._resampling import Options
+from bounds.estimation._resampling import Options, Share
 from bounds.estimation._unimodal import of_unimodal
 from bounds.estimation.evidence import Labelled, Predictions, Unimodal
 from bounds.estimation.interactions import Interactions
@@ -36,6 +36,7 @@ def quantify(
     seed: int = 0,
     memory_limit: int = 2**30,
     progress: bool = False,
+    share: Share | None = None,
 ) -> Interactions:
     """Estimates interactions, each with an error bar and a null.
 
@@ -63,6 +64,10 @@ def quantify(
         all resamples of `Unimodal`, do not fit at once: then they are drawn in
         another order.
       progress: Whether to show a progress bar.
+      share: `share(evaluate, count)` returns `evaluate(number)`, arrays by
+        name, of all numbers below `count`, in their order, from wherever it has
+        them: parts of the resamples may be those of other processes, or of an
+        earlier call. None evaluates larger parts, here.
 
     Returns:
       The interactions.
@@ -82,6 +87,7 @@ def quantify(
         np.random.default_rng(inputs.seed("seed", seed)),
         inputs.integer("memory_limit", memory_limit, 1),
         progress,
+        share,
     )
     if isinstance(evidence, Labelled):
         return of_labelled(evidence.table, options)

@@ -18,6 +18,7 @@ from bounds.errors import InputError
 from bounds.estimation import decisions, ranking, samples
 from bounds.estimation._given import given_third
 from bounds.estimation._outputs import Answer
+from bounds.estimation._resampling import Share
 from bounds.estimation._sides import SEPARATOR, Pair, View
 from bounds.estimation.convergence import convergence
 from bounds.estimation.evidence import Labelled, verdicts
@@ -28,7 +29,11 @@ from bounds.estimation.rows import Rows
 
 
 def study(
-    rows: Rows, options: StudyOptions, *, progress: bool = True
+    rows: Rows,
+    options: StudyOptions,
+    *,
+    progress: bool = True,
+    share: Share | None = None,
 ) -> dict[str, Any]:
     """Finds the interactions of every pair of modalities with the label.
 
@@ -36,6 +41,7 @@ def study(
       rows: The samples, see `bounds.estimation.rows.divide`.
       options: How the interactions are found.
       progress: Whether to show progress bars.
+      share: See `bounds.quantify`.
 
     Returns:
       All numbers of a report, by name: of each pair under "pairs"; of pairs
@@ -58,7 +64,7 @@ def study(
             key = f"{SEPARATOR.join(first)} & {SEPARATOR.join(second)}"
             pair = Pair(views[first], views[second], rows, options)
             try:
-                pairs[key] = _measured(pair, options, bar, key)
+                pairs[key] = _measured(pair, options, bar, key, share)
             except InputError as error:
                 # Of this pair: the others are not given up for it.
                 failed[key] = str(error)
@@ -112,7 +118,11 @@ def _sides(
 
 
 def _measured(
-    pair: Pair, options: StudyOptions, bar: tqdm, key: str
+    pair: Pair,
+    options: StudyOptions,
+    bar: tqdm,
+    key: str,
+    share: Share | None,
 ) -> dict[str, Any]:
     number = options.symbols.number or pair.most_symbols()
     bar.set_description(f"{key}: {number} symbols each")
@@ -123,6 +133,7 @@ def _measured(
         "interval_replicates": resampling.interval_replicates,
         "seed": resampling.seed,
         "progress": not bar.disable,
+        "share": share,
     }
     whole = pair.table(number)
     found = quantify(pair.evidence(number), **resampled)

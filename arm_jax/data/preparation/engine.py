@@ -2,7 +2,8 @@
 
 The items are cut into shards, in their order; processes make whole shards. A
 shard that is there is not decoded again, unless files that could not be used
-have changed since.
+have changed since. Processes that were started together (`arm_jax.launch`) make
+shards by number, into one folder, each with a pool of its own.
 """
 
 import collections
@@ -24,6 +25,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from arm_jax import lock
+from arm_jax import processes as together
 from arm_jax.data import storage
 from arm_jax.data.preparation import opened, shards
 from arm_jax.data.preparation.items import Index, Item
@@ -107,9 +109,12 @@ def prepare(
     if not 0 <= plan.max_skipped <= 1:
         raise InputError(f"max_skipped must be in 0..1, got {plan.max_skipped}")
     with storage.storing(plan.name, plan.folder), lock.hold(plan.folder):
-        _agree(plan)
-        for file in plan.folder.glob(f"*{shards.TEMPORARY}"):
-            file.unlink()
+        together.agree({"prepared": _begun_with(plan)})
+        if together.leads():
+            _agree(plan)
+            for file in plan.folder.glob(f"*{shards.TEMPORARY}"):
+                file.unlink()
+        _meet()
         jobs = plan.jobs()
         made = {
             job.number: manifest
@@ -119,8 +124,11 @@ def prepare(
         try:
             _check_share(plan, jobs, made)
             _make(plan, jobs, made, processes, progress, pool)
+            _meet()
+            _gather(plan, jobs, made)
         finally:
-            _write_skipped(plan, jobs, made)
+            if together.leads():
+                _write_skipped(plan, jobs, made)
         manifests = [made[job.number] for job in jobs]
         names = plan.index.class_names
         prepared = opened.collect(plan.folder, names, manifests)
@@ -139,8 +147,44 @@ def prepare(
             "digest": prepared.digest,
         }
         text = json.dumps(summary, indent=2) + "\n"
-        write_text(plan.folder / opened.SUMMARY, text)
+        if together.leads():
+            write_text(plan.folder / opened.SUMMARY, text)
+        _meet()
     return prepared
+
+
+def _meet() -> None:
+    """Waits until all processes that prepare together are here."""
+    together.anyone(False)
+
+
+def _gather(plan: Plan, jobs: Sequence[Job], made: dict[int, Manifest]) -> None:
+    """Adds to `made` the shards of other processes.
+
+    Raises:
+      InputError: They are not in the folder.
+    """
+    for job in jobs:
+        if job.number in made:
+            continue
+        manifest = shards.read(plan.folder, job.number)
+        if manifest is None:
+            raise InputError(
+                f"data set {plan.name}: shard {job.number}, which another "
+                f"process made, is not in {plan.folder}: processes that "
+                "prepare together need one folder that all of them see"
+            )
+        made[job.number] = manifest
+    _check_share(plan, jobs, made)
+
+
+def _begun_with(plan: Plan) -> dict[str, Any]:
+    return {
+        "options": json.loads(json.dumps(plan.options)),
+        "items": len(plan.index.items),
+        "index": plan.index.digest,
+        "shard_size": plan.shard_size,
+    }
 
 
 def _agree(plan: Plan) -> None:
@@ -151,12 +195,7 @@ def _agree(plan: Plan) -> None:
         something else.
     """
     file = plan.folder / PLAN
-    mine = {
-        "options": json.loads(json.dumps(plan.options)),
-        "items": len(plan.index.items),
-        "index": plan.index.digest,
-        "shard_size": plan.shard_size,
-    }
+    mine = _begun_with(plan)
     if not file.exists():
         names = sorted(x.name for x in plan.folder.iterdir())
         others = [
@@ -223,15 +262,23 @@ def _make(
     progress: bool,
     pool: Callable[[], futures.Executor] | None,
 ) -> None:
-    """Makes the shards that are missing in `made`, into it."""
-    missing = [job for job in jobs if job.number not in made]
+    """Makes the shards that are missing in `made`, into it.
+
+    Of several processes each makes its own, by number.
+    """
+    missing = [
+        job
+        for job in jobs
+        if job.number not in made
+        and job.number % together.count() == together.index()
+    ]
     count = len(plan.index.items)
     bar = tqdm(
         total=count,
         initial=count - sum(len(job.items) for job in missing),
         desc=plan.name,
         unit="file",
-        disable=not (progress and missing),
+        disable=not (progress and missing and together.leads()),
         mininterval=0.5,
     )
     processes = min(processes or os.cpu_count() or 1, len(missing))

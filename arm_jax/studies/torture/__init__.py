@@ -1,10 +1,12 @@
 """A campaign against the promise that nothing is lost and nothing is guessed.
 
-    python -m arm_jax.studies.torture --workdir=runs/torture \
-        --kills=50 --pairs=20 --damages=100 --inputs=1000
+    python -m arm_jax.studies.torture --workdir=runs/torture --jobs=2
 
-Trainings are killed, alone and one of two processes, and go on; files are
-damaged; entry points get what no one would give them. Each part prints a row;
-the exit status is 1 if any row has a failure. Without options a short campaign
-of a minute or two.
+Runs are killed and go on; files are damaged; the machine refuses room, memory
+and rights; entry points get what no one would give them; certificates are
+checked by other arithmetic. What a part does is cut into trials by number,
+which `--jobs` processes do, each in a folder of its own. Their lines are in
+PART.jsonl of the workdir, and the same command goes on behind them. It ends
+with a table; the exit status is 1 if a row has a failure. Without options a
+short campaign of some minutes.
 """
