@@ -52,8 +52,8 @@ def _programs_are_compiled_once(tmp_path_factory):
         os.environ[option.upper()] = str(value)  # of the commands under test
 
 
-# What is made at import and in collection stays: looking through it for garbage,
-# again and again, is a third of a worker's start. What tests leave goes by hand.
+# What is made at import and in collection stays: looking through it for
+# garbage is a third of a worker's start. What tests leave goes by hand.
 gc.disable()
 
 
@@ -61,7 +61,7 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-# Of a worker, in bytes. Two of them, and what they start, are to stay below 3 GB.
+# Bytes of a worker. Two, and what they start, are to stay below 3 GB.
 _MOST = 1.1e9
 
 
