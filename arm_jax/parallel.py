@@ -77,10 +77,13 @@ def share(tree: Any) -> Any:
     return replicate(jax.tree.unflatten(structure, shared))
 
 
-def start(create: Callable[[jax.Array], Any], seeds: Sequence[int]) -> Any:
-    """Returns `create(seed)` of all runs, on the devices."""
+def start(
+    create: Callable[[jax.Array], Any],
+) -> Callable[[Sequence[int]], Any]:
+    """Maps `create(seed)` over the seeds of all runs, on the devices."""
     # Under jit: eagerly each small operation would be compiled by itself.
-    return replicate(jax.jit(jax.vmap(create))(jnp.asarray(seeds)))
+    mapped = jax.jit(jax.vmap(create))
+    return lambda seeds: replicate(mapped(jnp.asarray(seeds)))
 
 
 def put(trees: Sequence[Any]) -> Any:

@@ -104,6 +104,7 @@ class Run(NamedTuple):
     model: Model
     method: Method
     optimizer: optax.GradientTransformation
+    create: Callable[..., Snapshot]
     train_step: Callable[..., Any]
     predict_step: Callable[..., Any]
     survey_step: Callable[..., Any]
@@ -117,25 +118,7 @@ class Run(NamedTuple):
 
     def initial(self) -> Snapshot:
         """The state of all runs before the first step, on all devices."""
-        # At least one row: checkpoints cannot hold empty arrays.
-        rows = max(self.schedule.copies, 1)
-
-        def create(seed: jax.Array) -> Snapshot:
-            state = training.create_state(
-                self.model, self.method, self.optimizer, seed
-            )
-            best = Best(
-                variables=jax.tree.map(jnp.copy, state.variables),
-                accuracy=jnp.full((), -1.0),
-                step=jnp.zeros((), jnp.int32),
-            )
-            copies = Copies(
-                jnp.zeros(rows, jnp.int32),
-                jnp.ones((rows, len(self.model.modalities))),
-            )
-            return Snapshot(state, best, copies)
-
-        first = parallel.start(create, self.seeds)
+        first = self.create(self.seeds)
         variables = first.state.variables
         params, kept = self.model.load(variables.params, variables.state)
         loaded = variables.replace(params=params, state=kept)
@@ -245,6 +228,21 @@ def prepare(config: Config) -> Run:
         dataset.log_prior.astype(np.float32),
         axis_name=parallel.AXIS,
     )
+
+    def create(seed: jax.Array) -> Snapshot:
+        state = training.create_state(model, method, optimizer, seed)
+        best = Best(
+            variables=jax.tree.map(jnp.copy, state.variables),
+            accuracy=jnp.full((), -1.0),
+            step=jnp.zeros((), jnp.int32),
+        )
+        # At least one row: checkpoints cannot hold empty arrays.
+        rows = max(copies, 1)
+        none = Copies(
+            jnp.zeros(rows, jnp.int32), jnp.ones((rows, len(model.modalities)))
+        )
+        return Snapshot(state, best, none)
+
     predict_step = training.make_predict_step(model, method)
     survey_step = training.make_predict_step(model, method, features=True)
     correct_step = training.make_correct_step(model, method)
@@ -255,6 +253,7 @@ def prepare(config: Config) -> Run:
         model=model,
         method=method,
         optimizer=optimizer,
+        create=parallel.start(create),
         train_step=parallel.update(train_step),
         predict_step=parallel.predict(predict_step),
         survey_step=parallel.predict(survey_step),

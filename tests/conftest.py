@@ -18,7 +18,6 @@ os.environ.setdefault(
 import contextlib
 import ctypes
 import gc
-import itertools
 from pathlib import Path
 
 import jax
@@ -53,7 +52,24 @@ def _programs_are_compiled_once(tmp_path_factory):
         os.environ[option.upper()] = str(value)  # of the commands under test
 
 
-_TESTS = itertools.count(1)
+# What is made at import and in collection stays: looking through it for
+# garbage is a third of a worker's start. What tests leave goes by hand.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+
+
+# Bytes of a worker. Two, and what they start, are to stay below 3 GB.
+_MOST = 1.1e9
+
+
+def _resident():
+    with contextlib.suppress(OSError):
+        pages = Path("/proc/self/statm").read_text("ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    return np.inf  # Unknown.
 
 
 def _give_memory_back():
@@ -75,7 +91,9 @@ def _after_each_file():
 @pytest.fixture(autouse=True)
 def _within_a_long_file():
     yield
-    if next(_TESTS) % 25 == 0:
+    # Not sooner: what is eager is a program for each operation, and compiled
+    # again after this.
+    if _resident() > _MOST:
         _give_memory_back()
 
 

@@ -22,10 +22,31 @@ NO_STATE = {"encoders": {}, "means": {}}
 
 
 def tiny_model(modalities=("a", "b"), fusion=""):
+    return _tiny_model(tuple(modalities), fusion)
+
+
+@functools.cache
+def _tiny_model(modalities, fusion):
     shapes = {name: SHAPES[name] for name in modalities}
     images = {"image": NORMED} if "image" in modalities else {}
     config = ModelConfig(hidden=(), features=5, encoders=images)
-    return create_model(config, shapes, CLASSES, fusion)
+    model = create_model(config, shapes, CLASSES, fusion)
+    return model._replace(init=_drawn_once(model.init))
+
+
+def _drawn_once(init):
+    """Keeps what is drawn of a key: all methods start from the same."""
+    drawn = {}
+
+    def of(key):
+        if isinstance(key, jax.core.Tracer):
+            return init(key)
+        name = np.asarray(jax.random.key_data(key)).tobytes()
+        if name not in drawn:
+            drawn[name] = jax.device_get(init(key))
+        return jax.tree.map(jnp.asarray, drawn[name])
+
+    return of
 
 
 def encode(model, params, inputs, **options):

@@ -46,6 +46,6 @@ def test_functions_of_one_run_on_those_of_all():
     np.testing.assert_array_equal(one, [1, 2, 3])
     (second,) = parallel.fetch(parallel.alone(there, 1))
     np.testing.assert_array_equal(second["x"], [1, 2, 3])
-    begun = parallel.start(lambda seed: {"twice": 2 * seed}, range(3, 5))
+    begun = parallel.start(lambda seed: {"twice": 2 * seed})(range(3, 5))
     assert [int(x["twice"]) for x in parallel.fetch(begun)] == [6, 8]
     assert parallel.scalars(there).keys() == {"n"}

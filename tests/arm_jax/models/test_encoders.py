@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,13 +35,28 @@ def inputs_of(name, rng, count=5):
             "mask": jnp.asarray(mask)}  # fmt: skip
 
 
-def build(name, shape=None, seed=0, **options):
-    """A model of one modality `x`, its parameters and state."""
+def build(name, shape=None, **options):
+    """A model of one modality `x`, its parameters and state.
+
+    As they start, but drawn by NumPy: `model.init` compiles longer than most
+    of these tests.
+    """
     example, defaults = EXAMPLES[name]
     block = {"name": name, **defaults, **options}
     config = ModelConfig(hidden=(6,), features=7, encoders={"x": block})
     model = create_model(config, {"x": shape or example}, 3)
-    return model, *jax.jit(model.init)(jax.random.key(seed))
+    rng = np.random.default_rng(0)
+
+    def draw(path, x):
+        if path[-1].key in ("scale", "var"):
+            return np.ones(x.shape, x.dtype)
+        if len(x.shape) == 1:
+            return np.zeros(x.shape, x.dtype)
+        spread = np.sqrt(np.prod(x.shape[:-1]))
+        return (rng.normal(size=x.shape) / spread).astype(x.dtype)
+
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    return model, *jax.tree.map_with_path(draw, shapes)
 
 
 def dense(block, x):
@@ -174,16 +191,18 @@ def test_resnet18_by_hand(rng, stem):
     assert ("downsample_conv" in blocks["layer1_0"]) is False
     assert "downsample_conv" in blocks["layer2_0"]
     images = {"x": jnp.asarray(x, jnp.float32)}
-    found = model.encode(params, state, images)[0]["x"]
+    found = jax.jit(model.encode)(params, state, images)[0]["x"]
     np.testing.assert_allclose(found, y.mean((1, 2)), rtol=1e-3, atol=1e-4)
 
 
 def test_statistics_move_in_training_alone(rng):
     model, params, state = build("resnet18")
     x = {"x": jnp.asarray(2 + rng.normal(size=(6, 8, 9, 2)), jnp.float32)}
-    _, same = model.encode(params, state, x)
+    encode = functools.partial(model.encode, params, state)
+    same, new = jax.jit(
+        lambda x, key: (encode(x)[1], encode(x, train=True, key=key)[1])
+    )(x, jax.random.key(0))
     jax.tree.map(np.testing.assert_array_equal, same, state["encoders"])
-    _, new = model.encode(params, state, x, train=True, key=jax.random.key(0))
     kernel = params["encoders"]["x"]["conv1"]["kernel"]
     y = convolved(np.asarray(x["x"]), np.asarray(kernel), 1)
     moved = new["x"]["batch_stats"]["bn1"]
@@ -206,7 +225,7 @@ def test_statistics_of_all_devices(rng, synchronize):
             axis_name=axis_name,
         )  # fmt: skip
 
-    whole, statistics = encode(x)
+    whole, statistics = jax.jit(encode)(x)
     parts, of_parts = jax.pmap(
         lambda x: encode(x, "devices"), axis_name="devices"
     )(x.reshape(2, 4, 8, 9, 2))
