@@ -19,6 +19,7 @@ from arm_jax.errors import InputError
 from arm_jax.reports import comparison, published, quantify, recovery, truth
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.workdir import read_json
+from docs import paper_tables, papers_of_arm, papers_of_bounds
 from experiments import cli, demo
 
 _COLLECT = flags.DEFINE_string(
@@ -26,7 +27,7 @@ _COLLECT = flags.DEFINE_string(
 )
 _DOCS = Path(__file__).parent
 _RESULTS = _DOCS / "results"
-PAGES = (_DOCS.parent / "README.md", *sorted(_DOCS.glob("*.md")))
+PAGES = (_DOCS.parent / "README.md", *sorted(_DOCS.rglob("*.md")))
 # Data sets that are not named as their results are.
 _DATA_SETS = {
     "avdigits": "avdigits, new speakers",
@@ -156,6 +157,16 @@ def _decisions(name: str) -> str:
     return markdown_table(*recovery.decision_table(_results(name)))
 
 
+def _paper(name: str) -> str:
+    """A paper's items beside ours."""
+    return paper_tables.page(_PAPERS[name])
+
+
+_PAPERS = {
+    "arm": papers_of_arm.ARM,
+    "iclr2024": papers_of_bounds.ICLR2024,
+    "neurips2023": papers_of_bounds.NEURIPS2023,
+}
 _KINDS: dict[str, Callable[..., str]] = {
     "interactions": _interactions,
     "posteriors": _posteriors,
@@ -168,6 +179,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "recovery": _recovery,
     "decisions": _decisions,
     "demo": _demo,
+    "paper": _paper,
 }
 # Workdirs whose results.json is taken over as it is.
 _WHOLE = ("published", "recovery_exact", "recovery_fitted", "truth")
@@ -177,6 +189,9 @@ def collect(folder: Path) -> list[str]:
     """Takes over what tables are made of; returns the names."""
     taken = []
     for workdir in sorted(folder.iterdir()):
+        for name, results in paper_tables.collected(workdir).items():
+            _store(name, results)
+            taken.append(name)
         if (workdir / "summary.json").exists():
             results = read_json(workdir / "summary.json")
         elif workdir.name.startswith("quantify_"):
@@ -190,12 +205,15 @@ def collect(folder: Path) -> list[str]:
             results = demo.read(workdir)
         else:
             continue
-        text = json.dumps(results, separators=(",", ":"))
-        file = _RESULTS / f"{workdir.name}.json"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text + "\n", encoding="utf-8")
+        _store(workdir.name, results)
         taken.append(workdir.name)
     return taken
+
+
+def _store(name: str, results: Any) -> None:
+    text = json.dumps(results, separators=(",", ":"))
+    _RESULTS.mkdir(exist_ok=True)
+    (_RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def main(argv: Sequence[str]) -> int:
