@@ -55,19 +55,19 @@ def page(items: tuple[Item, ...]) -> str:
         )
     ]
     for item in items:
-        lines += ["", f"## {item.name}", "", item.what, ""]
+        lines += ["", f"## {item.name}", "", item.what]
         if item.command:
-            lines += ["```bash", item.command, "```", ""]
-        lines += [f"**Theirs.** {item.theirs}", ""]
+            lines += ["", "```bash", item.command, "```"]
+        lines += ["", f"**Theirs.** {item.theirs}"]
         if item.ours is not None:
             ours = item.ours()
             gap = "\n\n" if ours.startswith("|") else " "
-            lines += [f"**Ours.**{gap}{ours}", ""]
+            lines += ["", f"**Ours.**{gap}{ours}"]
         if item.why:
             none = item.counterpart == "none"
             title = "Why none" if none else "The difference"
-            lines += [f"**{title}.** {item.why}", ""]
-    return "\n".join(lines).strip()
+            lines += ["", f"**{title}.** {item.why}"]
+    return "\n".join(lines)
 
 
 def results(name: str) -> dict[str, Any]:
