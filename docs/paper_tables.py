@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from arm_jax.analysis import bridge
 from arm_jax.reports import comparison_figures as figures
 from arm_jax.reports import synergy as synergy_report
 from arm_jax.reports.pieces import fixed, markdown_table, mean_and_sd
@@ -20,6 +21,10 @@ from arm_jax.workdir import JsonLines, read_json
 _RESULTS = Path(__file__).parent / "results"
 COUNTERPARTS = ("yes", "in part", "none")
 UNKNOWN = "Not known: no text of it could be had."
+# Of whose predictions on watch the interactions are kept.
+PREDICTIONS = ("joint", "agm", "arm")
+# Tables of a study whose values are kept one by one.
+_FEW = 100
 # Of the comparisons and of the reports on interactions.
 DATA_SETS = ("watch", "avdigits", "avdigits_official", "mosi", "mfeat")
 
@@ -104,20 +109,32 @@ def _synergy(records: list[dict[str, Any]]) -> dict[str, Any]:
             for name in records[0]["worst"]
         },
     }
-    if count <= 100:
+    if count <= _FEW:
         kept = ("synergy", "lower", "upper", "achieved")
         found["values"] = {name: values[name].tolist() for name in kept}
     return found
 
 
 def _curves(runs: Path) -> dict[str, Any]:
-    """The balanced loss of ARM, first and last epoch, of each seed."""
-    curves = figures.Curves([runs / "arm" / "all" / "metrics.jsonl"])
-    epochs, loss = curves.get("train", "contribution_gap")
+    """Ends of curves on watch, of each seed.
+
+    The balanced loss of ARM in the first and the last epoch, and R, U1, U2, S
+    of the predictions on validation in the last, by method.
+    """
+    curves = {
+        label: figures.Curves([runs / label / "all" / "metrics.jsonl"])
+        for label in PREDICTIONS
+    }
+    epochs, loss = curves["arm"].get("train", "contribution_gap")
+    keys = [bridge.key(term, "accel", "gyro") for term in bridge.TERMS]
     return {
         "epochs": int(epochs[-1]),
         "first": loss[0].tolist(),
         "last": loss[-1].tolist(),
+        "predictions": {
+            label: [curve.get("validation", k)[1][-1].tolist() for k in keys]
+            for label, curve in curves.items()
+        },
     }
 
 

@@ -182,7 +182,13 @@ _KINDS: dict[str, Callable[..., str]] = {
     "paper": _paper,
 }
 # Workdirs whose results.json is taken over as it is.
-_WHOLE = ("published", "recovery_exact", "recovery_fitted", "truth")
+_WHOLE = (
+    "paper_examples",
+    "published",
+    "recovery_exact",
+    "recovery_fitted",
+    "truth",
+)
 
 
 def collect(folder: Path) -> list[str]:
