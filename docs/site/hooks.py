@@ -80,6 +80,21 @@ def on_page_content(html_text: str, **_: Any) -> str:
     return _DRAWING.sub(drawing, _FORMULA.sub(formula, html_text))
 
 
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Takes the script that the theme would fetch for one of our own."""
+    up = "../" * (len(Path(page.file.dest_uri).parts) - 1)
+    return output.replace(
+        "https://unpkg.com/iframe-worker/shim", f"{up}site/worker.js"
+    )
+
+
+def on_post_template(output_content: str, template_name: str, **_: Any) -> str:
+    """The same for the page that a server shows where there is none."""
+    return output_content.replace(
+        "https://unpkg.com/iframe-worker/shim", "/site/worker.js"
+    )
+
+
 def notebook(path: Path) -> tuple[str, list[bytes]]:
     """Returns a notebook as Markdown, and its pictures in order."""
     lines: list[str] = []
