@@ -1,8 +1,8 @@
 """What the site's build does beyond Markdown; named in mkdocs.yml.
 
-Formulas become MathML and drawings are put into the page, so that nothing is
-fetched and both take the page's colours. Notebooks become pages. What a page
-says of another one, `docs/NAME.md`, becomes a link.
+Formulas, between dollars as on GitHub, become MathML, and drawings are put into
+the page, so that nothing is fetched and both take the page's colours. Notebooks
+become pages. What a page says of another one, `docs/NAME.md`, becomes a link.
 """
 
 import base64
@@ -15,7 +15,7 @@ from typing import Any
 import latex2mathml.converter
 from mkdocs.structure.files import File
 
-_DOCS = Path(__file__).parent.parent
+_DOCS = Path(__file__).resolve().parent.parent
 _FORMULA = re.compile(
     r'<(span|div) class="arithmatex">(?:\\\(|\\\[)(.*?)(?:\\\)|\\\])</\1>',
     re.DOTALL,
@@ -24,8 +24,8 @@ _DRAWING = re.compile(
     r'<img alt="([^"]*)" src="[^"]*drawings/(\w+)\.svg"[^>]*?/?>'
 )
 _NAMED = re.compile(r"(?<!\[)`docs/([\w/]+\.md)(#[\w-]+)?`(?!\])")
-# Links to files of the repository that are no pages.
-_OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?!\w+\.md)[^)]*\)")
+# Links, not pictures, that go up.
+_UP = re.compile(r"(?<!!)\[([^\]]+)\]\((\.\./[^)#]*)(#[^)]*)?\)")
 _FENCE = re.compile(r"^(```.*?^```)", re.DOTALL | re.MULTILINE)
 
 
@@ -43,8 +43,13 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, files: Any, **_: Any) -> str:
-    """Makes links of names of pages, and text of links to other files."""
+    """Makes links of names of pages, and text of links out of docs/."""
     here = Path(page.file.src_uri).parent
+
+    def text(match: re.Match[str]) -> str:
+        inside = (_DOCS / here / match[2]).resolve().is_relative_to(_DOCS)
+        words = match[1].replace("\\", "")
+        return match[0] if inside else f"`{words}`"
 
     def link(match: re.Match[str]) -> str:
         name, anchor = match[1], match[2] or ""
@@ -56,7 +61,7 @@ def on_page_markdown(markdown: str, page: Any, files: Any, **_: Any) -> str:
 
     parts = _FENCE.split(markdown)
     for i in range(0, len(parts), 2):
-        parts[i] = _NAMED.sub(link, _OUTSIDE.sub(r"`\1`", parts[i]))
+        parts[i] = _NAMED.sub(link, _UP.sub(text, parts[i]))
     return "".join(parts)
 
 
