@@ -113,7 +113,7 @@ def notebook(path: Path) -> tuple[str, list[bytes]]:
         for output in cell["outputs"]:
             if "text" in output:
                 text = "".join(output["text"]).rstrip()
-                lines += ["```text", text, "```", "{.output}", ""]
+                lines += ["``` { .text .output }", text, "```", ""]
                 continue
             image = output["data"].get("image/png")
             if image is None:
