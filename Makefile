@@ -10,13 +10,14 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint types python clean
+.PHONY: help demo test lint types docs python clean
 
 help:
 	@echo 'make demo    train joint and arm on real sensors and compare them'
 	@echo 'make test    run the tests'
 	@echo 'make lint    run the linter and the formatter check'
 	@echo 'make types   run the type checker'
+	@echo 'make docs    build the site, into site/'
 	@echo 'make clean   remove the environments, prepared data and caches'
 	@echo 'PYTHON=python3.12 takes another interpreter (now: $(PYTHON) $(VERSION))'
 
@@ -37,8 +38,14 @@ types: $(VENV)/.lint
 	@echo '== mypy'
 	@$(BIN)/mypy
 
+# Without the notice that its theme prints on every build.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/.docs
+	@echo '== building the site, site/index.html'
+	@$(BIN)/python -m mkdocs build --strict --quiet
+
 clean:
-	rm -rf .venv .data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .data site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # One line for each thing that may be missing.
@@ -58,7 +65,8 @@ $(BIN)/python: | python
 $(VENV)/.demo: EXTRAS = watch
 $(VENV)/.test: EXTRAS = test,watch,media
 $(VENV)/.lint: EXTRAS = lint,test,watch,media
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint: pyproject.toml | $(BIN)/python
+$(VENV)/.docs: EXTRAS = docs
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	@echo '== installing the project with $(EXTRAS) (a minute or two)'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@

@@ -19,6 +19,7 @@ from arm_jax.errors import InputError
 from arm_jax.reports import comparison, published, quantify, recovery, truth
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.workdir import read_json, read_results
+from docs import paper_tables, papers_of_arm, papers_of_bounds
 from docs.checks import gpu
 from experiments import cli, demo
 
@@ -27,7 +28,7 @@ _COLLECT = flags.DEFINE_string(
 )
 _DOCS = Path(__file__).parent
 _RESULTS = _DOCS / "results"
-PAGES = (_DOCS.parent / "README.md", *sorted(_DOCS.glob("*.md")))
+PAGES = (_DOCS.parent / "README.md", *sorted(_DOCS.rglob("*.md")))
 # Data sets that are not named as their results are.
 _DATA_SETS = {
     "avdigits": "avdigits, new speakers",
@@ -167,6 +168,16 @@ def _gpu(*parts: str) -> str:
     return "\n\n".join(gpu.table(rows, part) for part in parts)
 
 
+def _paper(name: str) -> str:
+    """A paper's items beside ours."""
+    return paper_tables.page(_PAPERS[name])
+
+
+_PAPERS = {
+    "arm": papers_of_arm.ARM,
+    "iclr2024": papers_of_bounds.ICLR2024,
+    "neurips2023": papers_of_bounds.NEURIPS2023,
+}
 _KINDS: dict[str, Callable[..., str]] = {
     "interactions": _interactions,
     "posteriors": _posteriors,
@@ -181,15 +192,25 @@ _KINDS: dict[str, Callable[..., str]] = {
     "decisions": _decisions,
     "demo": _demo,
     "gpu": _gpu,
+    "paper": _paper,
 }
 # Workdirs whose results.json is taken over as it is.
-_WHOLE = ("published", "recovery_exact", "recovery_fitted", "truth")
+_WHOLE = (
+    "paper_examples",
+    "published",
+    "recovery_exact",
+    "recovery_fitted",
+    "truth",
+)
 
 
 def collect(folder: Path) -> list[str]:
     """Takes over what tables are made of; returns the names."""
     taken = []
     for workdir in sorted(folder.iterdir()):
+        for name, results in paper_tables.collected(workdir).items():
+            _store(name, results)
+            taken.append(name)
         if (workdir / "summary.json").exists():
             results = read_json(workdir / "summary.json")
         elif workdir.name.startswith("quantify_"):
@@ -206,12 +227,15 @@ def collect(folder: Path) -> list[str]:
             results = {"rows": [json.loads(x) for x in lines.splitlines()]}
         else:
             continue
-        text = json.dumps(results, separators=(",", ":"))
-        file = _RESULTS / f"{workdir.name}.json"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text + "\n", encoding="utf-8")
+        _store(workdir.name, results)
         taken.append(workdir.name)
     return taken
+
+
+def _store(name: str, results: Any) -> None:
+    text = json.dumps(results, separators=(",", ":"))
+    _RESULTS.mkdir(exist_ok=True)
+    (_RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def main(argv: Sequence[str]) -> int:
