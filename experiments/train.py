@@ -5,7 +5,7 @@
 
 The same command resumes an interrupted run, and reads back a finished one.
 The workdir holds config.json, record.jsonl, metrics.jsonl, checkpoints/,
-results.json, report.md, figures/.
+results.json, report.md, report.html, figures/.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     if results.get("interactions"):
         print("\nInteractions of the modalities with the label, in bits:\n")
         print(training.interactions_table(results["interactions"]))
-    print(f"\nreport: {Path(workdir) / 'report.md'}")
+    print(f"\nreport: {Path(workdir) / 'report.html'}")
     return 0
 
 

@@ -168,6 +168,7 @@ def _reported(
         if described:
             results = results | described
             write_json(folder / "results.json", results)
-    if dataset is not None or not (folder / "report.md").exists():
+    reports = [folder / f"report.{kind}" for kind in ("md", "html")]
+    if dataset is not None or not all(file.exists() for file in reports):
         training_report.write(folder, results, trouble)
     return results
