@@ -100,8 +100,11 @@ def items(lines: Iterable[str]) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Returns a table; long ones can be sorted by a column."""
+    """Returns a table without its empty columns; long ones can be sorted."""
     rows = [[str(cell) for cell in row] for row in rows]
+    full = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    header = [header[i] for i in full]
+    rows = [[row[i] for i in full] for row in rows]
     sortable = len(rows) >= _SORTABLE
     head = "".join(
         f'<th scope="col"><button type="button">{text(name)}</button></th>'
@@ -198,6 +201,14 @@ def figures(some: Sequence[str]) -> str:
     """Returns figures side by side, as many as the screen has room for."""
     kind = "figures one" if len(some) == 1 else "figures"
     return f'<div class="{kind}">{"".join(some)}</div>'
+
+
+def cards(some: Sequence[Sequence[str]]) -> str:
+    """Returns groups of parts, side by side where there is room for two."""
+    if len(some) == 1:
+        return "\n".join(some[0])
+    inside = "".join(f"<section>{''.join(one)}</section>" for one in some)
+    return f'<div class="cards">{inside}</div>'
 
 
 def markdown(source: str, folder: Path) -> Iterator[str]:

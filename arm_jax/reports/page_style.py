@@ -31,6 +31,9 @@ figure > svg { display: block; width: 100%; height: auto; }
 figcaption { font-size: .85rem; color: var(--quiet); max-width: 48rem; }
 .figures { display: grid; gap: 0 1.5rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }
+.cards { display: grid; gap: 0 2rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
+.answer p { max-width: 62rem; }
 @media (min-width: 60rem) {
   .figures.one figure { display: grid; gap: 1.5rem; align-items: center;
     grid-template-columns: 3fr 2fr; }
@@ -70,7 +73,7 @@ th[aria-sort=descending] button::after { content: " \\2193"; }
   .{kind} td span {{ text-align: right; }}
   .{kind} td:first-child {{ font-weight: bold; }}
   .{kind} td:first-child::before {{ content: none; }}
-  .{kind} td:empty {{ display: none; }}
+  .{kind} td:has(span:empty) {{ display: none; }}
 }}
 """
         for kind, width in (

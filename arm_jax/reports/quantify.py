@@ -20,11 +20,13 @@ GAIN = (
     "symbols gains over that of the better modality's: certainly, and at most."
 )
 TOO_FEW = "too few samples"
-ACCURACY = (
-    "In %, with 95 % intervals: what trained models reach on held-out samples, "
-    "and what the best classifier of the symbols could (without pair labels: "
+_REACHED = (
+    "In %, with 95 % intervals: what trained models reach on held-out samples"
+)
+_POSSIBLE = (
+    ", and what the best classifier of the symbols could (without pair labels: "
     "from what they know of each, and of the information). Trained models see "
-    "the features: they can do better than the symbols."
+    "the features: they can do better than the symbols"
 )
 NEGATIVE = (
     "A synergy below 0 says that the classifier of both modalities has learned "
@@ -176,6 +178,11 @@ def accuracy_table(results: Mapping[str, Any]) -> Table:
     ], rows  # fmt: skip
 
 
+def about_accuracy(results: Mapping[str, Any]) -> str:
+    """What the table of accuracies shows."""
+    return f"{_REACHED}{_POSSIBLE if _with_symbols(results) else ''}."
+
+
 def _with_symbols(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The pairs that symbols were made of, too."""
     return [p for p in results["pairs"].values() if p["interactions"]]
@@ -310,7 +317,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         parts += ["## From symbols", "", markdown_table(*table(results)), ""]
     parts += [
         *_given_markdown(results),
-        "## Accuracy", "", ACCURACY, "",
+        "## Accuracy", "", about_accuracy(results), "",
         markdown_table(*accuracy_table(results)), "",
     ]  # fmt: skip
     if results["ranking"]:

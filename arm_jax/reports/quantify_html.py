@@ -5,12 +5,12 @@ from typing import Any
 
 from arm_jax.reports import answers, page
 from arm_jax.reports.quantify import (
-    ACCURACY,
     GAIN,
     GIVEN,
     NEGATIVE,
     POSTERIORS,
     QUANTITIES,
+    about_accuracy,
     accuracy_table,
     given_table,
     outputs_sentence,
@@ -27,6 +27,7 @@ from arm_jax.reports.quantify_figures import (
     decomposition_figure,
     sensitivity_figure,
 )
+from bounds.estimation._sides import SEPARATOR
 from bounds.estimation.study import spelled
 
 
@@ -44,8 +45,11 @@ def parts(results: Mapping[str, Any]) -> list[str]:
     pairs = list(results["pairs"].values())
     symbols = [pair for pair in pairs if pair["interactions"]]
     body = [*_pictures(results), *_posteriors(results)]
-    for pair in pairs:
-        body += _advice(pair, results["samples"], alone=len(pairs) == 1)
+    whys = [
+        _advice(pair, results["samples"], alone=len(pairs) == 1)
+        for pair in pairs
+    ]
+    body.append(page.cards(whys))
     if symbols:
         body += [page.heading("From symbols"), page.table(*table(results))]
     header, rows = given_table(results)
@@ -55,7 +59,7 @@ def parts(results: Mapping[str, Any]) -> list[str]:
             page.paragraph(GIVEN),
             page.table(header, rows),
         ]
-    body += [page.heading("Accuracy"), page.paragraph(ACCURACY)]
+    body += [page.heading("Accuracy"), page.paragraph(about_accuracy(results))]
     if symbols:
         body.append(
             page.figures(
@@ -147,6 +151,8 @@ def _pictures(results: Mapping[str, Any]) -> list[str]:
         )
     }
     for name, score in scores.items():
+        if SEPARATOR in name:
+            continue
         low, high = 100 * score["lower"], 100 * score["upper"]
         color = 0 if " & " in name else 5
         bars.append(

@@ -47,7 +47,7 @@ def study(
     """
     start = time.monotonic()
     sides = _sides(tuple(rows.inputs), rest=options.rest)
-    alone = {s for pair in sides for s in pair}
+    alone = list(dict.fromkeys(s for pair in sides for s in pair))
     with tqdm(total=len(alone) + 4 * len(sides), disable=not progress) as bar:
         views = {}
         for side in sorted(alone, key=len):
