@@ -10,13 +10,15 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint types python clean
+.PHONY: help demo test lint types wheel hour python clean
 
 help:
 	@echo 'make demo    train joint and arm on real sensors and compare them'
 	@echo 'make test    run the tests'
 	@echo 'make lint    run the linter and the formatter check'
 	@echo 'make types   run the type checker'
+	@echo 'make wheel   build wheel and sdist, install each into a clean environment, try'
+	@echo 'make hour    what a new user does first, step by step, timed'
 	@echo 'make clean   remove the environments, prepared data and caches'
 	@echo 'PYTHON=python3.12 takes another interpreter (now: $(PYTHON) $(VERSION))'
 
@@ -36,6 +38,12 @@ lint: $(VENV)/.lint
 types: $(VENV)/.lint
 	@echo '== mypy'
 	@$(BIN)/mypy
+
+wheel: $(VENV)/.demo
+	@$(BIN)/python -m docs.checks.wheel
+
+hour: $(VENV)/.demo
+	@$(BIN)/python -m docs.checks.first_hour
 
 clean:
 	rm -rf .venv .data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,7 +7,8 @@ reports from it.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from arm_jax.errors import InputError
 from arm_jax.reports import quantify as quantify_report
 from arm_jax.reports import quantify_html
 from arm_jax.workdir import open_workdir, read_json, to_json, write_json
+from bounds import inputs as checks
 from bounds.estimation import classifiers
+from bounds.estimation.frames import class_codes, of_frame
 from bounds.estimation.options import StudyOptions
 from bounds.estimation.rows import Rows, divide
 from bounds.estimation.study import study
@@ -66,25 +69,111 @@ def quantify(
     with lock.hold(workdir) as folder:
         dataset, rows = prepare(checked)
         open_workdir(folder, config)
-        made_with = record.current(dataset.digest)
-        if (folder / "results.json").exists():
-            record.check(folder, made_with, record.ALLOWED)
-            record.warn(folder, made_with)
-            results = read_json(folder / "results.json")
-        else:
-            results = to_json(
+        return _reported(
+            folder,
+            dataset.digest,
+            lambda: (
                 study(rows, checked, progress=progress)
                 | {"units": checked.units or None}
+            ),
+        )
+
+
+def quantify_arrays(
+    inputs: Mapping[str, Any],
+    labels: Any,
+    workdir: str | Path,
+    *,
+    frame: Any = None,
+    groups: Any = None,
+    weights: Any = None,
+    name: str = "arrays",
+    progress: bool = True,
+    **options: Any,
+) -> dict[str, Any]:
+    """Writes the report of arrays, or of a data frame, into `workdir`.
+
+    Args:
+      inputs: Features `[n, ...]` by name of the modality, two or more; of a
+        frame the names of each modality's columns.
+      labels: Classes 0 to K-1, or names, `[n]`; of a frame the column's name.
+      workdir: Folder of the report, held by a lock meanwhile.
+      frame: Of pandas, or what has `columns` and gives one by `frame[name]`.
+      groups: Codes or names, `[n]`, equal for samples that are not
+        independent; of a frame the column's name. None if all are.
+      weights: Of the samples, `[n]`; of a frame the column's name.
+      name: What the data are called.
+      progress: Whether to show progress bars.
+      **options: Of `bounds.estimation.options.StudyOptions`; five folds, and
+        symbols where they are needed, by default.
+
+    Returns:
+      The results, as in results.json.
+
+    Raises:
+      InputError: Wrong arrays, columns or options; a workdir in use, or of
+        other data.
+    """
+    chosen = {"folds": 5, "symbols": {"when": "needed"}} | options
+    checked = from_mapping(StudyOptions, chosen)
+    others = {"label": labels, "groups": groups, "weights": weights}
+    if frame is not None:
+        inputs, found = of_frame(frame, inputs, others)
+        others |= found
+    label, classes = class_codes(others["label"])
+    units = others["groups"]
+    arrays = {
+        key: classifiers.flat(checks.finite(key, x))
+        for key, x in sorted(inputs.items())
+    }
+    if len(arrays) < 2:
+        raise InputError(f"inputs must hold two modalities, got {len(arrays)}")
+    if units is not None:
+        units = checks.codes("groups", units)
+    for key, x in arrays.items():
+        if len(x) != len(label):
+            raise InputError(
+                f"{key} has {len(x)} samples, labels has {len(label)}"
             )
-            # Before anything is made of them: they took the time.
-            write_json(folder / "results.json", results)
-            record.append(folder, "finish", made_with)
-        for name, make in (
-            ("report.md", quantify_report.markdown),
-            ("report.html", quantify_html.html),
-        ):
-            (folder / name).write_text(make(results), encoding="utf-8")
-        return results
+    rows = divide(
+        arrays, label, checked, units=units, weights=others["weights"],
+        classes=classes, name=name,
+    )  # fmt: skip
+    sha = hashlib.sha256(repr((name, classes, list(arrays))).encode())
+    for x in (*arrays.values(), label, units, others["weights"]):
+        sha.update(b"" if x is None else np.ascontiguousarray(x).tobytes())
+    with lock.hold(workdir) as folder:
+        open_workdir(folder, to_json(dataclasses.asdict(checked)))
+        return _reported(
+            folder,
+            sha.hexdigest()[:12],
+            lambda: (
+                study(rows, checked, progress=progress)
+                | {"units": None if units is None else "groups"}
+            ),
+        )
+
+
+def _reported(
+    folder: Path, digest: str, work: Callable[[], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Returns the results, computed if they are not there; makes reports."""
+    made_with = record.current(digest)
+    if (folder / "results.json").exists():
+        record.check(folder, made_with, record.ALLOWED)
+        record.warn(folder, made_with)
+        results = read_json(folder / "results.json")
+    else:
+        results = to_json(work())
+        # Before anything is made of them: they took the time.
+        write_json(folder / "results.json", results)
+        record.append(folder, "finish", made_with)
+    for name, make in (
+        ("report.md", quantify_report.markdown),
+        ("report.html", quantify_html.html),
+    ):
+        (folder / name).write_text(make(results), encoding="utf-8")
+    return results
 
 
 def prepare(config: QuantifyConfig) -> tuple[Dataset, Rows]:
