@@ -10,7 +10,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint types docs python clean
+.PHONY: help demo test lint types docs wheel hour python clean
 
 help:
 	@echo 'make demo    train joint and arm on real sensors and compare them'
@@ -18,6 +18,8 @@ help:
 	@echo 'make lint    run the linter and the formatter check'
 	@echo 'make types   run the type checker'
 	@echo 'make docs    build the site, into site/'
+	@echo 'make wheel   build wheel and sdist, install each into a clean environment, try'
+	@echo 'make hour    what a new user does first, step by step, timed'
 	@echo 'make clean   remove the environments, prepared data and caches'
 	@echo 'PYTHON=python3.12 takes another interpreter (now: $(PYTHON) $(VERSION))'
 
@@ -43,6 +45,11 @@ docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.docs
 	@echo '== building the site, site/index.html'
 	@$(BIN)/python -m mkdocs build --strict --quiet
+wheel: $(VENV)/.demo
+	@$(BIN)/python -m docs.checks.wheel
+
+hour: $(VENV)/.demo
+	@$(BIN)/python -m docs.checks.first_hour
 
 clean:
 	rm -rf .venv .data site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,7 @@
     arm_jax.valuate(workdir)           contributions of modalities, by sample
     arm_jax.compare(config, workdir)   several methods and seeds
     arm_jax.quantify(config, workdir)  interactions of a data set's modalities
+    arm_jax.quantify_arrays(inputs, labels, workdir)  the same of your arrays
 
 A config is a nested mapping for `arm_jax.Config`, such as those in configs/.
 `load_dataset`, `create_model` and `load_run` give the parts.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from arm_jax.studies.finished import load_run as load_run
     from arm_jax.studies.outputs import valuate_outputs as valuate_outputs
     from arm_jax.studies.quantify import quantify as quantify
+    from arm_jax.studies.quantify import quantify_arrays as quantify_arrays
     from arm_jax.studies.training import fit as fit
     from arm_jax.studies.valuation import valuate as valuate
 
@@ -48,6 +50,7 @@ _HOMES = {
     "load_dataset": "data.load",
     "load_run": "studies.finished.load_run",
     "quantify": "studies.quantify.quantify",
+    "quantify_arrays": "studies.quantify.quantify_arrays",
     "valuate": "studies.valuation.valuate",
     "valuate_outputs": "studies.outputs.valuate_outputs",
 }

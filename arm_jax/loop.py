@@ -15,6 +15,7 @@ from arm_jax import epochs, parallel, processes
 from arm_jax.checkpoint import Checkpoints, check_metrics
 from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions
+from arm_jax.events import EventLines
 from arm_jax.interrupts import interrupts
 from arm_jax.metering import Meter
 from arm_jax.run import Best as Best
@@ -46,6 +47,7 @@ def train(
     stop_after: int | None = None,
     progress: bool = True,
     measure: Measure | None = None,
+    events: bool = False,
 ) -> Outcome | None:
     """Trains, or goes on where the runs in `workdir` were interrupted.
 
@@ -64,6 +66,7 @@ def train(
       progress: show a progress bar.
       measure: what else to read off each run's predictions of the validation
         split at each epoch's end, for its line in metrics.jsonl.
+      events: write TensorBoard's event files, too.
 
     Returns:
       The outcome, or None if the runs were interrupted.
@@ -73,7 +76,8 @@ def train(
       InputError: the folder has metrics or damaged checkpoints of a run, and
         nothing to go on from; or a checkpoint that does not fit.
     """
-    log = JsonLines(workdir / "metrics.jsonl")
+    lines = EventLines if events else JsonLines
+    log = lines(workdir / "metrics.jsonl")
     snapshot = run.initial()
     with Checkpoints(workdir) as checkpoints, interrupts() as interrupted:
         restored = checkpoints.restore_latest(snapshot)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bounds.estimation.evidence import Unimodal as Unimodal
     from bounds.estimation.features import FeaturePID as FeaturePID
     from bounds.estimation.features import pid_of_features as pid_of_features
+    from bounds.estimation.features import pid_of_frame as pid_of_frame
     from bounds.estimation.interactions import Interactions as Interactions
     from bounds.estimation.posteriors import PosteriorPID as PosteriorPID
     from bounds.estimation.posteriors import (
@@ -87,6 +88,7 @@ _HOMES = {
     "pid_from_marginals": "decomposition",
     "quantify": "estimation.quantify",
     "pid_of_features": "estimation.features",
+    "pid_of_frame": "estimation.features",
     "pid_of_posteriors": "estimation.posteriors",
     "stack_tables": "decomposition",
     "synergy_interval": "synergy",

@@ -17,9 +17,11 @@ and `sgd` behind a colon as in configs/watch.py.
 
 What the modalities know about the label, cross-fitted in five folds; with
 `--config.folds=0` a part (`split` in the file, or a drawn one) is for fitting
-and the rest is counted. Samples that are not independent get a group:
-`--config.data.options.group=subject --config.units=subject`. An array `weights`
-in the file counts its rows by these.
+and the rest is counted. Where classifiers decide, features are not cut into
+symbols, unless `--config.symbols.when=always` asks for it. Samples that are not
+independent get a group: `--config.data.options.group=subject
+--config.units=subject`. An array `weights` in the file counts its rows by
+these.
 """
 
 from ml_collections import ConfigDict
@@ -58,4 +60,5 @@ def quantify() -> ConfigDict:
     """Returns the config of a report on a file."""
     config = common.quantifying("npz", OPTIONS)
     config.folds = 5
+    config.symbols.when = "needed"
     return config

@@ -16,12 +16,19 @@ from typing import Any
 from absl import flags
 
 from arm_jax.errors import InputError
-from arm_jax.reports import comparison, published, quantify, recovery, truth
+from arm_jax.reports import (
+    comparison,
+    demo,
+    published,
+    quantify,
+    recovery,
+    truth,
+)
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.workdir import read_json, read_results
 from docs import paper_tables, papers_of_arm, papers_of_bounds
 from docs.checks import gpu
-from experiments import cli, demo
+from experiments import cli
 
 _COLLECT = flags.DEFINE_string(
     "collect", None, "Folder of workdirs whose results are taken."

@@ -16,6 +16,11 @@ COMMANDS = {
     "study": "run another study: published, recovery, screening or truth",
     "demo": "train joint and arm on real sensors and compare them",
 }
+# What the extra `train` installs.
+TRAINING = frozenset(
+    {"absl", "flax", "grain", "matplotlib", "ml_collections", "optax", "orbax",
+     "tensorflow_datasets"}
+)  # fmt: skip
 
 
 def main() -> None:
@@ -35,7 +40,17 @@ def main() -> None:
         )
         sys.exit(2)
     sys.argv = [f"arm-jax {name}", *sys.argv[2:]]
-    runpy.run_module(f"{__package__}.{name}", run_name="__main__")
+    try:
+        runpy.run_module(f"{__package__}.{name}", run_name="__main__")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAINING:
+            raise
+        print(
+            f"error: there is no {error.name} here, which commands need: "
+            "pip install 'arm-jax[train]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ reports from the results.
 from collections.abc import Sequence
 from pathlib import Path
 
+from arm_jax.reports import answers
 from arm_jax.reports import quantify as report
 from arm_jax.reports.pieces import markdown_table
 from arm_jax.studies.quantify import quantify
@@ -30,9 +31,11 @@ def main(argv: Sequence[str]) -> int:
     workdir = workdir or cli.required(cli.WORKDIR)
     config, allow = cli.config("quantify", file), cli.ALLOW.value
     results = quantify(config, workdir, allow=allow)
-    print(f"\n{markdown_table(*report.table(results))}\n")
-    for pair in results["pairs"].values():
-        print(f"{report.title(pair)}: {pair['recommendation']['text']}")
+    for table in (report.posteriors_table, report.table):
+        header, rows = table(results)
+        if rows:
+            print(f"\n{markdown_table(header, rows)}")
+    print(f"\n{answers.of_interactions(results)}")
     print(f"\nreport: {Path(workdir) / 'report.html'}")
     return 0
 

@@ -3,13 +3,15 @@
     python -m experiments.study --config=configs/published.py \
         --workdir=runs/published
 
-The workdir holds config.json, record.jsonl, results.json and report.md. The
-same command again makes the report from the results.
+The workdir holds config.json, record.jsonl, results.json, report.md and
+report.html. The same command again makes the reports from the results.
 """
 
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
+
+from arm_jax.reports import page
 
 from . import cli
 
@@ -21,9 +23,12 @@ def main(argv: Sequence[str]) -> int:
     name = config.pop("study")
     study = importlib.import_module(f"arm_jax.studies.{name}")
     report = importlib.import_module(f"arm_jax.reports.{name}")
-    text = report.markdown(getattr(study, name)(config, workdir))
+    results = getattr(study, name)(config, workdir)
+    text = report.markdown(results)
     (workdir / "report.md").write_text(text, encoding="utf-8")
-    print(text)
+    whole = page.of_markdown(text, workdir, [report.answer(results)])
+    (workdir / "report.html").write_text(whole, encoding="utf-8")
+    print(f"{text}\nreport: {workdir / 'report.html'}")
     return 0
 
 

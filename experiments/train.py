@@ -4,14 +4,21 @@
         --workdir=runs/watch_arm [--config.train.epochs=5 ...]
 
 The same command resumes an interrupted run, and reads back a finished one.
-The workdir holds config.json, record.jsonl, metrics.jsonl, checkpoints/,
-results.json, report.md, figures/.
+`--tensorboard` writes event files, too, into the folder `events`. The workdir
+holds config.json, record.jsonl, metrics.jsonl, checkpoints/,
+results.json, report.md, report.html, figures/.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from absl import flags
+
 from . import cli
+
+_TENSORBOARD = flags.DEFINE_bool(
+    "tensorboard", False, "Write TensorBoard's event files, too."
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,7 +30,12 @@ def main(argv: Sequence[str]) -> int:
     from arm_jax.reports import training
     from arm_jax.studies.training import fit
 
-    results = fit(config, workdir, allow=cli.ALLOW.value)
+    results = fit(
+        config,
+        workdir,
+        allow=cli.ALLOW.value,
+        tensorboard=_TENSORBOARD.value,
+    )
     if results is None:
         print("interrupted; the same command resumes the run")
         return 130
@@ -32,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     if results.get("interactions"):
         print("\nInteractions of the modalities with the label, in bits:\n")
         print(training.interactions_table(results["interactions"]))
-    print(f"\nreport: {Path(workdir) / 'report.md'}")
+    print(f"\nreport: {Path(workdir) / 'report.html'}")
     return 0
 
 

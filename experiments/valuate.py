@@ -4,7 +4,7 @@
     python -m experiments.valuate --outputs=outputs.npz --workdir=runs/theirs
 
 Reads a finished run of `train` and writes valuation_SPLIT.npz (see
-arm_jax/studies/valuation.py) and figures/valuation_SPLIT.png into its workdir.
+arm_jax/studies/valuation.py) and valuation_SPLIT.html into its workdir.
 With `--outputs`, it reads what a model of any framework predicts from subsets
 of modalities (see arm_jax/data/outputs.py) and writes a report.
 """
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     workdir = Path(cli.required(cli.WORKDIR)).expanduser()
     if _OUTPUTS.value is not None:
         results = valuate_outputs(_OUTPUTS.value, workdir, kind=_KIND.value)
-        print(f"\n{markdown(results)}\nreport: {workdir / 'report.md'}")
+        print(f"\n{markdown(results)}\nreport: {workdir / 'report.html'}")
         return 0
     values = valuate(workdir, _SPLIT.value)
     print(summary_table(values))
@@ -47,7 +47,8 @@ def main(argv: Sequence[str]) -> int:
             f"\n{(~finite).sum()} of {finite.size} samples have contributions "
             "that are not finite; the figure is without them"
         )
-    print(f"\nvalues: {workdir / f'valuation_{_SPLIT.value}.npz'}")
+    file = workdir / f"valuation_{_SPLIT.value}"
+    print(f"\nvalues: {file}.npz\nreport: {file}.html")
     return 0
 
 

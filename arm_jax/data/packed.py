@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from arm_jax.data import memory
+from arm_jax.data import kinds, memory
 from arm_jax.errors import InputError, shortened
 from bounds import inputs
 
@@ -30,21 +30,6 @@ FOLDER_VARIABLE = "ARM_JAX_DATA"
 _BLOCK = 2**24
 # Share of the memory that arrays may take: the program needs some, too.
 _MEMORY_SHARE = 0.8
-_SAVE = "save arrays as np.savez('my.npz', image=..., text=..., label=...)"
-# First bytes of files that are taken for an .npz file.
-_KINDS = {
-    b"\x93NUMPY": "is a single .npy array",
-    b"\x89HDF": "is an HDF5 file",
-    b"PAR1": "is a Parquet file",
-    b"ARROW1": "is an Arrow file",
-    b"MATLAB": "is a MATLAB file",
-    b"SQLite": "is an SQLite database",
-    b"\x1f\x8b": "is a gzip file",
-    b"BZh": "is a bzip2 file",
-    b"\xfd7zXZ": "is an xz file",
-    b"7z\xbc\xaf": "is a 7z file",
-    b"\x80": "is a pickle, which is never loaded",
-}
 # What the standard library and NumPy raise for damaged archives.
 _DAMAGE = (
     OSError,
@@ -170,10 +155,9 @@ class Archive:
         }
         self.names = tuple(self._members)
         if not self.names:
+            there = [info.filename for info in self._zip.infolist()]
             self._zip.close()
-            raise InputError(
-                f"{path} is a zip archive without .npy arrays; {_SAVE}"
-            )
+            raise InputError(f"{path} {kinds.of_archive(there)}")
 
     def __enter__(self) -> "Archive":
         return self
@@ -305,7 +289,7 @@ def _kind_of(path: Path, error: Exception) -> str:
     except OSError as unreadable:
         return f"cannot be read: {_words(unreadable)}"
     if not start:
-        return f"is empty; {_SAVE}"
+        return f"is empty; {kinds.SAVE}"
     if start.startswith(b"PK"):
         return (
             f"is a damaged .npz file ({_words(error)}), perhaps cut short; "
@@ -313,14 +297,7 @@ def _kind_of(path: Path, error: Exception) -> str:
         )
     if start.startswith(b"version https://git-lfs"):
         return "is a pointer of Git LFS; get the file by git lfs pull"
-    for magic, kind in _KINDS.items():
-        if start.startswith(magic):
-            return f"{kind}, not an .npz file; {_SAVE}"
-    # The last character may be cut.
-    text = start.decode("utf-8", errors="ignore")
-    if len(text.encode()) > len(start) - 4 and "\0" not in text:
-        return f"is a text file, such as CSV, not an .npz file; {_SAVE}"
-    return f"is not an .npz file; {_SAVE}"
+    return kinds.of_start(start)
 
 
 def _words(error: Exception) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from arm_jax.reports import answers, page
 from arm_jax.reports import comparison_figures as figures
 from arm_jax.reports import tuning as tuning_report
 from arm_jax.reports.comparison_figures import (
@@ -18,6 +19,7 @@ from arm_jax.reports.pieces import (
     fixed,
     markdown_table,
     mean_and_sd,
+    paired,
     percent,
 )
 from arm_jax.reports.training import accuracy_keys
@@ -38,7 +40,7 @@ def write(
     curves: Mapping[str, Curves],
     choices: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> None:
-    """Writes summary.json, table.md and the figures for what is in `results`.
+    """Writes summary.json, table.md, report.html and the figures.
 
     On "validation" the test split has no part in them. `choices` are those of
     tuning, see arm_jax.reports.tuning.
@@ -60,7 +62,38 @@ def write(
         )
     if choices:
         lines += ["## Tuning", "", *tuning(summary), ""]
-    (folder / "table.md").write_text("\n".join(lines), encoding="utf-8")
+    text = "\n".join(lines)
+    (folder / "table.md").write_text(text, encoding="utf-8")
+    whole = page.of_markdown(text, folder, *_answered(summary))
+    (folder / "report.html").write_text(whole, encoding="utf-8")
+
+
+def _answered(summary: Mapping[str, Any]) -> tuple[list[str], str]:
+    """The answer and the picture of the first group, as HTML."""
+    labels = summary["groups"][0][1]
+    fused = {
+        label: np.asarray(summary["accuracies"][label]["accuracy"], float)
+        for label in labels
+    }
+    baseline = labels[0]
+    gains, rows = {}, []
+    for label, values in fused.items():
+        mean = float(values.mean())
+        said = f"{mean_and_sd(values)} %"
+        if label != baseline and len(values) == len(fused[baseline]):
+            gains[label] = paired(values, fused[baseline])
+            said += f" ({difference(values, fused[baseline])})"
+        half = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        rows.append(
+            page.Bar(label, [("", mean, 0)], said, (mean - half, mean + half))
+        )
+    caption = (
+        f"Fused accuracy, {basis(summary)} (line: one sd to either side); in "
+        f"parentheses the difference to {baseline} in points, with its 95 % "
+        "interval."
+    )
+    answer = answers.of_comparison(gains, baseline)
+    return [answer], page.bars(rows, 100.0, caption, legend=False)
 
 
 def summarize(
@@ -195,13 +228,10 @@ def _drawn(
     lines = []
     variants = [run["variant"] for run in first["runs"]]
     if len(set(variants)) > 1:
-        file = f"{figures.slug(group)}_variants.png"
-        figures.draw_variants(folder / "figures" / file, accuracies, variants)
-        lines += [
-            "![Fused accuracy, and what it is above the best modality alone, "
-            f"by variant](figures/{file})",
-            "",
-        ]
+        drawn = figures.draw_variants(
+            folder / "figures", figures.slug(group), accuracies, variants
+        )
+        lines += _images(drawn)
     empty = [
         label
         for label, curve in curves.items()
@@ -211,9 +241,12 @@ def _drawn(
         # Their table is from the results, which need no lines of metrics.
         names = ", ".join(empty)
         return [*lines, f"Without figures: no validation lines of {names}.", ""]
-    for name, caption in figures.draw(folder, group, curves, first):
-        lines += [f"![{caption}](figures/{name})", ""]
-    return lines
+    return [*lines, *_images(figures.draw(folder, group, curves, first))]
+
+
+def _images(made: Sequence[tuple[str, str]]) -> list[str]:
+    """Figures as Markdown, side by side on a page."""
+    return [*(f"![{caption}](figures/{name})" for name, caption in made), ""]
 
 
 def table(results: Results) -> str:

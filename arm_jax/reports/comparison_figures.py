@@ -1,8 +1,10 @@
 """The figures of a comparison of methods, and the curves that they show."""
 
 import functools
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +95,10 @@ def draw(
     made = []
 
     def draw(name: str, caption: str, ylabel: str, of: Any) -> None:
-        file = f"{prefix}_{name}.png"
-        with figure(path / file, figsize=(6.8, 3.8)) as (_, axis):
+        file = f"{prefix}_{name}.svg"
+        with _with_legend(path / file, len(curves)) as axis:
             _bands(axis, curves, of)
             axis.set(xlabel="epoch", ylabel=ylabel)
-            _legend(axis)
         made.append((file, caption))
 
     dominant = _dominant(curves, modalities)
@@ -110,31 +111,24 @@ def draw(
     draw(
         "gap",
         "Contribution gap: largest less smallest mean phi_CMI on validation",
-        r"gap of mean $\phi^{CMI}$ (bits)",
+        "gap of mean phi_CMI (bits)",
         lambda c: _gap(c, modalities),
     )
     draw(
         "joint_contribution",
         "Mean joint contribution phi_MI of the training samples",
-        r"mean $\phi^{MI}$, training (bits)",
+        "mean phi_MI, training (bits)",
         lambda c: c.get("train", "phi_mi"),
     )
-    if _balanced_loss(path / f"{prefix}_balanced_loss.png", curves):
+    if _balanced_loss(path / f"{prefix}_balanced_loss.svg", curves):
         made.append(
             (
-                f"{prefix}_balanced_loss.png",
+                f"{prefix}_balanced_loss.svg",
                 "The balanced loss, one line per seed",
             )
         )
     if len(modalities) == 2:
-        _bridge(path / f"{prefix}_bridge.png", curves, modalities)
-        made.append(
-            (
-                f"{prefix}_bridge.png",
-                "Where training moves redundancy, unique information and "
-                "synergy of the predictions, on validation",
-            )
-        )
+        made += _bridge(path, prefix, curves, modalities)
     return made
 
 
@@ -143,41 +137,62 @@ def slug(group: str) -> str:
     return re.sub(r"[^\w.-]+", "_", group).lower()
 
 
-def _legend(axis: Any) -> None:
-    """To the right of the axes: there may be ten methods."""
-    axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+@contextmanager
+def _with_legend(path: Path, number: int) -> Iterator[Any]:
+    """Yields axes with a legend of `number` methods below: there may be 25."""
+    size = (4.6, 3.1 + 0.14 * math.ceil(number / 3))
+    with figure(path, figsize=size) as (fig, axis):
+        yield axis
+        fig.legend(
+            *axis.get_legend_handles_labels(), fontsize=7, ncols=3,
+            loc="outside lower center",
+        )  # fmt: skip
 
 
 def draw_variants(
-    path: Path, accuracies: Accuracies, variants: Sequence[str]
-) -> None:
-    """Means and deviations over seeds, methods side by side."""
+    folder: Path,
+    prefix: str,
+    accuracies: Accuracies,
+    variants: Sequence[str],
+) -> list[tuple[str, str]]:
+    """Means and deviations over seeds, methods side by side.
+
+    Returns:
+      The figures' files and captions.
+    """
     names = list(dict.fromkeys(variants))
-    with figure(path, ncols=2, figsize=(10.5, 3.8)) as (_, axes):
-        for number, (label, found) in enumerate(accuracies.items()):
-            fused, best = by_variant(found, variants)
-            over = [f - b for f, b in zip(fused, best, strict=True)]
-            at = np.arange(len(names)) + 0.8 * (
-                (number + 0.5) / len(accuracies) - 0.5
-            )
-            color = COLORS[number % len(COLORS)]
-            mark = ("o", "s", "^")[number // len(COLORS) % 3]
-            for axis, values in zip(axes, (fused, over), strict=True):
+    panels = {
+        "variants": ("fused accuracy (%)", "Fused accuracy by variant"),
+        "variants_over": (
+            "less the best modality alone (points)",
+            "What the fused accuracy is above the best modality alone, by "
+            "variant",
+        ),
+    }
+    made = []
+    for panel, (ylabel, caption) in panels.items():
+        file = f"{prefix}_{panel}.svg"
+        with _with_legend(folder / file, len(accuracies)) as axis:
+            for number, (label, found) in enumerate(accuracies.items()):
+                values, best = by_variant(found, variants)
+                if panel == "variants_over":
+                    values = [f - b for f, b in zip(values, best, strict=True)]
+                shift = 0.8 * ((number + 0.5) / len(accuracies) - 0.5)
                 axis.errorbar(
-                    at,
+                    np.arange(len(names)) + shift,
                     [x.mean() for x in values],
                     [x.std(ddof=min(1, len(x) - 1)) for x in values],
-                    fmt=mark,
+                    fmt=("o", "s", "^")[number // len(COLORS) % 3],
                     markersize=4,
-                    color=color,
+                    color=COLORS[number % len(COLORS)],
                     label=label,
                 )
-        for axis in axes:
             axis.set_xticks(range(len(names)), names)
-        axes[0].set_ylabel("fused accuracy (%)")
-        axes[1].set_ylabel("less the best modality alone (points)")
-        axes[1].axhline(0, color="0.6", linewidth=0.8)
-        _legend(axes[1])
+            axis.set_ylabel(ylabel)
+            if panel == "variants_over":
+                axis.axhline(0, color="0.6", linewidth=0.8)
+        made.append((file, caption))
+    return made
 
 
 def _bands(axis: Any, curves: Mapping[str, Curves], of: Any) -> None:
@@ -233,31 +248,38 @@ def _balanced_loss(path: Path, curves: Mapping[str, Curves]) -> bool:
     found = {label: x for label, x in found.items() if len(x[0])}
     if not found:
         return False
-    with figure(path, figsize=(6.8, 3.8)) as (_, axis):
+    with _with_legend(path, len(found)) as axis:
         for number, (label, (epochs, values)) in enumerate(found.items()):
             lines = axis.plot(
                 epochs, values, color=COLORS[number % len(COLORS)], alpha=0.7
             )
             lines[0].set_label(label)
         axis.set(xlabel="epoch", ylabel="balanced loss, training (nats)")
-        _legend(axis)
     return True
 
 
 def _bridge(
-    path: Path, curves: Mapping[str, Curves], modalities: Sequence[str]
-) -> None:
+    folder: Path,
+    prefix: str,
+    curves: Mapping[str, Curves],
+    modalities: Sequence[str],
+) -> list[tuple[str, str]]:
     first, second = modalities
     titles = {
         "redundancy": "redundancy",
-        "unique1": f"unique to {first}",
-        "unique2": f"unique to {second}",
+        "unique1": f"information unique to {first}",
+        "unique2": f"information unique to {second}",
         "synergy": "synergy",
     }
-    with figure(path, ncols=4, figsize=(13, 3.4), sharex=True) as (_, axes):
-        for axis, term in zip(axes, bridge.TERMS, strict=True):
-            name = bridge.key(term, first, second)
+    made = []
+    for term in bridge.TERMS:
+        file = f"{prefix}_bridge_{term}.svg"
+        name = bridge.key(term, first, second)
+        with _with_legend(folder / file, len(curves)) as axis:
             _bands(axis, curves, lambda c, n=name: c.get("validation", n))
-            axis.set(xlabel="epoch", title=titles[term])
-        axes[0].set_ylabel("information about the label (bits)")
-        _legend(axes[-1])
+            axis.set(xlabel="epoch", ylabel=f"{titles[term]} (bits)")
+        made.append(
+            (file, f"Where training moves the {titles[term]} of predictions, "
+             "on validation")
+        )  # fmt: skip
+    return made

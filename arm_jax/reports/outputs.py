@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from arm_jax.reports import valuation
+from arm_jax.reports import answers, page, valuation
 from arm_jax.reports.pieces import fixed, markdown_table, part
 
 
@@ -125,18 +125,35 @@ def write(
     results: Mapping[str, Any],
     values: Mapping[str, np.ndarray] | None,
 ) -> None:
-    """Writes report.md and, where there are contributions, their figure."""
+    """Writes report.md, report.html and, of contributions, figures."""
     text = markdown(results)
     if values is not None:
 
         def draw() -> list[str]:
             arrays = {key: x[None] for key, x in values.items()}
             arrays["modalities"] = np.asarray(results["modalities"])
-            valuation.draw(folder / "figures" / "contributions.png", arrays)
-            return ["![Contributions](figures/contributions.png)", ""]
+            return valuation.draw(
+                folder / "figures" / "contributions.svg", arrays
+            )
 
-        text = "\n".join([text, *part("The figure", draw)])
+        text = "\n".join([text, *part("The figures", draw)])
     (folder / "report.md").write_text(text, encoding="utf-8")
+    whole = page.of_markdown(text, folder, *_answered(results))
+    (folder / "report.html").write_text(whole, encoding="utf-8")
+
+
+def _answered(results: Mapping[str, Any]) -> tuple[list[str], str]:
+    """The answer, and its picture as HTML."""
+    phi = results["contributions"]
+    if phi is None or None in phi["phi_cmi"]:
+        best = max(results["subsets"].items(), key=lambda s: s[1]["accuracy"])
+        return [
+            f"With {best[0]}, the model is right on "
+            f"{fixed(100 * best[1]['accuracy'], 1)} % of "
+            f"{results['samples']:,} samples."
+        ], ""
+    mean = dict(zip(results["modalities"], phi["phi_cmi"], strict=True))
+    return [answers.of_contributions(mean)], valuation.bars(mean)
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,8 @@
 """Pieces of reports: tables in Markdown, figures with one look."""
 
+import io
 import logging
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,15 +29,30 @@ COLORS = (
     "#000000", "#F0E442",
 )  # fmt: skip
 
+# Stands for the colour of the text, on a light page or on a dark one.
+INK = "#010101"
 STYLE = {
     "axes.grid": True,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "grid.color": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.prop_cycle": plt.cycler(color=COLORS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.dpi": 130,
-    "grid.alpha": 0.3,
+    "grid.alpha": 0.2,
     "legend.frameon": False,
+    "svg.hashsalt": "report",
+    # Text stays text: a browser has the letters of more languages.
+    "svg.fonttype": "none",
 }
+_SVG_STYLE = (
+    "<style>svg { color: #1a1a1a; } @media (prefers-color-scheme: dark) "
+    "{ svg { color: #e8eaed; } }</style>"
+)
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -90,19 +107,28 @@ def mean_and_sd(values: Any, digits: int = 1) -> str:
     return f"{mean} +- {fixed(np.std(values, ddof=1), digits)}"
 
 
+def paired(
+    accuracy: np.ndarray, baseline: np.ndarray
+) -> tuple[float, float, float]:
+    """Mean paired difference and its 95 % interval (Student's t).
+
+    The ends are NaN where there is one pair.
+    """
+    gains = accuracy - baseline
+    mean = float(gains.mean())
+    if len(gains) < 2:
+        return mean, math.nan, math.nan
+    half = stats.t.ppf(0.975, len(gains) - 1) * stats.sem(gains)
+    return mean, mean - half, mean + half
+
+
 def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:
     """Mean paired difference and its 95 % interval, as text."""
     if len(accuracy) != len(baseline):
         return "not paired"
-    gains = accuracy - baseline
-    mean = gains.mean()
-    if len(gains) < 2:
-        return fixed(mean, 1, plus=True)
-    half = stats.t.ppf(0.975, len(gains) - 1) * stats.sem(gains)
-    middle, low, high = (
-        fixed(x, 1, plus=True) for x in (mean, mean - half, mean + half)
-    )
-    return f"{middle} [{low}, {high}]"
+    numbers = paired(accuracy, baseline)
+    middle, low, high = (fixed(x, 1, plus=True) for x in numbers)
+    return middle if len(accuracy) < 2 else f"{middle} [{low}, {high}]"
 
 
 @contextmanager
@@ -116,9 +142,50 @@ def figure(path: Path, **kwargs: Any) -> Iterator[tuple[plt.Figure, Any]]:
         try:
             yield fig, axes
             _take_dollars_literally(fig)
-            fig.savefig(path)
+            if path.suffix == ".svg":
+                text = drawn(fig, alone=True)
+                path.write_text(text, encoding="utf-8")
+            else:
+                fig.savefig(path)
         finally:
             plt.close(fig)
+
+
+@contextmanager
+def svg(height: float, width: float = 4.6) -> Iterator[tuple[list[str], Any]]:
+    """Yields a list and axes; the list holds the SVG afterwards.
+
+    Args:
+      height: Of the figure, in inches.
+      width: Likewise; a figure is read on a phone, and wider ones are not.
+    """
+    out: list[str] = []
+    # A name may have dollars.
+    style = STYLE | {"text.parse_math": False}
+    with mpl.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        fig, axis = plt.subplots(layout="constrained", figsize=(width, height))
+        try:
+            yield out, axis
+            out.append(drawn(fig))
+        finally:
+            plt.close(fig)
+
+
+def drawn(fig: plt.Figure, *, alone: bool = False) -> str:
+    """Returns a figure as SVG, its ink of the colour of the text around it.
+
+    Args:
+      fig: The figure.
+      alone: Whether it becomes a file: a viewer has a light or a dark page
+        behind it, and it has a colour for both.
+    """
+    out = io.StringIO()
+    fig.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+    svg = out.getvalue()
+    for ink in (INK, COLORS[6]):
+        svg = svg.replace(ink, "currentColor")
+    return svg.replace("<defs>", _SVG_STYLE + "<defs>", 1) if alone else svg
 
 
 def part(what: str, make: Callable[[], list[str]]) -> list[str]:

@@ -190,8 +190,22 @@ TABLES = {
 }
 
 
+def answer(results: Mapping[str, Any]) -> str:
+    """What came out, in one sentence."""
+    rows = results["rows"]
+    same = sum(
+        row["label_entropy"] is not None
+        and abs(row["label_entropy"] - row["t_min_and_upper"]) <= _EQUAL
+        for row in rows
+    )
+    return (
+        f"In {same} of {len(rows)} published rows the upper bound of the "
+        "synergy is what the other terms leave of the label's entropy, and "
+        "says nothing more."
+    )
+
+
 def markdown(results: Mapping[str, Any]) -> str:
     """Returns all tables."""
-    return "\n\n".join(
-        markdown_table(*table(results)) for table in TABLES.values()
-    )
+    parts = [markdown_table(*table(results)) for table in TABLES.values()]
+    return "\n\n".join(["# The published numbers, looked at again", *parts])

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from arm_jax.reports import answers
 from arm_jax.reports.pieces import markdown_table
 from bounds.estimation.study import spelled
 
@@ -19,6 +20,18 @@ GAIN = (
     "symbols gains over that of the better modality's: certainly, and at most."
 )
 TOO_FEW = "too few samples"
+_REACHED = (
+    "In %, with 95 % intervals: what trained models reach on held-out samples"
+)
+_POSSIBLE = (
+    ", and what the best classifier of the symbols could (without pair labels: "
+    "from what they know of each, and of the information). Trained models see "
+    "the features: they can do better than the symbols"
+)
+NEGATIVE = (
+    "A synergy below 0 says that the classifier of both modalities has learned "
+    "less than those of the single ones together."
+)
 _CLASSIFIERS = {
     "logistic": "logistic regression",
     "discriminant": "discriminant analysis",
@@ -41,6 +54,8 @@ def table(results: Mapping[str, Any]) -> Table:
     rows = []
     for pair in results["pairs"].values():
         found = pair["interactions"]
+        if found is None:
+            continue
         rows.append(
             [
                 title(pair),
@@ -125,7 +140,9 @@ def _lost(
     pair: Mapping[str, Any], hard: Mapping[str, float], margin: float
 ) -> list[str]:
     """What symbols keep of each modality, where they lose more than margin."""
-    lost = []
+    lost: list[str] = []
+    if pair["interactions"] is None:
+        return lost
     for i, side in ((1, "first"), (2, "second")):
         kept = pair["interactions"]["estimates"][f"information{i}"]["value"]
         whole = hard.get(f"r{i}")
@@ -138,31 +155,38 @@ def _lost(
 def accuracy_table(results: Mapping[str, Any]) -> Table:
     """One row per pair: what is possible, what trained models reach, in %."""
     rows = []
+    symbols = _with_symbols(results)
     for pair in results["pairs"].values():
         found, models = pair["interactions"], pair["models"]
         alone = [
             results["models"][pair[side]]["logistic"]
             for side in ("first", "second")
         ]
-        rows.append(
-            [
-                title(pair),
-                _percent_range(found["accuracy1"]),
-                _percent_range(found["accuracy2"]),
-                _percent_range(found["accuracy"]),
-                _percent_range(found["accuracy_bounds"]),
-                *(
-                    _percent(m)
-                    for m in (*alone, models["logistic"], models["network"])
-                ),
-            ]
-        )
+        possible = [
+            _percent_range(found[key]) if found else ""
+            for key in ("accuracy1", "accuracy2", "accuracy", "accuracy_bounds")
+            if symbols
+        ]
+        reached = (*alone, models["logistic"], models["network"])
+        rows.append([title(pair), *possible, *map(_percent, reached)])
     header = [
-        "pair (1 & 2)", "best of 1", "best of 2", "best of both",
+        "best of 1", "best of 2", "best of both",
         "best of both without pair labels",
-        "1, logistic", "2, logistic", "both, logistic", "both, network",
     ]  # fmt: skip
-    return header, rows
+    return [
+        "pair (1 & 2)", *(header if symbols else []),
+        "1, logistic", "2, logistic", "both, logistic", "both, network",
+    ], rows  # fmt: skip
+
+
+def about_accuracy(results: Mapping[str, Any]) -> str:
+    """What the table of accuracies shows."""
+    return f"{_REACHED}{_POSSIBLE if _with_symbols(results) else ''}."
+
+
+def _with_symbols(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The pairs that symbols were made of, too."""
+    return [p for p in results["pairs"].values() if p["interactions"]]
 
 
 def given_table(results: Mapping[str, Any]) -> Table:
@@ -210,7 +234,7 @@ def ranking_table(results: Mapping[str, Any]) -> Table:
 def setup(results: Mapping[str, Any]) -> list[str]:
     """What was counted, and how, in sentences."""
     resampling = results["resampling"]
-    gap = max(pair["interactions"]["gap"] for pair in results["pairs"].values())
+    symbols = _with_symbols(results)
     fitted = (
         f"cross-fitted in {results['folds']} folds"
         if results["folds"]
@@ -221,9 +245,12 @@ def setup(results: Mapping[str, Any]) -> list[str]:
         "kmeans": "k-means clusters",
         "quantiles": "quantiles of the first principal component",
     }
+    what = f"Symbols are {kinds[results['discretizer']]}"
+    if not symbols:
+        what = "Classifiers are logistic regressions and small networks"
     lines = [
         f"{results['samples']:,} samples, {len(results['classes'])} classes. "
-        f"Symbols are {kinds[results['discretizer']]}, {fitted}.",
+        f"{what}, {fitted}.",
     ]
     if results["units"]:
         lines.append(
@@ -235,15 +262,25 @@ def setup(results: Mapping[str, Any]) -> list[str]:
             "Samples count by their weights, in the classifiers, tables and "
             "resamples alike, and fewer of them count (effective size)."
         )
-    lines.append(
-        "Numbers are in bits. But for those from posteriors they are about "
-        "these symbols, which know at most what the features know. Values are "
-        "corrected for bias (jackknife); intervals are 95 % "
-        f"({resampling['replicates']} bootstrap replicates, "
-        f"{resampling['interval_replicates']} for synergy without pair labels)."
-        " Numbers with fewer than 5 independent samples per cell are not given."
-        f" The solver's proven error is at most {gap:.0e} bits."
-    )
+    if symbols:
+        gap = max(pair["interactions"]["gap"] for pair in symbols)
+        lines.append(
+            "Numbers are in bits. But for those from posteriors they are about "
+            "these symbols, which know at most what the features know. Values "
+            "are corrected for bias (jackknife); intervals are 95 % "
+            f"({resampling['replicates']} bootstrap replicates, "
+            f"{resampling['interval_replicates']} for synergy without pair "
+            "labels). Numbers with fewer than 5 independent samples per cell "
+            "are not given. The solver's proven error is at most "
+            f"{gap:.0e} bits."
+        )
+    if len(symbols) < len(results["pairs"]):
+        lines.append(
+            "Posteriors decide, so features were not cut into symbols: "
+            "`--config.symbols.when=always` adds their tables and how these "
+            "depend on samples, what holds given a third modality, and the "
+            "bounds that need no labels of pairs."
+        )
     if results["knowledge"] == "unimodal":
         lines.append(
             "Labels of pairs are not used: each modality has labels of its own "
@@ -269,34 +306,25 @@ def markdown(results: Mapping[str, Any]) -> str:
     parts = [
         f"# Interactions of {results['dataset']}",
         "",
+        f"**{answers.of_interactions(results)}**",
+        "",
         *(f"- {pair}: **{advice}**." for pair, advice in in_short(results)),
         "",
         " ".join(setup(results)),
         "",
         *_posteriors_markdown(results),
-        "## From symbols",
-        "",
-        markdown_table(*table(results)),
-        "",
-        *_given_markdown(results),
-        "## Accuracy in %",
-        "",
-        "What the best classifier of the symbols reaches (95 % intervals; "
-        "without pair labels: from what they know of each, and of the "
-        "information), and what trained models reach on held-out samples. "
-        "Trained models see the features: they can do better than the symbols.",
-        "",
-        markdown_table(*accuracy_table(results)),
-        "",
-        "## What to label",
-        "",
-        GAIN,
-        "",
-        markdown_table(*ranking_table(results)),
-        "",
-        "## Decisions",
-        "",
     ]
+    if _with_symbols(results):
+        parts += ["## From symbols", "", markdown_table(*table(results)), ""]
+    parts += [
+        *_given_markdown(results),
+        "## Accuracy", "", about_accuracy(results), "",
+        markdown_table(*accuracy_table(results)), "",
+    ]  # fmt: skip
+    if results["ranking"]:
+        ranks = markdown_table(*ranking_table(results))
+        parts += ["## What to label", "", GAIN, "", ranks, ""]
+    parts += ["## Decisions", ""]
     for pair in results["pairs"].values():
         parts += [_decision_markdown(pair), ""]
     return "\n".join(parts)
@@ -352,7 +380,8 @@ def _decision_markdown(pair: Mapping[str, Any]) -> str:
     advice = pair["recommendation"]
     lines = [f"**{title(pair)}**: {advice['text']}.", ""]
     lines += [f"- {reason}" for reason in advice["reasons"]]
-    lines += ["", outputs_sentence(pair)]
+    if pair["predictions"]:
+        lines += ["", outputs_sentence(pair)]
     if advice["measure"]:
         lines += ["", f"Next: {advice['measure']}."]
     return "\n".join(lines)

@@ -46,6 +46,38 @@ def markdown(results: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def answer(results: Mapping[str, Any]) -> str:
+    """What came out, in one sentence."""
+    held, given = [], []
+    for (name, _), draws in _groups(results).items():
+        held += list(_holds(results["truth"][name], draws).ravel())
+        right, decided = outcomes(results["truth"][name], draws)
+        given += list(right[decided])
+    said = (
+        f"Of problems whose answer is known, {100 * np.mean(held):.0f} % of "
+        "the 95 % intervals hold the truth"
+    )
+    if given and results["config"]["posteriors"] == "fitted":
+        said += (
+            f", and of {len(given):,} pieces of advice "
+            f"{100 * np.mean(given):.0f} % are right"
+        )
+    return said + "."
+
+
+def _holds(
+    truth: Mapping[str, Any], draws: Sequence[Mapping[str, Any]]
+) -> np.ndarray:
+    """Whether intervals hold the truth, of the draws that have any."""
+    value = np.array(truth["value"])
+    ends = [d["interval"] for d in draws if "interval" in d]
+    if not ends:
+        return np.zeros((0, len(value)), bool)
+    low, high = np.moveaxis(np.array(ends), -1, 0)
+    slack = truth["error"] * 2 + _TRUTH_ERROR
+    return (low <= value + slack) & (high >= value - slack)
+
+
 def recovery_table(
     results: Mapping[str, Any], *, refits: bool = False
 ) -> Table:
@@ -64,11 +96,7 @@ def recovery_table(
             continue
         numbers = [d["refits"] if refits else d for d in answers]
         error = np.array([d["value"] for d in numbers]) - truth
-        ends = np.array([d["interval"] for d in numbers])
-        slack = results["truth"][name]["error"] * 2 + _TRUTH_ERROR
-        holds = (ends[..., 0] <= truth + slack) & (
-            ends[..., 1] >= truth - slack
-        )
+        holds = _holds(results["truth"][name], numbers)
         rows.append(
             [
                 name, size, four(truth, 2), four(error.mean(0)),

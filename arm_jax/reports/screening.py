@@ -60,6 +60,9 @@ def sentence(results: Mapping[str, Any]) -> str:
     )
 
 
+answer = sentence
+
+
 def map_figure(results: Mapping[str, Any], path: Path) -> None:
     """Draws the quantity of every pair; a dot marks those that were found.
 

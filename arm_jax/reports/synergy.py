@@ -68,7 +68,7 @@ def write(
         "to gain.",
         "",
     ]
-    for path in sorted((folder / "figures").glob("*.png")):
+    for path in sorted((folder / "figures").glob("*.svg")):
         lines += [f"![{path.stem}](figures/{path.name})", ""]
     report = "\n".join(lines)
     (folder / "report.md").write_text(report, encoding="utf-8")
@@ -126,7 +126,7 @@ def _draw_random(
     truth = values["synergy"][some]
     for side, names in panels.items():
         with figure(
-            folder / f"{side}_bounds.png", ncols=4, figsize=(12, 3.3),
+            folder / f"{side}_bounds.svg", ncols=4, figsize=(12, 3.3),
             sharex=True, sharey=True,
         ) as (_, axes):  # fmt: skip
             for axis, name in zip(axes, names, strict=True):
@@ -152,7 +152,7 @@ def _draw_logic(
 ) -> None:
     noise = config["noise"]
     with figure(
-        folder / "gates.png", ncols=len(config["gates"]), squeeze=False,
+        folder / "gates.svg", ncols=len(config["gates"]), squeeze=False,
         figsize=(3.8 * len(config["gates"]), 3.3), sharey=True,
     ) as (_, axes):  # fmt: skip
         for number, name in enumerate(config["gates"]):

@@ -1,4 +1,4 @@
-"""The report of one training: tables, report.md and its figures.
+"""The report of one training: tables, report.md, report.html and figures.
 
 All of it is made from what the workdir holds, so it can be made again.
 """
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from arm_jax.analysis.interactions import TERMS, computed
+from arm_jax.reports import answers, page
 from arm_jax.reports.pieces import (
     figure,
     fixed,
@@ -48,7 +49,7 @@ def accuracy(results: Mapping[str, Any], which: str, key: str) -> str:
 def write(
     workdir: Path, results: Mapping[str, Any], trouble: Sequence[str] = ()
 ) -> None:
-    """Writes report.md and its figures.
+    """Writes report.md, its figures, and report.html with them inside.
 
     Args:
       workdir: Folder of the run.
@@ -82,6 +83,59 @@ def write(
     ]
     text = "\n".join(lines) + "\n"
     (workdir / "report.md").write_text(text, encoding="utf-8")
+    whole = page.of_markdown(
+        text,
+        workdir,
+        [answers.of_training(*accuracies(results))],
+        accuracy_bars({results["method"]: results}),
+    )
+    (workdir / "report.html").write_text(whole, encoding="utf-8")
+
+
+def accuracies(
+    results: Mapping[str, Any],
+) -> tuple[str, dict[str, float], int]:
+    """Returns the method, its mean accuracies in %, and of how many examples.
+
+    They are those of the last epoch, fused and of each modality alone.
+    """
+    means = {
+        name.removesuffix(" alone"): float(percent(results, key).mean())
+        for name, key in accuracy_keys(results).items()
+    }
+    return results["method"], means, results["examples"]["test"]
+
+
+def accuracy_bars(some: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns bars of the accuracies of the last epoch, as HTML.
+
+    Args:
+      some: Results by name of the method.
+    """
+    rows = []
+    for name, key in accuracy_keys(next(iter(some.values()))).items():
+        for number, (method, results) in enumerate(some.items()):
+            values = percent(results, key)
+            mean = float(values.mean())
+            spread = None
+            if len(values) > 1:
+                half = float(values.std(ddof=1))
+                spread = mean - half, mean + half
+            rows.append(
+                page.Bar(
+                    f"{name}, {method}" if len(some) > 1 else name,
+                    [(method if len(some) > 1 else "", mean, number)],
+                    f"{mean_and_sd(values)} %",
+                    spread,
+                )
+            )
+    return page.bars(
+        rows,
+        100.0,
+        "How often the model is right on examples that it has not seen, with "
+        "all modalities (fused) and with one alone, after the last epoch "
+        "(mean; line: one sd over seeds to either side).",
+    )
 
 
 def interactions_table(interactions: Mapping[str, Mapping[str, Any]]) -> str:
@@ -120,7 +174,11 @@ def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     lines.append(interactions_table(pairs))
     if with_numbers:
         _interactions_figure(workdir, with_numbers)
-        lines += ["", "![Interactions](figures/interactions.png)"]
+        lines += [
+            "",
+            "![Interactions of the modalities with the label, as in the "
+            "table](figures/interactions.svg)",
+        ]
     return lines
 
 
@@ -147,33 +205,32 @@ def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
                 linewidth=0,
             )
 
-    path = workdir / "figures" / "learning_curves.png"
-    with figure(path, ncols=3, figsize=(11, 3.4)) as (_, axes):
-        loss, accuracy, contribution = axes
-        draw(loss, "train", "cross_entropy", "training", alpha=0.6)
-        draw(loss, "validation", "loss", "validation")
-        loss.set(
-            xlabel="step",
-            ylabel="cross-entropy, fused (nats)",
-            ylim=(0, None),
-            title="Loss",
+    folder = workdir / "figures"
+    size = (4.6, 3.4)
+    with figure(folder / "loss.svg", figsize=size) as (_, axis):
+        draw(axis, "train", "cross_entropy", "training", alpha=0.6)
+        draw(axis, "validation", "loss", "validation")
+        axis.set(
+            xlabel="step", ylabel="cross-entropy, fused (nats)", ylim=(0, None)
         )
-        draw(accuracy, "validation", "accuracy", "fused", color="black")
+        axis.legend()
+    with figure(folder / "accuracy.svg", figsize=size) as (_, axis):
+        draw(axis, "validation", "accuracy", "fused", color="black")
         for name in results["modalities"]:
-            draw(accuracy, "validation", f"accuracy_{name}", f"{name} alone")
-            draw(contribution, "validation", f"phi_cmi_{name}", name)
-        accuracy.set(
-            xlabel="step", ylabel="accuracy", title="Validation accuracy"
-        )
-        contribution.set(
-            xlabel="step",
-            ylabel=r"mean $\phi^{CMI}$ (bits)",
-            title="Contribution given the others",
-        )
-        for axis in axes:
-            axis.legend()
+            draw(axis, "validation", f"accuracy_{name}", f"{name} alone")
+        axis.set(xlabel="step", ylabel="validation accuracy")
+        axis.legend()
+    with figure(folder / "contribution.svg", figsize=size) as (_, axis):
+        for name in results["modalities"]:
+            draw(axis, "validation", f"phi_cmi_{name}", name)
+        axis.set(xlabel="step", ylabel="mean phi_CMI (bits)")
+        axis.legend()
     return [
-        "![Learning curves](figures/learning_curves.png)",
+        "![Loss while training](figures/loss.svg)",
+        "![Validation accuracy while training, with all modalities and with "
+        "each alone](figures/accuracy.svg)",
+        "![Contribution of each modality given the others while "
+        "training](figures/contribution.svg)",
         "",
         "Lines are means over seeds, bands their range.",
     ]
@@ -182,8 +239,8 @@ def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
 def _interactions_figure(
     workdir: Path, pairs: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    path = workdir / "figures" / "interactions.png"
-    size = (6.4, 1.2 + 0.5 * len(pairs))
+    path = workdir / "figures" / "interactions.svg"
+    size = (5.6, 1.2 + 0.5 * len(pairs))
     with figure(path, figsize=size) as (_, axis):
         left = [0.0] * len(pairs)
         for key, label in (
@@ -199,5 +256,5 @@ def _interactions_figure(
         axis.invert_yaxis()
         axis.grid(visible=False, axis="y")
         axis.legend(
-            ncols=4, loc="lower center", bbox_to_anchor=(0.45, 1.0), fontsize=8
+            ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1.0), fontsize=8
         )

@@ -40,9 +40,28 @@ def table(results: Mapping[str, Any]) -> str:
     return markdown_table(header, rows)
 
 
+def answer(results: Mapping[str, Any]) -> str:
+    """What came out, in one sentence."""
+    errors: dict[str, list[float]] = {}
+    for one in results["rows"]:
+        error = np.array(one["estimates"]) - np.array(one["truth"])
+        squares = errors.setdefault(_METHODS[one["method"]], [])
+        squares.append(float((error**2).mean()))
+    said = [
+        f"{fixed(np.sqrt(np.mean(squares)), 2)} bits from {name}"
+        for name, squares in errors.items()
+    ]
+    count = len({one["problem"] for one in results["rows"]})
+    return (
+        f"On {count} problems whose answer is known, estimates are wrong by "
+        f"{', '.join(said)} (root mean square)."
+    )
+
+
 def markdown(results: Mapping[str, Any]) -> str:
     """Returns the report."""
     return (
+        "# Estimators on problems whose answer is known\n\n"
         f"{results['samples']:,} samples, {results['draws']} draws; bits.\n\n"
         f"{table(results)}\n"
     )

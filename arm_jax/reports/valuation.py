@@ -1,9 +1,11 @@
 """The report on the contributions of modalities to a trained model."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from arm_jax.reports import answers, page
 from arm_jax.reports.pieces import COLORS, figure, fixed, markdown_table
 
 
@@ -38,21 +40,31 @@ def _row(name: str, x: np.ndarray, expected: np.ndarray) -> list[str]:
     ]
 
 
-def draw(path: Path, values: dict[str, np.ndarray]) -> None:
-    """Draws the finite values; nothing if there are none."""
+def draw(path: Path, values: dict[str, np.ndarray]) -> list[str]:
+    """Draws the finite values; nothing if there are none.
+
+    Args:
+      path: The file of the contributions; that of their differences has
+        `_gap` behind its name.
+      values: See `arm_jax.studies.valuation`.
+
+    Returns:
+      The figures as lines of Markdown, relative to the folder above.
+    """
     names = values["modalities"]
     phi = values["phi_cmi"].reshape(-1, len(names))
     phi = phi[np.isfinite(phi).all(axis=1)]
     if not len(phi):
-        return
+        return []
     colors = [COLORS[m % len(COLORS)] for m in range(len(names))]
-    with figure(path, ncols=2, figsize=(9.5, 3.6)) as (_, axes):
+    gaps = path.with_name(f"{path.stem}_gap{path.suffix}")
+    with figure(path, figsize=(4.6, 3.4)) as (_, axis):
         # Values of the samples, so that bins of few samples are not empty.
         low = np.quantile(phi, 0.005, method="lower")
         high = np.quantile(phi, 0.995, method="higher")
         bins = _bins(low, high, 59)
         for m, name in enumerate(names):
-            axes[0].hist(
+            axis.hist(
                 phi[:, m],
                 bins=bins,
                 histtype="step",
@@ -60,28 +72,90 @@ def draw(path: Path, values: dict[str, np.ndarray]) -> None:
                 color=colors[m],
                 label=name,
             )
-        axes[0].set(
-            xlabel=r"$\phi^{CMI}$ of a sample (bits)",
+        axis.set(
+            xlabel="phi_CMI of a sample (bits)",
             ylabel="samples, all seeds",
             yscale="log",
-            title="Contribution given the others",
         )
-        axes[0].legend()
+        axis.legend()
+    with figure(gaps, figsize=(4.6, 3.4)) as (_, axis):
         gap = phi.max(axis=1) - phi.min(axis=1)
         weakest = phi.argmin(axis=1)
-        axes[1].hist(
+        axis.hist(
             [gap[weakest == m] for m in range(len(names))],
             bins=_bins(0.0, np.quantile(gap, 0.995, method="higher"), 40),
             stacked=True,
             color=colors,
             label=[f"{name} weakest" for name in names],
         )
-        axes[1].set(
-            xlabel=r"$\max_m \phi^{CMI} - \min_m \phi^{CMI}$ (bits)",
+        axis.set(
+            xlabel="largest less smallest phi_CMI (bits)",
             ylabel="samples, all seeds",
-            title="What re-sampling looks at",
         )
-        axes[1].legend()
+        axis.legend()
+    return [
+        f"![How many samples a modality contributes how much to, given the "
+        f"others](figures/{path.name})",
+        f"![How unequal contributions are, which re-sampling looks "
+        f"at](figures/{gaps.name})",
+        "",
+    ]
+
+
+def html(
+    values: dict[str, np.ndarray], split: str, folder: Path, drawn: list[str]
+) -> str:
+    """The report as one page.
+
+    Args:
+      values: See `arm_jax.studies.valuation`.
+      split: Whose samples they are.
+      folder: Where the figures are.
+      drawn: What `draw` returned.
+    """
+    lines = [
+        f"# What each modality contributes: {split}",
+        "",
+        "phi_MI is what all modalities say of a sample's label, phi_CMI what "
+        "one adds to the others, in bits; below 0 it misleads. Label-free: "
+        "what the model itself expects of them.",
+        "",
+        summary_table(values),
+        "",
+        *drawn,
+    ]
+    names = [str(name) for name in values["modalities"]]
+    mean = dict(zip(names, _means(values["phi_cmi"]), strict=True))
+    return page.of_markdown(
+        "\n".join(lines),
+        folder,
+        [answers.of_contributions(mean)],
+        bars(mean),
+    )
+
+
+def bars(mean: Mapping[str, float]) -> str:
+    """Returns bars of mean contributions, as HTML."""
+    rows = [
+        page.Bar(name, [("", value, 0)], f"{fixed(value, 2)} bits")
+        for name, value in mean.items()
+    ]
+    return page.bars(
+        rows,
+        max([*mean.values(), 1e-9]),
+        "What each modality adds to what the others say of the label (phi_CMI, "
+        "mean over samples).",
+        legend=False,
+    )
+
+
+def _means(x: np.ndarray) -> list[float]:
+    """Of each modality, over the samples whose values are finite."""
+    x = x.reshape(-1, x.shape[-1])
+    finite = x[np.isfinite(x).all(axis=1)]
+    if not len(finite):
+        return [0.0] * x.shape[1]
+    return [float(value) for value in finite.mean(axis=0)]
 
 
 def _bins(low: float, high: float, count: int) -> np.ndarray:

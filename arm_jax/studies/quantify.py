@@ -9,6 +9,7 @@ results, the same call makes the reports anew.
 
 import base64
 import dataclasses
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from arm_jax.reports import quantify as quantify_report
 from arm_jax.reports import quantify_html
 from arm_jax.studies import lines
 from arm_jax.workdir import open_workdir, read_results, to_json, write_results
+from bounds import inputs as checks
 from bounds.estimation import classifiers
+from bounds.estimation.frames import class_codes, of_frame
 from bounds.estimation.options import StudyOptions
 from bounds.estimation.rows import Rows, divide
 from bounds.estimation.study import study
@@ -72,18 +75,80 @@ def quantify(
         dataset, rows = prepare(checked)
         if processes.tell(leads and (folder / "results.json").exists()):
             open_workdir(folder, config)
-            results = processes.tell(leads and _read_back(folder, dataset))
+            results = processes.tell(
+                leads and _read_back(folder, dataset.digest)
+            )
         else:
             parts = _Parts(folder, config, allow, dataset.digest)
-            results = to_json(
-                study(
-                    rows,
-                    checked,
-                    progress=progress and leads,
-                    share=parts.share,
-                )
-                | {"units": checked.units or None}
+            found = study(
+                rows, checked, progress=progress and leads, share=parts.share
             )
+            results = to_json(found | {"units": checked.units or None})
+            _keep(folder, results, dataset.digest)
+            if leads:
+                parts.log.path.unlink(missing_ok=True)
+        if leads:
+            _report(folder, results)
+        return results
+
+
+def quantify_arrays(
+    inputs: Mapping[str, Any],
+    labels: Any,
+    workdir: str | Path,
+    *,
+    frame: Any = None,
+    groups: Any = None,
+    weights: Any = None,
+    name: str = "arrays",
+    progress: bool = True,
+    **options: Any,
+) -> dict[str, Any]:
+    """Writes the report of arrays, or of a data frame, into `workdir`.
+
+    Args:
+      inputs: Features `[n, ...]` by name of the modality, two or more; of a
+        frame the names of each modality's columns.
+      labels: Classes 0 to K-1, or names, `[n]`; of a frame the column's name.
+      workdir: Folder of the report, held by a lock meanwhile.
+      frame: Of pandas, or what has `columns` and gives one by `frame[name]`.
+      groups: Codes or names, `[n]`, equal for samples that are not
+        independent; of a frame the column's name. None if all are.
+      weights: Of the samples, `[n]`; of a frame the column's name.
+      name: What the data are called.
+      progress: Whether to show progress bars.
+      **options: Of `bounds.estimation.options.StudyOptions`; five folds, and
+        symbols where they are needed, by default.
+
+    Returns:
+      The results, as in results.json.
+
+    Raises:
+      InputError: Wrong arrays, columns or options; a workdir in use, or of
+        other data.
+    """
+    chosen = {"folds": 5, "symbols": {"when": "needed"}} | options
+    checked = from_mapping(StudyOptions, chosen)
+    others = {"label": labels, "groups": groups, "weights": weights}
+    if frame is not None:
+        inputs, found = of_frame(frame, inputs, others)
+        others |= found
+    label, classes = class_codes(others["label"])
+    units = others["groups"]
+    arrays = {
+        key: classifiers.flat(checks.finite(key, x))
+        for key, x in sorted(inputs.items())
+    }
+    if len(arrays) < 2:
+        raise InputError(f"inputs must hold two modalities, got {len(arrays)}")
+    if units is not None:
+        units = checks.codes("groups", units)
+    for key, x in arrays.items():
+        if len(x) != len(label):
+            raise InputError(
+                f"{key} has {len(x)} samples, labels has {len(label)}"
+            )
+<<<<<<< HEAD
             # Before anything is made of them: they took the time.
             write_results(folder / "results.json", results)
             record.append(folder, "finish", record.current(dataset.digest))
@@ -97,6 +162,48 @@ def quantify(
         ):
             (folder / name).write_text(make(results), encoding="utf-8")
         return results
+=======
+    rows = divide(
+        arrays, label, checked, units=units, weights=others["weights"],
+        classes=classes, name=name,
+    )  # fmt: skip
+    sha = hashlib.sha256(repr((name, classes, list(arrays))).encode())
+    for x in (*arrays.values(), label, units, others["weights"]):
+        sha.update(b"" if x is None else np.ascontiguousarray(x).tobytes())
+    digest = sha.hexdigest()[:12]
+    with lock.hold(workdir) as folder:
+        open_workdir(folder, to_json(dataclasses.asdict(checked)))
+        if (folder / "results.json").exists():
+            results = _read_back(folder, digest)
+        else:
+            found = study(rows, checked, progress=progress)
+            results = to_json(
+                found | {"units": None if units is None else "groups"}
+            )
+            _keep(folder, results, digest)
+        _report(folder, results)
+        return results
+
+
+def _keep(folder: Path, results: Mapping[str, Any], digest: str) -> None:
+    """Before anything is made of them: they took the time."""
+    write_results(folder / "results.json", results)
+    record.append(folder, "finish", record.current(digest))
+
+
+def _read_back(folder: Path, digest: str) -> dict[str, Any]:
+    made_with = record.current(digest)
+    record.check(folder, made_with, record.ALLOWED)
+    record.warn(folder, made_with)
+    return read_results(folder / "results.json")
+
+
+def _report(folder: Path, results: Mapping[str, Any]) -> None:
+    for name, make in (
+        ("report.md", quantify_report.markdown),
+        ("report.html", quantify_html.html),
+    ):
+        (folder / name).write_text(make(results), encoding="utf-8")
 
 
 class _Parts:
@@ -148,13 +255,6 @@ def _as_text(found: Mapping[str, np.ndarray]) -> dict[str, str]:
         name: base64.b64encode(np.asarray(x, "<f8").tobytes()).decode()
         for name, x in found.items()
     }
-
-
-def _read_back(folder: Path, dataset: Dataset) -> dict[str, Any]:
-    made_with = record.current(dataset.digest)
-    record.check(folder, made_with, record.ALLOWED)
-    record.warn(folder, made_with)
-    return read_results(folder / "results.json")
 
 
 def prepare(config: QuantifyConfig) -> tuple[Dataset, Rows]:

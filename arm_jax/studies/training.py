@@ -33,6 +33,7 @@ def fit(
     allow: Collection[str] = (),
     data_digest: str | None = None,
     stop_after: int | None = None,
+    tensorboard: bool = False,
 ) -> dict[str, Any] | None:
     """Trains one model into `workdir`, or returns to a run that is there.
 
@@ -47,6 +48,7 @@ def fit(
       data_digest: Digest of the data, if it is known: a finished run is then
         read without loading them.
       stop_after: Interrupt the run once this call has taken so many steps.
+      tensorboard: Write TensorBoard's event files beside metrics.jsonl.
 
     Returns:
       The results (as in results.json), or None if the run was interrupted.
@@ -73,7 +75,11 @@ def fit(
         processes.agree(record.of_numbers(made_with))
         record.enter(folder, made_with, allow)
         results = _trained(
-            run, folder, progress=progress, stop_after=stop_after
+            run,
+            folder,
+            progress=progress,
+            stop_after=stop_after,
+            events=tensorboard,
         )
         if results is None:
             return None
@@ -87,7 +93,12 @@ def fit(
 
 
 def _trained(
-    run: loop.Run, folder: Path, *, progress: bool, stop_after: int | None
+    run: loop.Run,
+    folder: Path,
+    *,
+    progress: bool,
+    stop_after: int | None,
+    events: bool,
 ) -> dict[str, Any] | None:
     start = time.monotonic()
     outcome = loop.train(
@@ -95,6 +106,7 @@ def _trained(
         folder,
         progress=progress,
         stop_after=stop_after,
+        events=events,
         measure=lambda predictions: bridge.of_predictions(
             predictions, run.model.modalities
         ),
@@ -169,6 +181,7 @@ def _reported(
         if described:
             results = results | described
             write_results(folder / "results.json", results)
-    if dataset is not None or not (folder / "report.md").exists():
+    reports = [folder / f"report.{kind}" for kind in ("md", "html")]
+    if dataset is not None or not all(file.exists() for file in reports):
         training_report.write(folder, results, trouble)
     return results

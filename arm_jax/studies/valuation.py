@@ -1,7 +1,7 @@
 """What each modality contributes to a trained model, sample by sample.
 
 `valuate` reads a finished run and writes, for the chosen split,
-valuation_SPLIT.npz and figures/valuation_SPLIT.png into its workdir:
+valuation_SPLIT.npz, valuation_SPLIT.html and figures into its workdir:
 
     id, label           [n]
     phi_mi              [seeds, n]              bits, with the true label
@@ -54,9 +54,11 @@ def valuate(workdir: str | Path, split: str = "test") -> dict[str, np.ndarray]:
     }
     file = workdir / f"valuation_{split}.npz"
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    valuation_report.draw(
-        workdir / "figures" / f"valuation_{split}.png", arrays
+    drawn = valuation_report.draw(
+        workdir / "figures" / f"valuation_{split}.svg", arrays
     )
+    whole = valuation_report.html(arrays, split, workdir, drawn)
+    (workdir / f"valuation_{split}.html").write_text(whole, encoding="utf-8")
     return arrays
 
 

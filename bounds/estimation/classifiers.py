@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from bounds.estimation import discriminant
 
@@ -127,7 +128,8 @@ def posteriors(
             validation_fraction=_VALIDATION, random_state=seed, max_iter=400,
             n_iter_no_change=_PATIENCE,
         )  # fmt: skip
-    with warnings.catch_warnings():
+    # Their products are small: threads wait for each other most of the time.
+    with threadpool_limits(1), warnings.catch_warnings():
         # A yardstick need not have converged.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(train, label, sample_weight=weights)

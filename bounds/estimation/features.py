@@ -1,7 +1,7 @@
 """From features, or anyone's classifiers, to a decomposition and advice."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from bounds.estimation import classifiers, decisions
 from bounds.estimation._outputs import Outputs, decompose
 from bounds.estimation.calibration import CALIBRATIONS, FOLDS, weights_of
 from bounds.estimation.calibration import classes as check_classes
+from bounds.estimation.frames import class_codes, of_frame
 from bounds.estimation.interactions import Range
 from bounds.estimation.posteriors import PosteriorPID
 from bounds.estimation.refits import Refits
@@ -70,7 +71,7 @@ def pid_of_features(
     Args:
       x1: features of the first modality, `[n, ...]`.
       x2: features of the second modality, `[n, ...]`.
-      labels: classes 0 to K-1, `[n]`.
+      labels: classes 0 to K-1, or names, `[n]`.
       own: classifiers of your own, by "first", "second" and, for the synergy,
         "joint": objects with `fit(x, labels)` and `predict_proba(x)`, such as
         those of scikit-learn; "joint" sees the features of both side by side.
@@ -110,7 +111,7 @@ def pid_of_features(
     replicates = inputs.integer("replicates", replicates, 2)
     folds = inputs.integer("folds", folds, 2)
     x = [_features(name, v) for name, v in (("x1", x1), ("x2", x2))]
-    y = inputs.integers("labels", labels)
+    y, _ = class_codes(labels)
     for name, rows in (("x1", x[0]), ("x2", x[1])):
         if len(rows) != len(y):
             raise InputError(
@@ -188,6 +189,45 @@ def pid_of_features(
         answer.interaction,
         answer.classifiers,
         again,
+    )
+
+
+def pid_of_frame(
+    frame: Any,
+    columns: Mapping[str, Sequence[Any]],
+    label: Any,
+    *,
+    groups: Any = None,
+    weights: Any = None,
+    **options: Any,
+) -> FeaturePID:
+    """Decomposes what two groups of a data frame's columns say about another.
+
+    Args:
+      frame: of pandas, or what has `columns` and gives one by `frame[name]`.
+      columns: names of the columns of each of the two modalities, by its name.
+      label: name of the column of the classes.
+      groups: name of the column of the groups; none if None.
+      weights: name of the column of the weights; none if None.
+      **options: others of `pid_of_features`.
+
+    Returns:
+      As `pid_of_features`.
+
+    Raises:
+      InputError: No frame; a column that is not there; not two modalities; a
+        modality without columns; as `pid_of_features`.
+    """
+    if len(columns) != 2:
+        raise InputError(
+            f"columns must name two modalities, got {len(columns)}"
+        )
+    x, others = of_frame(
+        frame, columns, {"label": label, "groups": groups, "weights": weights}
+    )
+    options.setdefault("names", tuple(x))
+    return pid_of_features(
+        *x.values(), others.pop("label"), **others, **options
     )
 
 

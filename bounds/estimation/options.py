@@ -12,6 +12,7 @@ DISCRETIZERS = ("posteriors", "kmeans", "quantiles")
 # half of the units, and all pairs without labels.
 KNOWLEDGE = ("labelled", "unimodal")
 DECIDE_BY = ("posteriors", "symbols")
+SYMBOLS_WHEN = ("always", "needed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +20,9 @@ class SymbolsOptions:
     """How a modality becomes symbols."""
 
     kind: str = "posteriors"
+    # "always"; or "needed", where posteriors do not decide. They are most of
+    # the work.
+    when: str = "always"
     # Symbols of each modality, fewer if it has fewer values; 0 for the most
     # that the samples can carry.
     number: int = 0
@@ -63,8 +67,8 @@ class StudyOptions:
     knowledge: str = "labelled"
     # Each modality against all others together.
     rest: bool = True
-    # Each pair given each third modality, from symbols; where labels of pairs
-    # may be used.
+    # Each pair given each third modality, from symbols, if there always are;
+    # where labels of pairs may be used.
     given: bool = True
     # What the recommendations rest on. Symbols lose information, so that what
     # they say is of the features only if these are symbols.
@@ -81,6 +85,7 @@ class StudyOptions:
         """Checks the values that no type can check."""
         for path, value, known in (
             ("symbols.kind", self.symbols.kind, DISCRETIZERS),
+            ("symbols.when", self.symbols.when, SYMBOLS_WHEN),
             ("knowledge", self.knowledge, KNOWLEDGE),
             ("decide_by", self.decide_by, DECIDE_BY),
             ("models.calibration", self.models.calibration, CALIBRATIONS),

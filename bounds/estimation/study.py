@@ -8,7 +8,7 @@ tables, and the tables estimates, advice, and what says how far to trust them.
 import dataclasses
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from bounds.estimation._given import given_third
 from bounds.estimation._outputs import Answer
 from bounds.estimation._resampling import Share
 from bounds.estimation._sides import SEPARATOR, Pair, View
+from bounds.estimation._statistics import entropy
 from bounds.estimation.convergence import convergence
 from bounds.estimation.evidence import Labelled, verdicts
 from bounds.estimation.interactions import Interactions, Range
@@ -52,7 +53,7 @@ def study(
     """
     start = time.monotonic()
     sides = _sides(tuple(rows.inputs), rest=options.rest)
-    alone = {s for pair in sides for s in pair}
+    alone = list(dict.fromkeys(s for pair in sides for s in pair))
     with tqdm(total=len(alone) + 4 * len(sides), disable=not progress) as bar:
         views = {}
         for side in sorted(alone, key=len):
@@ -70,19 +71,34 @@ def study(
                 failed[key] = str(error)
     if not pairs:
         raise InputError(next(iter(failed.values())))
+    label = np.bincount(
+        rows.counted_label, rows.counted_weights, len(rows.classes)
+    )
+    label = label / label.sum()
     given: dict[str, Any] = {}
-    if options.given and options.knowledge == "labelled":
+    if (
+        options.given
+        and options.knowledge == "labelled"
+        and options.symbols.when == "always"
+    ):
         given = given_third(views, rows, options)
-    plain = {k: v["interactions"] for k, v in pairs.items() if v["plain"]}
+    plain = {
+        k: v["interactions"]
+        for k, v in pairs.items()
+        if v["plain"] and v["interactions"] is not None
+    }
     gains = ranking.rank(plain, budget=options.budget)
     for found in pairs.values():
-        found["interactions"] = _interactions(found["interactions"])
+        if found["interactions"] is not None:
+            found["interactions"] = _interactions(found["interactions"])
         found["recommendation"] = found["recommendation"]._asdict()
     return {
         "dataset": rows.dataset,
         "classes": list(rows.classes),
         "modalities": list(rows.inputs),
         "samples": len(rows.label),
+        "label": label,
+        "label_entropy": float(entropy(label)),
         "weighted": rows.weights is not None,
         "independent": None
         if rows.units is None
@@ -124,6 +140,51 @@ def _measured(
     key: str,
     share: Share | None,
 ) -> dict[str, Any]:
+    """What posteriors, and where they are wanted symbols, say of a pair."""
+    bar.set_description(f"{key}: posteriors")
+    scores = pair.scores()
+    bar.update()
+    answer = pair.answer()
+    bar.update()
+    decides = options.decide_by == "posteriors" and answer.pid is not None
+    out: dict[str, Any] = {
+        "first": pair.first.name,
+        "second": pair.second.name,
+        "plain": SEPARATOR not in pair.first.name + pair.second.name,
+        "posteriors": _answer(answer),
+        "models": scores,
+        "symbols": [],
+        "interactions": None,
+        "predictions": None,
+        "sensitivity": [],
+        "convergence": None,
+    }
+    synergy = None
+    if (
+        options.symbols.when == "always"
+        or options.knowledge == "unimodal"
+        or not decides
+    ):
+        out |= _from_symbols(pair, scores, options, bar, key)
+        synergy = out["interactions"].synergy
+    else:
+        bar.update(2)
+    if decides and answer.pid is not None:
+        out["recommendation"] = decisions.recommend(
+            answer.pid, pair.names, margin=options.margin, synergy=synergy,
+            interaction=answer.interaction,
+        )  # fmt: skip
+    return out
+
+
+def _from_symbols(
+    pair: Pair,
+    scores: Mapping[str, Mapping[str, float]],
+    options: StudyOptions,
+    bar: tqdm,
+    key: str,
+) -> dict[str, Any]:
+    """Tables of symbols, estimates from them, and how far these depend."""
     number = options.symbols.number or pair.most_symbols()
     bar.set_description(f"{key}: {number} symbols each")
     resampling = options.resampling
@@ -137,12 +198,7 @@ def _measured(
     }
     whole = pair.table(number)
     found = quantify(pair.evidence(number), **resampled)
-    bar.update()
     predicted = quantify(pair.predictions(), **resampled)
-    scores = pair.scores()
-    bar.update()
-    bar.set_description(f"{key}: posteriors")
-    answer = pair.answer()
     bar.update()
     cheaper = resampled | {"replicates": 200, "interval_replicates": 30,
                          "permutations": 0}  # fmt: skip
@@ -175,27 +231,17 @@ def _measured(
         for kind in ("logistic", "network")
     )
     advice = decisions.unless_additive_does(advice, additive, interacting)
-    if options.decide_by == "posteriors" and answer.pid is not None:
-        advice = decisions.recommend(
-            answer.pid, pair.names, margin=options.margin,
-            synergy=found.synergy, interaction=answer.interaction,
-        )  # fmt: skip
     settles = None
     if verdicts(Labelled(whole))["redundancy"].enough:
         settles = convergence(
             whole, seed=resampling.seed, progress=not bar.disable
         )
     return {
-        "first": pair.first.name,
-        "second": pair.second.name,
-        "plain": SEPARATOR not in pair.first.name + pair.second.name,
         "symbols": _sizes(whole),
         "interactions": found,
         "predictions": _interactions(predicted),
-        "posteriors": _answer(answer),
         "sensitivity": sensitivity,
         "convergence": settles,
-        "models": scores,
         "recommendation": advice,
     }
 

@@ -44,7 +44,7 @@ def test_a_score_that_was_not_finite_is_nan():
 
 @pytest.mark.parametrize("name", ["a$b^$", "$", "$$", "音声", "\\frac", "x_{"])
 def test_figures_have_any_name(name, tmp_path):
-    file = tmp_path / "figures" / "a.png"
+    file = tmp_path / "figures" / "a.svg"
     with report.figure(file, ncols=2) as (_, axes):
         axes[0].plot([0, 1], label=name)
         axes[0].set(title=name, xlabel=rf"$\phi$ of {name}")
@@ -85,7 +85,7 @@ def values_of(phi):
 )  # fmt: skip
 def test_values_of_any_kind_have_a_table_and_a_figure(phi, tmp_path):
     values = values_of(phi)
-    file = tmp_path / "figures" / "valuation_test.png"
+    file = tmp_path / "figures" / "valuation_test.svg"
     valuate.draw(file, values)
     assert file.exists() == np.isfinite(values["phi_cmi"]).all(-1).any()
     with warnings.catch_warnings():

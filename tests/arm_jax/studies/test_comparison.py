@@ -54,7 +54,7 @@ def test_what_a_comparison_leaves(finished):
     assert "| joint   |" in table
     assert "| uniform |" in table
     for name in ("dominant", "gap", "joint_contribution", "bridge"):
-        file = workdir / "figures" / f"methods_{name}.png"
+        file = workdir / "figures" / f"methods_{name}.svg"
         assert file.stat().st_size > 0
         assert file.name in table
 
@@ -244,7 +244,7 @@ def test_a_report_on_validation_leaves_the_test_split_out(npz_file, tmp_path):
     mean = 100 * np.mean([r["accuracy"] for r in last])
     _, by_variant = table.split("By variant")
     assert f"| {mean:.1f} (" in by_variant
-    assert (tmp_path / "figures/options_variants.png").stat().st_size > 0
+    assert (tmp_path / "figures/options_variants.svg").stat().st_size > 0
 
 
 def test_unknown_split(npz_file, tmp_path):

@@ -2,6 +2,7 @@ import ast
 import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ def small_config(npz_file, **changes):
     config.folds = 3
     config.symbols.number = config.symbols.most = 2
     config.symbols.sensitivity = (2,)
+    config.symbols.when = "always"
     config.resampling.replicates = 20
     config.resampling.permutations = 10
     config.resampling.interval_replicates = 5
@@ -69,8 +71,12 @@ def test_what_a_report_leaves(finished):
 def test_page_needs_no_network(finished):
     page = (finished[1] / "report.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 4
-    for outside in ("src=", "<link", "@import", "url(http", "<script"):
+    for outside in ("src=", "<link", "@import", "url(http"):
         assert outside not in page
+    # Figures have words, and names of their own.
+    assert page.count('<svg role="img" aria-label="') == 4
+    names = re.findall(r' id="([^"]+)"', page)
+    assert len(set(names)) == len(names)
     assert 'name="viewport"' in page
     header, rows = quantify_report.table(finished[0])
     for name in (*header, *map(str, rows[0])):

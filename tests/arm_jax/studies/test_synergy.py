@@ -18,7 +18,7 @@ def test_random_study_and_resume(tmp_path, capsys):
     whole = synergy.synergy(small, tmp_path / "whole", progress=False)
     assert "| redundancy" in whole
     assert "\n\nA violation is a bound on the wrong side" in whole
-    assert (tmp_path / "whole" / "figures" / "lower_bounds.png").exists()
+    assert (tmp_path / "whole" / "figures" / "lower_bounds.svg").exists()
     lines = (
         (tmp_path / "whole" / "blocks.jsonl")
         .read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def test_logic_study(tmp_path, capsys):
     report = synergy.synergy(
         config("logic", noise=(0.0, 0.1)), tmp_path, progress=False
     )
-    assert "![gates](figures/gates.png)" in report
+    assert "![gates](figures/gates.svg)" in report
 
 
 def test_released_formulas():

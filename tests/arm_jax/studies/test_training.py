@@ -11,12 +11,13 @@ import pytest
 from arm_jax import lock, record
 from arm_jax.analysis import interactions
 from arm_jax.errors import InputError
+from arm_jax.reports import demo
 from arm_jax.reports import training as training_report
 from arm_jax.reports.training import interactions_table, results_table
 from arm_jax.studies.training import fit
 from arm_jax.workdir import write_json
 from configs import npz
-from experiments import cli, demo
+from experiments import cli
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,7 +41,8 @@ def test_what_a_run_leaves(finished):
     results, workdir = finished
     for name in (
         "config.json", "record.jsonl", "metrics.jsonl", "results.json",
-        "report.md", "figures/learning_curves.png", "figures/interactions.png",
+        "report.md", "report.html", "figures/loss.svg",
+        "figures/interactions.svg",
     ):  # fmt: skip
         assert (workdir / name).stat().st_size > 0, name
     assert json.loads((workdir / "results.json").read_text()) == results
@@ -99,7 +101,7 @@ def test_report_is_made_again_from_the_results(
     shutil.rmtree(folder / "figures")
     assert fit(small_config(npz_file), folder, progress=False) == results
     assert (folder / "report.md").read_text() == report
-    assert (folder / "figures" / "interactions.png").exists()
+    assert (folder / "figures" / "interactions.svg").exists()
 
     # A part that cannot be made is a sentence; the rest is there.
     def fail(*_):

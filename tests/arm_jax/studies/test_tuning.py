@@ -164,7 +164,7 @@ def test_a_tuned_comparison(tuned):
     assert "## Tuning" in table
     assert "learning rate x30000: 2" in table
     # Figures are those of what was chosen.
-    assert "methods_gap.png" in table
+    assert "methods_gap.svg" in table
 
 
 def test_a_tuned_comparison_is_not_repeated(tuned):

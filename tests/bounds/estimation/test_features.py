@@ -7,7 +7,9 @@ from sklearn.linear_model import LogisticRegression
 
 import bounds
 from bounds import problems
+from bounds.errors import InputError
 from bounds.estimation._likeliest import likeliest
+from bounds.estimation.frames import class_codes
 from bounds.estimation.late_fusion import fuse
 from bounds.estimation.refits import refits
 
@@ -97,6 +99,58 @@ def test_classifiers_of_your_own(alone):
     # second adds nothing to the first.
     assert out.classifiers["joint"]["name"] in ("late fusion", "first")
     assert out.pid.unique1 == pytest.approx(0.77, abs=0.2)
+
+
+class Frame(dict):
+    """What is asked of a data frame, which pandas' have."""
+
+    columns = property(lambda self: list(self))
+
+
+def test_a_frame_and_names_are_arrays_and_codes(alone):
+    lda = LinearDiscriminantAnalysis()
+    own = {"first": lda, "second": lda}
+    x1, x2, y = alone.x1, alone.x2, alone.labels
+    names = {f"image {i}": x1[:, i] for i in range(x1.shape[1])}
+    other = {f"text {i}": x2[:, i] for i in range(x2.shape[1])}
+    frame = Frame(**names, **other, kind=np.array(["a", "b", "c", "d"])[y])
+    columns = {"image": list(names), "text": list(other)}
+    found = bounds.pid_of_frame(frame, columns, "kind", own=own, replicates=9)
+    plain = bounds.pid_of_features(x1, x2, y, own=own, replicates=9)
+    assert found.pid.unique1 == pytest.approx(plain.pid.unique1, abs=1e-9)
+    assert "image" in found.recommendation.reasons[1]
+    with pytest.raises(InputError, match="text: the frame has no column 'z'"):
+        bounds.pid_of_frame(frame, columns | {"text": ["z"]}, "kind")
+    with pytest.raises(InputError, match="label: the frame has no column 'y'"):
+        bounds.pid_of_frame(frame, columns, "y")
+    with pytest.raises(InputError, match="must be a data frame.*ndarray"):
+        bounds.pid_of_frame(x1, columns, "kind")
+    with pytest.raises(InputError, match="two modalities, got 1"):
+        bounds.pid_of_frame(frame, {"image": ["image 0"]}, "kind")
+    with pytest.raises(InputError, match="modality 'text' has no columns"):
+        bounds.pid_of_frame(frame, columns | {"text": []}, "kind")
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes", "names"),
+    [
+        (["b", "a", "b"], [1, 0, 1], ("a", "b")),
+        (np.array(["b", "a", "b"], object), [1, 0, 1], ("a", "b")),
+        ([2, 0, 1], [2, 0, 1], ()),
+    ],
+)
+def test_labels_are_codes_or_names(labels, codes, names):
+    found = class_codes(labels)
+    assert found[0].tolist() == codes
+    assert found[1] == names
+
+
+@pytest.mark.parametrize(
+    "mixed", [["a", 1, "b"], ["a", None], [1, float("nan")]]
+)
+def test_labels_of_mixed_types_are_refused(mixed):
+    with pytest.raises(InputError, match="mixed types, .* and .*: drop"):
+        class_codes(np.array(mixed, object))
 
 
 class NoProbabilities(LogisticRegression):

@@ -1,0 +1,178 @@
+"""The answer of a report, in sentences that need no knowledge of the field."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arm_jax.reports.pieces import fixed
+
+# What follows the names of a pair, by family of `bounds.estimation.decisions`.
+_SAYS = {
+    "none": "tell too little about the label, alone and together: look for "
+    "another source",
+    "agreement": "say the same about the label: either one will do",
+    "additive": "are both needed, and it is enough to combine what each says "
+    "on its own (late fusion)",
+    "interaction": "are needed together, in one model that sees both at once: "
+    "part of what they say shows only in combination",
+}
+_OTHER_SYMBOLS = ", but not with other symbols"
+_ADDITIVE_DOES = ", but an additive model does as well"
+
+
+def of_interactions(results: Mapping[str, Any]) -> str:
+    """What to do with the modalities of a data set, in one sentence."""
+    pairs = list(results["pairs"].values())
+    if len(pairs) == 1:
+        return _capital(_of_pair(pairs[0], results["samples"])) + "."
+    plain = [pair for pair in pairs if pair["plain"]]
+    for name in results["modalities"]:
+        own = [p for p in plain if name in (p["first"], p["second"])]
+        if own and all(p["recommendation"]["modality"] == name for p in own):
+            others = _listed([m for m in results["modalities"] if m != name])
+            return (
+                f"{_capital(name)} alone is enough to tell the label: what "
+                f"{others} would add does not matter."
+            )
+    groups: dict[str, list[str]] = {}
+    for pair in plain or pairs:
+        advice = pair["recommendation"]
+        if advice["family"] == "one":
+            what = f"need {advice['modality']} alone"
+        else:
+            what = _SAYS.get(advice["family"], "are not settled by the samples")
+        groups.setdefault(what, []).append(_names(pair))
+    said = [f"{_listed(names)} {what}" for what, names in groups.items()]
+    return _capital("; ".join(said)) + "."
+
+
+def of_pair(pair: Mapping[str, Any], samples: int) -> str:
+    """What to do with two modalities, in one sentence."""
+    return _capital(_of_pair(pair, samples)) + "."
+
+
+def how_much(known: float, entropy: float, names: Sequence[str]) -> str:
+    """How much of the label modalities tell together."""
+    share = f"{100 * known / entropy:.0f} %" if entropy > 0 else "all"
+    return (
+        f"Together, {_listed(names)} tell {share} of what there is to know "
+        f"about the label ({fixed(known, 2)} of {fixed(entropy, 2)} bits)."
+    )
+
+
+def of_training(
+    method: str, accuracy: Mapping[str, float], examples: int
+) -> str:
+    """How well a trained model does, and on whom it relies.
+
+    Args:
+      method: name of the method.
+      accuracy: in %, of "fused" and of each modality alone, by name.
+      examples: number of those it was tested on.
+    """
+    alone = {k: v for k, v in accuracy.items() if k != "fused"}
+    out = (
+        f"Trained by {method}, the model is right on "
+        f"{fixed(accuracy['fused'], 1)} % of {examples:,} examples that it "
+        "has not seen"
+    )
+    if len(alone) < 2:
+        return out + "."
+    best, worst = max(alone, key=alone.get), min(alone, key=alone.get)
+    out += (
+        f"; asked alone, {best} reaches {fixed(alone[best], 1)} % and {worst} "
+        f"{fixed(alone[worst], 1)} %"
+    )
+    return out + "."
+
+
+def of_comparison(
+    gains: Mapping[str, tuple[float, float, float]], baseline: str
+) -> str:
+    """Which methods are better than the first, and whether that is sure.
+
+    Args:
+      gains: mean difference of accuracy to the first in points, and the ends
+        of its interval (NaN if there is none), by method.
+      baseline: name of the first.
+    """
+    sure = [name for name, (_, low, _) in gains.items() if low > 0]
+    worse = [name for name, (_, _, high) in gains.items() if high < 0]
+    if not gains:
+        return f"There is nothing yet to compare {baseline} with."
+    best = max(gains, key=lambda name: gains[name][0])
+    lead = fixed(gains[best][0], 1, plus=True)
+    if best in sure:
+        _, low, high = (fixed(x, 1, plus=True) for x in gains[best])
+        out = (
+            f"{best} does best, {lead} points of accuracy against {baseline} "
+            f"(95 % interval {low} to {high})"
+        )
+        others = len(sure) - 1
+        if others:
+            out += f"; {others} more of {len(gains)} are surely better, too"
+        return out + "."
+    out = (
+        f"No method is surely better than {baseline}: the best, {best}, is at "
+        f"{lead} points, and that may be chance"
+    )
+    if worse:
+        out += f"; {len(worse)} of {len(gains)} are surely worse"
+    return out + "."
+
+
+def of_contributions(mean: Mapping[str, float]) -> str:
+    """Which modality the predictions rest on.
+
+    Args:
+      mean: contribution given the others, in bits, by modality.
+    """
+    if len(mean) < 2:
+        return f"The model sees one modality, {next(iter(mean))}."
+    most, least = max(mean, key=mean.get), min(mean, key=mean.get)
+    return (
+        f"The predictions rest on {most} most: it adds "
+        f"{fixed(mean[most], 2)} bits per sample to what the others say, and "
+        f"{least} {fixed(mean[least], 2)}."
+    )
+
+
+def _of_pair(pair: Mapping[str, Any], samples: int) -> str:
+    advice = pair["recommendation"]
+    one, two = pair["first"], pair["second"]
+    if advice["family"] == "one":
+        kept = advice["modality"]
+        other = two if kept == one else one
+        return (
+            f"{kept} alone is enough to tell the label: what {other} would "
+            "add does not matter"
+        )
+    if advice["family"]:
+        return f"{_names(pair)} {_SAYS[advice['family']]}"
+    open_ = advice["text"].removeprefix("undecided: ")
+    if open_.endswith(_OTHER_SYMBOLS):
+        open_ = (
+            "the answer changes with the number of values that the features "
+            "are cut into"
+        )
+    elif open_.endswith(_ADDITIVE_DOES):
+        open_ = (
+            "they seem to interact, but a model without interactions predicts "
+            "as well"
+        )
+    return (
+        f"{samples:,} samples do not settle what to do with {_names(pair)}: "
+        f"{open_}"
+    )
+
+
+def _names(pair: Mapping[str, Any]) -> str:
+    return f"{pair['first']} and {pair['second']}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *some, last = names
+    return f"{', '.join(some)} and {last}" if some else last
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
