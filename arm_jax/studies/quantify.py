@@ -148,21 +148,6 @@ def quantify_arrays(
             raise InputError(
                 f"{key} has {len(x)} samples, labels has {len(label)}"
             )
-<<<<<<< HEAD
-            # Before anything is made of them: they took the time.
-            write_results(folder / "results.json", results)
-            record.append(folder, "finish", record.current(dataset.digest))
-            if leads:
-                parts.log.path.unlink(missing_ok=True)
-        if not leads:
-            return results
-        for name, make in (
-            ("report.md", quantify_report.markdown),
-            ("report.html", quantify_html.html),
-        ):
-            (folder / name).write_text(make(results), encoding="utf-8")
-        return results
-=======
     rows = divide(
         arrays, label, checked, units=units, weights=others["weights"],
         classes=classes, name=name,

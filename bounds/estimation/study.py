@@ -165,7 +165,7 @@ def _measured(
         or options.knowledge == "unimodal"
         or not decides
     ):
-        out |= _from_symbols(pair, scores, options, bar, key)
+        out |= _from_symbols(pair, scores, options, bar, key, share)
         synergy = out["interactions"].synergy
     else:
         bar.update(2)
@@ -183,6 +183,7 @@ def _from_symbols(
     options: StudyOptions,
     bar: tqdm,
     key: str,
+    share: Share | None,
 ) -> dict[str, Any]:
     """Tables of symbols, estimates from them, and how far these depend."""
     number = options.symbols.number or pair.most_symbols()
