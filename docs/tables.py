@@ -16,7 +16,14 @@ from typing import Any
 from absl import flags
 
 from arm_jax.errors import InputError
-from arm_jax.reports import comparison, published, quantify, recovery, truth
+from arm_jax.reports import (
+    comparison,
+    published,
+    quantify,
+    ranks,
+    recovery,
+    truth,
+)
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.workdir import read_json
 from experiments import cli, demo
@@ -119,6 +126,13 @@ def _overview(*names: str) -> str:
     return markdown_table(["method", *header], rows)
 
 
+def _ranks(*names: str) -> str:
+    """Ranks of the methods over several comparisons."""
+    found = {name: _results(name) for name in names}
+    named = {name.split("_")[1]: x for name, x in found.items()}
+    return ranks.markdown(ranks.of_summaries(named))
+
+
 def _published(part: str) -> str:
     """One of the tables of the published numbers."""
     return markdown_table(*published.TABLES[part](_results("published")))
@@ -162,6 +176,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "accuracies": _accuracies,
     "comparison": _comparison,
     "overview": _overview,
+    "ranks": _ranks,
     "published": _published,
     "truth": _truth,
     "advice": _advice,

@@ -147,14 +147,22 @@ def kept(run: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, Any]:
     """Returns what `comparison` needs of a run."""
     if "scores" not in run:
         return {}
-    missing = {m: SEPARATOR.join(_others(modalities, m)) for m in modalities}
+    missing = {SEPARATOR.join(_others(modalities, m)) for m in modalities}
+    # More digits than any table has.
     return {
-        "scores": run["scores"],
-        "subsets": {
-            names: run["subsets"][names] for names in missing.values() if names
+        "scores": {
+            name: {key: round(_number(x), 5) for key, x in of.items()}
+            for name, of in run["scores"].items()
         },
-        "noise": run["noise"],
-        "contribution_gap": run["contribution_gap"],
+        "subsets": {
+            name: round(_number(x), 5)
+            for name, x in run["subsets"].items()
+            if name in missing
+        },
+        "noise": {
+            name: [round(x, 5) for x in of] for name, of in run["noise"].items()
+        },
+        "contribution_gap": round(_number(run["contribution_gap"]), 5),
     }
 
 

@@ -1,7 +1,8 @@
-"""Compares all methods on all data sets that are in memory, on many cores.
+r"""Compares all methods on all data sets that are in memory, on many cores.
 
     python -m docs.checks.compare_all --workdir=runs/all \
-        [--cores=16] [--seconds=480] [--sets=avdigits,watch,mfeat,mosi]
+        [--cores=16] [--seconds=480] [--sets=avdigits,watch,mfeat,mosi] \
+        [--out=FOLDER]
 
 Each method on each set is a comparison of its own (`configs/*.py:all`) in
 parts/, by a process that has one core; the longest are begun first. Then the
@@ -9,7 +10,8 @@ runs are put together, and `compare` reads them where they are finished: the
 workdir has compare_SET_all/ with table.md and summary.json, which `python -m
 docs.tables --collect` takes over, ranks.md, and times.jsonl, a line per method
 and set with the seconds and those of the processor. What is not finished after
-`--seconds` is left out; the same command goes on with it.
+`--seconds` is left out; the same command goes on with it. With `--out`, what is
+small of it is copied there.
 
 A set alone, as anyone would compare on it: `arm-jax compare
 --config=avdigits:all`.
@@ -31,6 +33,7 @@ from typing import Any
 
 _EPOCHS = "COMPARE_ALL_EPOCHS"
 SETS = ("avdigits", "watch", "mfeat", "mosi")
+FIRST = ("joint", "uniform", "unimodal", "arm", "arm_guided")
 # About how long a method takes, beside `joint`, by set: those that train
 # several models. It is for the order alone.
 _SEVERAL = {"linear_probe": 2.0, "umt": 2.5, "lfm": 2.0, "greedy": 1.5}
@@ -66,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=480.0)
     parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--only", default="", help="methods; all if empty")
     parser.add_argument("--epochs", default="", help="to try it; 1")
     arguments = parser.parse_args(argv)
@@ -93,7 +97,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     print(f"{time.monotonic() - begun:.0f} s: data are there", flush=True)
     waiting, done = context.Queue(), context.Queue()
-    for task in sorted(tasks, key=lambda t: -t.length):
+    # What all others are compared with is there, whatever else is not.
+    for task in sorted(tasks, key=lambda t: (t.label not in FIRST, -t.length)):
         waiting.put(task)
     workers = [
         context.Process(target=_work, args=(workdir, core, waiting, done))
@@ -120,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with context.Pool(min(len(names), len(cores))) as pool:
         pool.starmap(_compared, [(workdir, name) for name in names])
     _rank(workdir, names)
+    if arguments.out:
+        _copy(workdir, arguments.out, names)
     print(f"{time.monotonic() - begun:.0f} s, {left} not done", flush=True)
 
 
@@ -220,6 +227,19 @@ def _rank(workdir: Path, names: Sequence[str]) -> None:
     if len(found) > 1:
         text = ranks.markdown(ranks.of_summaries(found))
         (workdir / "ranks.md").write_text(text + "\n", encoding="utf-8")
+
+
+def _copy(workdir: Path, out: Path, names: Sequence[str]) -> None:
+    """Copies tables, summaries, times and logs."""
+    small = ["ranks.md", "times.jsonl"]
+    small += [file.name for file in workdir.glob("log_*.txt")]
+    for name in names:
+        folder = _comparison(workdir, name).name
+        small += [f"{folder}/table.md", f"{folder}/summary.json"]
+    for name in small:
+        if (workdir / name).exists():
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(workdir / name, out / name)
 
 
 if __name__ == "__main__":
