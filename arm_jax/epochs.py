@@ -172,6 +172,7 @@ class _Epoch(Epoch):
         variables: Any = None,
         mask: Sequence[float] | None = None,
         phase: Any = None,
+        rows: np.ndarray | None = None,
     ) -> Variables:
         start, renewed = self.variables, self.renewed
         if variables is not None:
@@ -184,7 +185,8 @@ class _Epoch(Epoch):
             parallel.put([start]),
             [renewed],
         )
-        for batch, own in itertools.islice(self._batches(mask), steps):
+        batches = self._batches(mask, rows)
+        for batch, own in itertools.islice(batches, steps):
             state, metrics = self._run.train_step(
                 state, batch, own if phase is None else phase
             )
@@ -194,7 +196,7 @@ class _Epoch(Epoch):
         return variables
 
     def _batches(
-        self, mask: Sequence[float] | None
+        self, mask: Sequence[float] | None, rows: np.ndarray | None
     ) -> Iterator[tuple[Any, Any]]:
         """Batches of this epoch and those after it, and their phases."""
         run, count = self._run, len(self.modalities)
@@ -203,8 +205,11 @@ class _Epoch(Epoch):
             raise ValueError(
                 f"mask must be {count} numbers 0 or 1, got {mask!r}"
             )
+        split = run.dataset.splits["train"]
+        if rows is not None:
+            split = split.where(np.isin(np.arange(len(split)), rows))
+            pipeline.steps_per_epoch(split, run.config.data.batch_size)
         for number in itertools.count(self.number):
-            split = run.dataset.splits["train"]
             count, make = pipeline.epoch_batches(
                 split,
                 run.config.data.batch_size,

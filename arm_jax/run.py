@@ -15,7 +15,7 @@ from arm_jax import (
     methods,
     optimizers,
     parallel,
-    shapley,
+    probing,
     training,
     vocabulary,
 )
@@ -108,7 +108,6 @@ class Run(NamedTuple):
     train_step: Callable[..., Any]
     predict_step: Callable[..., Any]
     survey_step: Callable[..., Any]
-    correct_step: Callable[..., Any]
 
     @property
     def seeds(self) -> range:
@@ -158,27 +157,23 @@ class Run(NamedTuple):
             predictions, self.model.modalities, self.dataset.log_prior
         )
 
-    def shapley(
+    def probe(
         self, variables: Variables, split: str
-    ) -> list[dict[str, float]]:
-        """Share of each modality in the accuracy of each run on a split.
+    ) -> tuple[list[str], list[probing.Probe]]:
+        """What each run makes of all subsets of a split, and of noise.
 
-        Shapley values of the accuracy over all subsets of modalities; they
-        sum to the accuracy of all less that of none.
+        Returns:
+          The modalities that have noise; and the probe of each run.
         """
-        correct = evaluation.outputs(
-            self.correct_step,
+        scales = probing.deviations(self.dataset.splits["train"])
+        step = probing.make_step(self.model, self.method, scales)
+        found = evaluation.outputs(
+            parallel.predict(step),
             variables,
             self.dataset.splits[split],
             self.config.train.eval_batch_size,
         )
-        accuracy = [of_run.mean(axis=0, dtype=np.float64) for of_run in correct]
-        weights = shapley.weights(len(self.model.modalities))
-        shares = np.stack(accuracy) @ weights.T
-        return [
-            dict(zip(self.model.modalities, of_run.tolist(), strict=True))
-            for of_run in shares
-        ]
+        return list(scales), found
 
 
 def prepare(config: Config) -> Run:
@@ -245,7 +240,6 @@ def prepare(config: Config) -> Run:
 
     predict_step = training.make_predict_step(model, method)
     survey_step = training.make_predict_step(model, method, features=True)
-    correct_step = training.make_correct_step(model, method)
     return Run(
         config=config,
         schedule=schedule,
@@ -257,7 +251,6 @@ def prepare(config: Config) -> Run:
         train_step=parallel.update(train_step),
         predict_step=parallel.predict(predict_step),
         survey_step=parallel.predict(survey_step),
-        correct_step=parallel.predict(correct_step),
     )
 
 

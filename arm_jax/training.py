@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from arm_jax import optimizers, parallel, shapley
+from arm_jax import optimizers, parallel
 from arm_jax.methods import Context, Forward, Method, Step, terms
 from arm_jax.methods import Variables as Variables
 from arm_jax.models import Model, Params, State
@@ -22,7 +22,6 @@ from arm_jax.valuation import (
     conditional_contributions,
     is_right,
     joint_contribution,
-    masks_for,
     subset_log_probs,
 )
 
@@ -125,7 +124,7 @@ def make_train_step(
                 for name, x in features.items()
             }
             head, model_head = (
-                _on_what_is_there(bind_head(model, m, now), batch["mask"])
+                on_what_is_there(bind_head(model, m, now), batch)
                 for m in (method, Method())
             )
             forward = Forward(
@@ -252,8 +251,14 @@ def bind_head(model: Model, method: Method, variables: Variables) -> Head:
     )
 
 
-def _on_what_is_there(head: Head, present: Array) -> Head:
-    """Returns a head that masks what is missing from the batch, too."""
+def on_what_is_there(head: Head, batch: Mapping[str, Any]) -> Head:
+    """Returns a head that masks what is missing from the batch, too.
+
+    A batch of which nothing is missing may lack the mask.
+    """
+    present = batch.get("mask")
+    if present is None:
+        return head
     return lambda features, mask: head(features, jnp.atleast_2d(mask) * present)
 
 
@@ -272,34 +277,12 @@ def make_predict_step(
         found, _ = model.encode(
             variables.params, variables.state, batch["inputs"]
         )
-        head = bind_head(model, method, variables)
+        head = on_what_is_there(bind_head(model, method, variables), batch)
         log_probs = subset_log_probs(head, found)
         log_probs = batch_first(log_probs)
         return (log_probs, found) if features else log_probs
 
     return predict
-
-
-def make_correct_step(
-    model: Model, method: Method
-) -> Callable[[Variables, Mapping[str, Any]], jax.Array]:
-    """Returns `correct(variables, batch) -> [batch, 2 ** modalities]`.
-
-    Whether the prediction of each subset, in the order of
-    `shapley.coalitions`, is right: 1 or 0.
-    """
-    coalitions = shapley.coalitions(len(model.modalities))
-
-    def correct(variables: Variables, batch: Mapping[str, Any]) -> jax.Array:
-        features, _ = model.encode(
-            variables.params, variables.state, batch["inputs"]
-        )
-        head = bind_head(model, method, variables)
-        masks = masks_for(features, coalitions)
-        logits = jax.vmap(head, in_axes=(None, 0))(features, masks)
-        return is_right(logits, batch["label"]).T.astype(jnp.float32)
-
-    return correct
 
 
 def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:

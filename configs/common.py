@@ -113,6 +113,7 @@ def comparison(
     without: tuple[str, ...] = (),
     variants: dict[str, dict[str, Any]] | None = None,
     arm: Mapping[str, Any] | None = None,
+    every: bool = False,
     tuned: bool = False,
     optimizer: str = "adamw",
 ) -> ConfigDict:
@@ -125,16 +126,16 @@ def comparison(
       variants: Name to options of the data set, such as its folds, that every
         method is trained and tested on; results are pooled.
       arm: Options of ARM that differ from its defaults.
-      tuned: Whether all methods are compared, each one tuned, in the place of
-        ARM's parts.
+      every: Whether all methods are compared, in the place of ARM's parts.
+      tuned: Likewise, each one tuned.
       optimizer: Name of one of `OPTIMIZERS`.
     """
     training = training.copy_and_resolve_references()
     training.train.seeds = seeds
     training.optimizer.update(OPTIMIZERS[optimizer])
     del training.method
-    if tuned:
-        return _tuned(training, without, variants, arm)
+    if every or tuned:
+        return _every(training, without, variants, arm, tuned=tuned)
     runs = {m: method(m) for m in METHODS if m not in without}
     runs["arm"] = method("arm", **(arm or {}))
     own = runs["arm"]["options"]
@@ -173,11 +174,13 @@ def comparison(
     )
 
 
-def _tuned(
+def _every(
     training: ConfigDict,
     without: tuple[str, ...],
     variants: dict[str, dict[str, Any]] | None,
     arm: Mapping[str, Any] | None,
+    *,
+    tuned: bool,
 ) -> ConfigDict:
     epochs = training.train.epochs
     # What has a rhythm needs one that fits into the training.
@@ -199,7 +202,7 @@ def _tuned(
             "groups": (("Methods", tuple(runs)),),
             "split": "test",
             "variants": variants or {"all": {}},
-            "tuned": True,
+            "tuned": tuned,
         }
     )
 
@@ -211,22 +214,25 @@ def words(
 
     Args:
       argument: Words with commas between them, such as "official,tuned,sgd".
+        "all" and "tuned" take all methods, "tuned" tunes them.
       known: What the config itself takes, its default first.
 
     Returns:
-      The config's own word, "" if it takes none; and `tuned` and `optimizer`
-      for `comparison`.
+      The config's own word, "" if it takes none; and `every`, `tuned` and
+      `optimizer` for `comparison`.
 
     Raises:
       InputError: A word that is not known.
     """
-    own, more = next(iter(known), ""), {"tuned": False, "optimizer": "adamw"}
+    own = next(iter(known), "")
+    more = {"every": False, "tuned": False, "optimizer": "adamw"}
+    switches = {"all": "every", "tuned": "tuned"}
     for word in filter(None, argument.split(",")):
-        choice(word, (*known, "tuned", *OPTIMIZERS))
+        choice(word, (*known, *switches, *OPTIMIZERS))
         if word in OPTIMIZERS:
             more["optimizer"] = word
-        elif word == "tuned":
-            more["tuned"] = True
+        elif word in switches:
+            more[switches[word]] = True
         else:
             own = word
     return own, more

@@ -21,6 +21,7 @@ from arm_jax.reports import (
     demo,
     published,
     quantify,
+    ranks,
     recovery,
     truth,
 )
@@ -128,6 +129,13 @@ def _overview(*names: str) -> str:
     return markdown_table(["method", *header], rows)
 
 
+def _ranks(*names: str) -> str:
+    """Ranks of the methods over several comparisons."""
+    found = {name: _results(name) for name in names}
+    named = {name.split("_")[1]: x for name, x in found.items()}
+    return ranks.markdown(ranks.of_summaries(named))
+
+
 def _published(part: str) -> str:
     """One of the tables of the published numbers."""
     return markdown_table(*published.TABLES[part](_results("published")))
@@ -191,6 +199,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "accuracies": _accuracies,
     "comparison": _comparison,
     "overview": _overview,
+    "ranks": _ranks,
     "published": _published,
     "truth": _truth,
     "advice": _advice,

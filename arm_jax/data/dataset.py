@@ -32,6 +32,9 @@ class Split:
       weights: float64 `[n]`, from 0 on, how much each example counts where
         interactions are quantified; None if all count the same. Training does
         without them.
+      present: float32 `[n, modalities]` of 0 and 1, modalities sorted: which of
+        them each example has; None if all have all. What an example has in the
+        place of one that is missing does not matter.
     """
 
     inputs: Mapping[str, Any] | Source
@@ -39,6 +42,7 @@ class Split:
     id: np.ndarray
     groups: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     weights: np.ndarray | None = None
+    present: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -58,6 +62,7 @@ class Split:
             id=self.id[chosen],
             groups={name: x[chosen] for name, x in self.groups.items()},
             weights=None if self.weights is None else self.weights[chosen],
+            present=None if self.present is None else self.present[chosen],
         )
 
     def arrays(self, modality: str) -> np.ndarray:
@@ -89,16 +94,23 @@ class Split:
         Args:
           indices: Positions in the split, of any shape.
           draw: See `Source.take`; inputs in memory are not augmented.
+
+        Returns:
+          `inputs`, `label`, `id`; and `mask`, `[..., modalities]`, if examples
+          lack modalities.
         """
         if isinstance(self.inputs, Source):
             inputs = self.inputs.take(indices, draw)
         else:
             inputs = jax.tree.map(lambda x: x[indices], dict(self.inputs))
-        return {
+        batch = {
             "inputs": inputs,
             "label": self.label[indices],
             "id": self.id[indices],
         }
+        if self.present is not None:
+            batch["mask"] = self.present[indices]
+        return batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +170,8 @@ class Dataset:
             }
             if split.weights is not None:
                 arrays["weights", ""] = split.weights
+            if split.present is not None:
+                arrays["present", ""] = split.present
             for key in sorted(arrays):
                 x = arrays[key]
                 # Integers by value, whatever their type.

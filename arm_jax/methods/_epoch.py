@@ -112,6 +112,7 @@ class Epoch(abc.ABC):
         variables: Any = None,
         mask: Sequence[float] | None = None,
         phase: Any = None,
+        rows: np.ndarray | None = None,
     ) -> Any:
         """Returns the `Variables` of a copy that is trained for a while.
 
@@ -124,4 +125,9 @@ class Epoch(abc.ABC):
             may have another memory, and so other weights of its losses.
           mask: Modalities that the copy sees, `[modalities]`; all if None.
           phase: `Forward.phase` of its steps; that of the epochs if None.
+          rows: Positions in the training split of the examples that it sees;
+            all if None.
+
+        Raises:
+          InputError: These are fewer than a batch.
         """

@@ -120,7 +120,7 @@ class ARM(Method):
                 at_label(log_probs.without, label)
             )
         phi = forward.mean(phi, terms.complete(batch))
-        gap = terms.contribution_gap(phi)
+        gap = self.gap(phi, forward.memory)
         alone = terms.unimodal_cross_entropies(log_probs, batch)
         total = (
             # phi_MI is a constant less the cross-entropy.
@@ -129,6 +129,10 @@ class ARM(Method):
             + self.balance * gap
         )
         return total, {"contribution_gap": gap}, phi
+
+    def gap(self, phi: jax.Array, memory: Memory) -> jax.Array:
+        """The contribution gap, of phi_CMI `[modalities]` of the batch."""
+        return terms.contribution_gap(phi)
 
     def remember(self, step: Step) -> Memory:
         """Updates the running contributions."""

@@ -74,11 +74,15 @@ def complete(batch: Batch) -> jax.Array:
     return batch["mask"].min(axis=-1)
 
 
-def contribution_gap(phi: jax.Array) -> jax.Array:
+def contribution_gap(
+    phi: jax.Array, weight: jax.Array | None = None
+) -> jax.Array:
     """Mean over pairs of |phi_m - phi_n|, its gradient only on the smaller.
 
     Args:
       phi: contributions `[modalities]`, means over the whole batch.
+      weight: How much a pair counts in which the modality is the smaller one,
+        `[modalities]`; None for 1.
 
     Returns:
       A scalar; 0 for a single modality.
@@ -88,7 +92,10 @@ def contribution_gap(phi: jax.Array) -> jax.Array:
         return jnp.zeros((), phi.dtype)
     a, b = phi[first], phi[second]
     larger = jax.lax.stop_gradient(jnp.maximum(a, b))
-    return (larger - jnp.where(a <= b, a, b)).mean()
+    gaps = larger - jnp.where(a <= b, a, b)
+    if weight is not None:
+        gaps *= jnp.where(a <= b, weight[first], weight[second])
+    return gaps.mean()
 
 
 def linear(parameters: Mapping[str, jax.Array], x: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ import numpy as np
 
 from arm_jax.reports import answers, page
 from arm_jax.reports import comparison_figures as figures
+from arm_jax.reports import scores as scores_report
 from arm_jax.reports import tuning as tuning_report
 from arm_jax.reports.comparison_figures import (
     Accuracies,
@@ -140,6 +141,7 @@ def summarize(
                 "modalities": one["modalities"],
                 "runs": [
                     {"test": run["test"], "shapley": run["shapley"]}
+                    | scores_report.kept(run, one["modalities"])
                     for run in one["runs"]
                 ],
             }
@@ -194,6 +196,10 @@ def tables(summary: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
             alone_table(accuracies),
             "",
         ]
+    if summary["split"] == "test":
+        lines += scores_report.comparison(
+            {k: summary["results"][k] for k in labels}
+        )
     if len(set(summary["variants"])) > 1:
         lines += [
             "By variant, fused and (in parentheses) the best modality alone:",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from arm_jax.analysis.interactions import TERMS, computed
-from arm_jax.reports import answers, page
+from arm_jax.reports import answers, page, scores
 from arm_jax.reports.pieces import (
     figure,
     fixed,
@@ -62,6 +62,8 @@ def write(
     described = part(
         "The interactions", lambda: _interactions(workdir, results)
     )
+    beyond = part("What is beyond accuracy", lambda: scores.section(results))
+    warning = scores.warning(results)
     seeds = [run["seed"] for run in results["runs"]]
     selected = [str(run["selected_step"]) for run in results["runs"]]
     lines = [
@@ -75,9 +77,12 @@ def write(
         "",
         results_table(results),
         "",
+        *([warning, ""] if warning else []),
         f"Training took {results['training_seconds']:.0f} s.",
         "",
         *curves,
+        "",
+        *beyond,
         *described,
         *trouble,
     ]

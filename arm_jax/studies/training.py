@@ -2,17 +2,19 @@
 
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from arm_jax import checkpoint, data, lock, loop, parallel, processes, record
 from arm_jax import config as config_lib
-from arm_jax.analysis import bridge, interactions
+from arm_jax.analysis import bridge, interactions, scores
 from arm_jax.data import Dataset
+from arm_jax.evaluation import Predictions
 from arm_jax.models import weights
 from arm_jax.reports import training as training_report
 from arm_jax.reports.pieces import part
+from arm_jax.training import Variables
 from arm_jax.workdir import (
     JsonLines,
     open_workdir,
@@ -116,9 +118,10 @@ def _trained(
     if outcome is None:
         return None
     best = parallel.fetch(outcome.best)
-    last = run.score(outcome.last, "test")
+    predictions = run.predict(outcome.last, "test")
+    last = list(map(run.summarize, predictions))
     selected = run.score(outcome.best.variables, "test")
-    shapley = run.shapley(outcome.last, "test")
+    more = _analysed(run, outcome.last, predictions, last)
     return {
         "method": run.config.method.name,
         "dataset": run.dataset.name,
@@ -132,11 +135,34 @@ def _trained(
                 "seed": seed,
                 "selected_step": int(best[number].step),
                 "test": {"last": last[number], "selected": selected[number]},
-                "shapley": shapley[number],
+                **more[number],
             }
             for number, seed in enumerate(run.seeds)
         ],
     }
+
+
+def _analysed(
+    run: loop.Run,
+    variables: Variables,
+    predictions: list[Predictions],
+    summaries: Sequence[Mapping[str, float]],
+) -> list[dict[str, Any]]:
+    """What else the results say of each run, on the test split."""
+    split = run.dataset.splits["test"]
+    modalities = run.model.modalities
+    noisy, probes = run.probe(variables, "test")
+    terms = bridge.of_predictions(predictions, modalities)
+    return [
+        scores.of_run(probe, split.label, modalities, noisy, split.present)
+        | {
+            "contribution_gap": scores.contribution_gap(summary),
+            "predictions": of_pairs,
+        }
+        for probe, summary, of_pairs in zip(
+            probes, summaries, terms, strict=True
+        )
+    ]
 
 
 def _read_back(

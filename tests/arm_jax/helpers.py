@@ -201,7 +201,7 @@ class EpochByHand(methods.Epoch):
         self.keep_moments = keep_moments
         self.variables = self.variables.replace(**parts)
 
-    def fork(self, steps, *, variables=None, mask=None, phase=None):
+    def fork(self, steps, *, variables=None, **rest):
         raise NotImplementedError
 
 

@@ -9,7 +9,7 @@ import optax
 import pytest
 from sklearn.metrics import f1_score
 
-from arm_jax import methods, optimizers, parallel, training
+from arm_jax import methods, optimizers, parallel, probing, training
 from arm_jax.config import ModelConfig, OptimizerConfig
 from arm_jax.evaluation import macro_f1
 from arm_jax.models import create_model
@@ -126,12 +126,24 @@ def test_predictions_of_subsets_by_hand():
     close(log_probs.without, np.stack([b, a], axis=1))
     for name, x in features.items():
         close(found[name], x)
-    correct = training.make_correct_step(model, method)
-    right = jax.jit(correct)(state.variables, batch)
+    step = probing.make_step(model, method, {"b": np.ones(3, np.float32)})
+    probe = jax.jit(step)(state.variables, batch)
     # In the order of the coalitions: nobody, a, b, both.
-    expected = [p.argmax(1) == batch["label"] for p in (neither, a, b, both)]
-    assert len({tuple(row) for row in expected}) > 2
-    np.testing.assert_array_equal(right, np.stack(expected, axis=1))
+    expected = np.stack([neither, a, b, both], axis=1)
+    close(jax.nn.log_softmax(probe.logits), expected)
+    right = expected.argmax(-1) == batch["label"][:, None]
+    assert len({tuple(row) for row in right.T}) > 2
+    # Noise is that of an example, wherever it is in a batch.
+    assert probe.noisy.shape == (6, 1, len(probing.LEVELS))
+    turned = jax.tree.map(lambda x: x[::-1], batch)
+    again = jax.jit(step)(state.variables, turned)
+    np.testing.assert_array_equal(again.noisy[::-1], probe.noisy)
+    # Without noise nothing changes.
+    still = probing.make_step(model, method, {"b": np.zeros(3, np.float32)})
+    noisy = jax.jit(still)(state.variables, batch).noisy
+    np.testing.assert_array_equal(
+        noisy[:, 0], np.repeat(right[:, -1:], len(probing.LEVELS), axis=1)
+    )
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
@@ -156,8 +168,11 @@ def test_layers_train_in_training_alone(dropout):
     jax.eval_shape(step, state, batch)
     assert set(modes) == {(True, True)}
     modes.clear()
-    for make in (training.make_predict_step, training.make_correct_step):
-        jax.eval_shape(make(watched, method), state.variables, batch)
+    for step in (
+        training.make_predict_step(watched, method),
+        probing.make_step(watched, method, {"a": np.ones(4, np.float32)}),
+    ):
+        jax.eval_shape(step, state.variables, batch)
     assert set(modes) == {(False, False)}
 
 

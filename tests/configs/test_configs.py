@@ -187,18 +187,23 @@ def test_tuned_comparisons_have_every_method(module):
     assert runs.keys() == {
         name for name in methods.names() if DATA_SETS[module] in counts(name)
     } - LEFT_OUT.get(module, set())
+    untuned = module.compare("all")
+    assert not untuned.tuned
+    assert set(untuned.runs) == set(runs)
 
 
 def test_words_of_a_comparison():
     known = ("speaker", "official")
-    plain = {"tuned": False, "optimizer": "adamw"}
+    plain = {"every": False, "tuned": False, "optimizer": "adamw"}
     assert common.words("", known) == ("speaker", plain)
     assert common.words("official,tuned,sgd", known) == (
         "official",
-        {"tuned": True, "optimizer": "sgd"},
+        {"every": False, "tuned": True, "optimizer": "sgd"},
     )
     assert common.words("") == ("", plain)
-    with pytest.raises(InputError, match="must be one of tuned, adamw, sgd"):
+    with pytest.raises(
+        InputError, match="must be one of all, tuned, adamw, sgd"
+    ):
         common.words("tuned,adam")
 
 

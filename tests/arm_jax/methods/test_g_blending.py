@@ -48,7 +48,7 @@ class Forking(helpers.EpochByHand):
     # Gain on training and on validation.
     effect = {0: (2.0, 1.0), 1: (1.0, 0.5), 2: (3.0, -1.0)}
 
-    def fork(self, steps, *, variables=None, mask=None, phase=None):
+    def fork(self, steps, *, variables=None, **rest):
         self.steps_of_forks.append(steps)
         return variables.replace(
             params=variables.params | {"trained": variables.memory["weights"]}

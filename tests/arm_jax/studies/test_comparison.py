@@ -113,7 +113,9 @@ def test_a_single_run_has_its_table_once(finished, npz_file, tmp_path):
     (folder / "config.json").unlink()
     compare(config, folder, only=["joint"], progress=False)
     table = (folder / "table.md").read_text()
-    assert table.count("| joint ") == 1
+    # One group: a table of accuracies, and one of what is beyond.
+    assert table.count("\n## ") == 1
+    assert table.count("| joint ") == 2
     assert "## Methods" in table
 
 

@@ -1,0 +1,158 @@
+"""Beyond accuracy: what is read off the predictions of all subsets.
+
+Scores of prediction, its calibration, and how it stands the loss of modalities
+and noise in them. Where examples lack modalities, a subset is scored on those
+that have all of its members.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax
+from scipy.stats import rankdata
+
+from arm_jax import probing, shapley
+from arm_jax.analysis.outputs import calibration_error
+from arm_jax.data.outputs import SEPARATOR
+from arm_jax.evaluation import macro_f1
+
+# What all modalities together are called.
+FUSED = "fused"
+
+
+def of_run(
+    probe: probing.Probe,
+    label: np.ndarray,
+    modalities: Sequence[str],
+    noisy: Sequence[str],
+    present: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Returns the scores of one run on one split.
+
+    Args:
+      probe: What the model makes of the split.
+      label: Classes, `[n]`.
+      modalities: Names, sorted.
+      noisy: Those that can have noise.
+      present: 1 for the modalities that examples have, `[n, modalities]`; None
+        if all have all.
+
+    Returns:
+      `shapley`: by modality, shares of the accuracy of all less that of none.
+      `scores`: of `FUSED` and of each modality alone `macro_f1`, `auroc` and
+      `ece`. `subsets`: accuracy from each subset that is not empty, by its
+      names with "+" between them. `noise`: accuracy of all with noise in one,
+      by modality, at `probing.LEVELS`. Shares of 1. `patterns`, where examples
+      lack modalities: by what they have, the number of `examples` and the
+      `accuracy`.
+    """
+    members = shapley.coalitions(len(modalities))
+    log_p = log_softmax(np.asarray(probe.logits, np.float64), axis=-1)
+    right = np.argmax(log_p, axis=-1) == label[:, None]
+    has = np.ones((len(label), len(modalities)), bool)
+    if present is not None:
+        has = present > 0
+    # `[n, subsets]`: whether an example has all of its members.
+    covered = ~(~has @ members.T.astype(bool))
+    names = [
+        SEPARATOR.join(itertools.compress(modalities, row)) for row in members
+    ]
+    scores = {}
+    for k, row in enumerate(members):
+        if row.sum() in (1, len(modalities)):
+            own = FUSED if row.all() else names[k]
+            # The fused prediction is of what there is.
+            of = covered[:, k] if own != FUSED else np.ones(len(label), bool)
+            scores[own] = _scores(log_p[of, k], label[of])
+    if len(modalities) == 1:
+        scores[names[-1]] = scores[FUSED]
+    weights = shapley.weights(len(modalities))
+    found = {
+        "shapley": _named(modalities, weights @ right.mean(axis=0)),
+        "scores": scores,
+        "subsets": {
+            names[k]: _mean(right[covered[:, k], k])
+            for k in range(1, len(names))
+        },
+        "noise": {
+            name: probe.noisy[:, m].mean(axis=0, dtype=np.float64).tolist()
+            for m, name in enumerate(noisy)
+        },
+    }
+    if present is not None:
+        found["patterns"] = _patterns(has, right[:, -1], names)
+    return found
+
+
+def contribution_gap(scores: Mapping[str, float]) -> float:
+    """Mean over pairs of modalities of the difference of phi_CMI, in bits.
+
+    Args:
+      scores: What `evaluation.summarize` returns; NaN for one modality.
+    """
+    phi = [x for key, x in scores.items() if key.startswith("phi_cmi_")]
+    pairs = list(itertools.combinations(phi, 2))
+    return float(np.mean([abs(a - b) for a, b in pairs])) if pairs else np.nan
+
+
+def auroc(log_probs: np.ndarray, label: np.ndarray) -> float:
+    """Area under the ROC curve, mean over classes of one against the rest.
+
+    As scikit-learn has it (`multi_class="ovr"`, `average="macro"`): the
+    probability that an example of the class gets more of it than another, ties
+    counted half. Classes that all examples have, or none, do not count; NaN if
+    there is no other.
+
+    Args:
+      log_probs: `[n, classes]`; any increasing function of probabilities.
+      label: `[n]`.
+    """
+    areas = []
+    classes = log_probs.shape[1]
+    # Of two, the second says all.
+    for k in range(int(classes == 2), classes):
+        of_class = label == k
+        positives = int(of_class.sum())
+        negatives = len(label) - positives
+        if positives and negatives:
+            ranks = rankdata(log_probs[:, k])[of_class].sum()
+            above = ranks - positives * (positives + 1) / 2
+            areas.append(above / (positives * negatives))
+    return float(np.mean(areas)) if areas else np.nan
+
+
+def _scores(log_p: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    if not len(label):
+        return dict.fromkeys(("macro_f1", "auroc", "ece"), np.nan)
+    predicted = np.argmax(log_p, axis=-1)
+    confidence = np.exp(log_p.max(axis=-1))
+    return {
+        "macro_f1": macro_f1(predicted, label),
+        "auroc": auroc(log_p, label),
+        "ece": calibration_error(confidence, predicted == label),
+    }
+
+
+def _patterns(
+    has: np.ndarray, right: np.ndarray, names: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """The fused prediction by what examples have, the most frequent first."""
+    code = has @ (1 << np.arange(has.shape[1]))
+    number, counts = np.unique(code, return_counts=True)
+    return {
+        names[number[k]]: {
+            "examples": int(counts[k]),
+            "accuracy": _mean(right[code == number[k]]),
+        }
+        for k in np.argsort(-counts, kind="stable")
+    }
+
+
+def _mean(right: np.ndarray) -> float:
+    return float(right.mean()) if len(right) else np.nan
+
+
+def _named(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))

@@ -1,0 +1,141 @@
+"""What a trained model is asked once: all subsets, and noise in one modality.
+
+Noise is Gaussian, in the inputs of one modality at a time, and measured in the
+deviation that each channel has in training. What is no floating-point number,
+such as a token, has none.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from arm_jax import shapley
+from arm_jax.data import Split
+from arm_jax.methods import Method
+from arm_jax.models import Model
+from arm_jax.training import Variables, bind_head, on_what_is_there
+from arm_jax.valuation import Array, is_right, masks_for
+
+# Deviations of the noise, in those of the channel.
+LEVELS = (0.5, 1.0, 2.0)
+# Training examples that deviations are measured on.
+_MEASURED = 512
+_SEED = 0
+
+
+class Probe(NamedTuple):
+    """What a model makes of examples; the batch comes first.
+
+    Attributes:
+      logits: Of each subset in the order of `shapley.coalitions`,
+        `[batch, 2 ** modalities, classes]`.
+      noisy: Whether the prediction of all modalities is right with noise in
+        one, 1 or 0, `[batch, modalities with noise, levels]`.
+    """
+
+    logits: Array
+    noisy: Array
+
+
+def deviations(train: Split) -> dict[str, Any]:
+    """Deviation of each channel, the last axis, by modality.
+
+    Of the first examples of the training split, all positions together. The
+    modalities that have no floating-point numbers are left out; so are arrays
+    of others (None in their place).
+    """
+    inputs = train.take(np.arange(min(len(train), _MEASURED)))["inputs"]
+
+    def of(x: np.ndarray) -> np.ndarray | None:
+        if x.dtype.kind != "f":
+            return None
+        rows = x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x[:, None]
+        return rows.std(axis=0, dtype=np.float64).astype(np.float32)
+
+    found = {name: jax.tree.map(of, x) for name, x in inputs.items()}
+    return {name: x for name, x in sorted(found.items()) if jax.tree.leaves(x)}
+
+
+def make_step(
+    model: Model, method: Method, scales: Mapping[str, Any]
+) -> Callable[[Variables, Mapping[str, Any]], Probe]:
+    """Returns `probe(variables, batch) -> Probe`.
+
+    An example's noise depends on its id alone, and so is the same for all
+    methods, seeds and sizes of batches.
+
+    Args:
+      model: Model.
+      method: Method, which may have a say in the fusion.
+      scales: See `deviations`.
+    """
+    coalitions = shapley.coalitions(len(model.modalities))
+    levels = jnp.asarray(LEVELS)
+
+    def probe(variables: Variables, batch: Mapping[str, Any]) -> Probe:
+        head = on_what_is_there(bind_head(model, method, variables), batch)
+
+        def encode(inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
+            return model.encode(variables.params, variables.state, inputs)[0]
+
+        clean = encode(batch["inputs"])
+        masks = masks_for(clean, coalitions)
+        logits = jax.vmap(head, in_axes=(None, 0))(clean, masks)
+        # One level after another: media need the memory.
+        noisy = jax.lax.map(
+            lambda level: encode(_with_noise(batch, scales, level)), levels
+        )
+
+        def right(chosen: jax.Array, level: jax.Array) -> jax.Array:
+            features = {
+                name: jnp.where(chosen == m, noisy[name][level], x)
+                for m, (name, x) in enumerate(clean.items())
+            }
+            scores = head(features, masks[-1])
+            return is_right(scores, batch["label"]).astype(jnp.float32)
+
+        places = [model.modalities.index(name) for name in scales]
+        over_levels = jax.vmap(right, in_axes=(None, 0))
+        grid = jax.vmap(over_levels, in_axes=(0, None))(
+            jnp.asarray(places, jnp.int32), jnp.arange(len(LEVELS))
+        )
+        return Probe(jnp.moveaxis(logits, 0, 1), jnp.moveaxis(grid, -1, 0))
+
+    return probe
+
+
+def _with_noise(
+    batch: Mapping[str, Any], scales: Mapping[str, Any], level: jax.Array
+) -> dict[str, Any]:
+    """Inputs with noise in all modalities that can have it."""
+    inputs = dict(batch["inputs"])
+    for m, (name, scale) in enumerate(scales.items()):
+        leaves, structure = jax.tree.flatten(inputs[name])
+        # None is no leaf of a tree unless it is said to be.
+        own = jax.tree.leaves(scale, is_leaf=lambda x: x is None)
+        inputs[name] = structure.unflatten(
+            [
+                x
+                if s is None
+                else x
+                + jnp.broadcast_to(level * s, x.shape)
+                * _normal(batch["id"], (m, at), x.shape[1:])
+                for at, (x, s) in enumerate(zip(leaves, own, strict=True))
+            ]
+        )
+    return inputs
+
+
+def _normal(
+    ids: jax.Array, place: tuple[int, int], shape: tuple[int, ...]
+) -> jax.Array:
+    """Standard normal numbers of examples, `[batch, *shape]`."""
+    key = jax.random.key(_SEED)
+    for number in place:
+        key = jax.random.fold_in(key, number)
+    return jax.vmap(
+        lambda i: jax.random.normal(jax.random.fold_in(key, i), shape)
+    )(ids)

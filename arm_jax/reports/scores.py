@@ -1,0 +1,309 @@
+"""Tables beyond accuracy, of one training and of a comparison."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from arm_jax.analysis.bridge import TERMS, key
+from arm_jax.analysis.scores import FUSED
+from arm_jax.data.outputs import SEPARATOR
+from arm_jax.probing import LEVELS
+from arm_jax.reports.pieces import (
+    fixed,
+    markdown_table,
+    mean_and_sd,
+    percent,
+)
+
+# More subsets than those of so many modalities are told by their sizes.
+_MOST = 4
+ABOUT = (
+    "AUROC: one class against the rest, mean over classes. ECE: expected "
+    "calibration error in 15 bins, in %. Without: accuracy when the modality "
+    "is missing at test. Noise: Gaussian, in the inputs of one modality, of so "
+    "many deviations of the channel; accuracy, mean over the modality that has "
+    "it. Gap: mean difference of the modalities' phi_CMI, in bits."
+)
+
+
+def section(results: Mapping[str, Any]) -> list[str]:
+    """Returns the lines of a training's report, none for old results.
+
+    Args:
+      results: As in results.json.
+    """
+    runs = results["runs"]
+    if not all("scores" in run for run in runs):
+        return []
+    modalities = results["modalities"]
+    levels = ", ".join(f"{x:g}" for x in LEVELS)
+    lines = ["## Beyond accuracy", "", _scores(runs), ""]
+    if len(modalities) > 1:
+        lines += [
+            "Accuracy in % by the modalities that are there at test, the "
+            "others masked:",
+            "",
+            _subsets(runs, modalities),
+            "",
+        ]
+    if any("patterns" in run for run in runs):
+        lines += [
+            "Fused accuracy in % of the test examples by what they have:",
+            "",
+            _patterns(runs),
+            "",
+        ]
+    if runs[0]["noise"]:
+        lines += [
+            "Fused accuracy in % with Gaussian noise in the inputs of one "
+            f"modality, of {levels} deviations of the channel:",
+            "",
+            _noise(runs),
+            "",
+        ]
+    if len(modalities) > 1:
+        lines += [
+            "What the predictions of each pair share about the label: partial "
+            "information decomposition of the predicted classes, in bits "
+            "(plug-in). The contribution gap, the mean difference of phi_CMI, "
+            f"is {_of(runs, lambda run: run['contribution_gap'], 3)} bits; the "
+            "Shapley shares in the accuracy are, in points, "
+            + ", ".join(
+                f"{m} {_of(runs, lambda run, m=m: 100 * run['shapley'][m])}"
+                for m in modalities
+            )
+            + ".",
+            "",
+            _predictions(runs, modalities),
+            "",
+        ]
+    return lines
+
+
+def warning(results: Mapping[str, Any]) -> str:
+    """Says that the fused prediction is below a modality alone, "" if not."""
+    below = best_alone(results)
+    if below is None:
+        return ""
+    name, loss = below
+    return (
+        f"Warning: the fused prediction is below {name} alone, by "
+        f"{fixed(loss, 1)} points of test accuracy in the mean. Fusing costs "
+        "more than it gives here."
+    )
+
+
+def best_alone(results: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The best modality alone, where the fused prediction is below it.
+
+    Returns:
+      Its name and by how many points, in the mean over runs at the last epoch;
+      None if the fused prediction is no worse, to a tenth of a point.
+    """
+    if len(results["modalities"]) < 2:
+        return None
+    alone = {
+        m: percent(results, f"accuracy_{m}").mean()
+        for m in results["modalities"]
+    }
+    best = max(alone, key=lambda m: alone[m])
+    loss = float(alone[best] - percent(results, "accuracy").mean())
+    # What rounds to nothing is no warning.
+    return (best, loss) if loss >= 0.05 else None
+
+
+def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns the lines of a comparison's table, and its warnings.
+
+    Args:
+      results: By label: `modalities` and `runs`.
+    """
+    told = {
+        label: one
+        for label, one in results.items()
+        if all("scores" in run for run in one["runs"])
+    }
+    lines = []
+    if told:
+        lines += [ABOUT, "", _by_method(told), ""]
+    found = {label: best_alone(one) for label, one in results.items()}
+    below = [
+        f"{label} ({best[0]} alone, by {fixed(best[1], 1)} points)"
+        for label, best in found.items()
+        if best is not None
+    ]
+    if below:
+        lines += [
+            "Warning: fused predictions below the best modality alone: "
+            + ", ".join(below)
+            + ".",
+            "",
+        ]
+    return lines
+
+
+def kept(run: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, Any]:
+    """Returns what `comparison` needs of a run."""
+    if "scores" not in run:
+        return {}
+    missing = {SEPARATOR.join(_others(modalities, m)) for m in modalities}
+    # More digits than any table has.
+    return {
+        "scores": {
+            name: {key: round(_number(x), 5) for key, x in of.items()}
+            for name, of in run["scores"].items()
+        },
+        "subsets": {
+            name: round(_number(x), 5)
+            for name, x in run["subsets"].items()
+            if name in missing
+        },
+        "noise": {
+            name: [round(x, 5) for x in of] for name, of in run["noise"].items()
+        },
+        "contribution_gap": round(_number(run["contribution_gap"]), 5),
+    }
+
+
+def _by_method(results: Mapping[str, Mapping[str, Any]]) -> str:
+    first = next(iter(results.values()))
+    modalities = first["modalities"]
+    several = modalities if len(modalities) > 1 else ()
+    columns: dict[str, tuple[Callable[[Any], float], int]] = {
+        "AUROC": (lambda run: 100 * _number(run["scores"][FUSED]["auroc"]), 1),
+        "ECE": (lambda run: 100 * _number(run["scores"][FUSED]["ece"]), 1),
+    }
+    for m in several:
+        names = SEPARATOR.join(_others(modalities, m))
+        columns[f"without {m}"] = (
+            lambda run, names=names: 100 * _number(run["subsets"][names]),
+            1,
+        )
+    if first["runs"][0]["noise"]:
+        for k, level in enumerate(LEVELS):
+            columns[f"noise {level:g}"] = (
+                lambda run, k=k: (
+                    100 * np.mean([x[k] for x in run["noise"].values()])
+                ),
+                1,
+            )
+    if several:
+        columns["gap"] = (lambda run: _number(run["contribution_gap"]), 2)
+    rows = [
+        [label, *(_of(one["runs"], get, n) for get, n in columns.values())]
+        for label, one in results.items()
+    ]
+    return markdown_table(["method", *columns], rows)
+
+
+def _scores(runs: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            name if name == FUSED else f"{name} alone",
+            *(
+                _of(runs, lambda run, n=name, k=k: 100 * _number(
+                    run["scores"][n][k]
+                ))
+                for k in ("macro_f1", "auroc", "ece")
+            ),
+        ]
+        for name in runs[0]["scores"]
+    ]  # fmt: skip
+    header = ["in %", "macro-F1", "AUROC", "ECE"]
+    return markdown_table(header, rows)
+
+
+def _subsets(
+    runs: Sequence[Mapping[str, Any]], modalities: Sequence[str]
+) -> str:
+    names = list(runs[0]["subsets"])
+    of = lambda name: lambda run: 100 * _number(run["subsets"][name])
+    if len(modalities) <= _MOST:
+        rows = [[name, _of(runs, of(name))] for name in names]
+        return markdown_table(["there", "accuracy"], rows)
+    rows = []
+    for size in range(len(modalities), 0, -1):
+        own = [n for n in names if n.count(SEPARATOR) == size - 1]
+        table = [[of(name)(run) for name in own] for run in runs]
+        rows.append(
+            [
+                f"any {size}",
+                str(len(own)),
+                mean_and_sd(np.mean(table, axis=1)),
+                mean_and_sd(np.min(table, axis=1)),
+                own[int(np.argmin(np.mean(table, axis=0)))],
+            ]
+        )
+    header = ["there", "subsets", "mean", "least", "least of"]
+    return markdown_table(header, rows)
+
+
+def _patterns(runs: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            name or "nothing",
+            str(found["examples"]),
+            _of(
+                runs,
+                lambda run, n=name: 100 * _number(
+                    run["patterns"][n]["accuracy"]
+                ),
+            ),
+        ]
+        for name, found in runs[0]["patterns"].items()
+    ]  # fmt: skip
+    return markdown_table(["has", "examples", "accuracy"], rows)
+
+
+def _noise(runs: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            name,
+            *(
+                _of(runs, lambda run, n=name, k=k: 100 * run["noise"][n][k])
+                for k in range(len(LEVELS))
+            ),
+        ]
+        for name in runs[0]["noise"]
+    ]
+    header = ["noise in", *(f"{level:g}" for level in LEVELS)]
+    return markdown_table(header, rows)
+
+
+def _predictions(
+    runs: Sequence[Mapping[str, Any]], modalities: Sequence[str]
+) -> str:
+    rows = [
+        [
+            f"{a} + {b}",
+            *(
+                _of(
+                    runs,
+                    lambda run, k=(term, a, b): run["predictions"][key(*k)],
+                    3,
+                )
+                for term in TERMS
+            ),
+        ]
+        for i, a in enumerate(modalities)
+        for b in modalities[i + 1 :]
+    ]
+    return markdown_table(["predictions of", "R", "U1", "U2", "S"], rows)
+
+
+def _of(
+    runs: Sequence[Mapping[str, Any]],
+    get: Callable[[Any], float],
+    digits: int = 1,
+) -> str:
+    return mean_and_sd([get(run) for run in runs], digits)
+
+
+def _number(value: float | None) -> float:
+    """JSON keeps null in the place of what is not finite."""
+    return np.nan if value is None else value
+
+
+def _others(modalities: Sequence[str], name: str) -> list[str]:
+    return [m for m in modalities if m != name]
