@@ -18,6 +18,7 @@ from absl import flags
 from arm_jax.errors import InputError
 from arm_jax.reports import comparison, published, quantify, recovery, truth
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
+from arm_jax.studies.torture import trials
 from arm_jax.workdir import read_json, read_results
 from experiments import cli, demo
 
@@ -129,6 +130,11 @@ def _truth() -> str:
     return truth.table(_results("truth"))
 
 
+def _campaign() -> str:
+    """What was killed, damaged, refused and fuzzed, and what came of it."""
+    return trials.table(_results("campaign")["campaign"])
+
+
 def _demo() -> str:
     return f"```\n{demo.text(_results('demo'))}\n```"
 
@@ -168,6 +174,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "recovery": _recovery,
     "decisions": _decisions,
     "demo": _demo,
+    "campaign": _campaign,
 }
 # Workdirs whose results.json is taken over as it is.
 _WHOLE = ("published", "recovery_exact", "recovery_fitted", "truth")
