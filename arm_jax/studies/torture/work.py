@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from arm_jax import processes
+from arm_jax import checkpoint, processes
 from arm_jax.data import load
 from arm_jax.data.preparation import engine
 from arm_jax.data.preparation.items import Index, Item
@@ -177,7 +177,7 @@ def _without_figures() -> None:
     training_report.write = lambda *_: None
     for name, x in vars(comparison_figures).items():
         if callable(x) and getattr(x, "__module__", "").endswith("_figures"):
-            setattr(comparison_figures, name, lambda *_, **__: None)
+            setattr(comparison_figures, name, lambda *_, **__: [])
 
 
 def left(workdir: Path) -> dict[str, str]:
@@ -219,7 +219,9 @@ def _timeless(value: Any) -> Any:
 def _state(folder: Path) -> dict[str, np.ndarray]:
     """The arrays of the last checkpoint, by path, and its number."""
     steps = [int(f.name) for f in folder.iterdir() if f.name.isdigit()]
-    tree = ocp.load_checkpointables(folder / str(max(steps)))["run"]
+    # One of several reads alone.
+    with checkpoint._as_one_process():
+        tree = ocp.load_checkpointables(folder / str(max(steps)))["run"]
     is_key = lambda x: jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
     return {f" step {max(steps)}": np.zeros(())} | {
         jax.tree_util.keystr(path): np.asarray(
