@@ -83,10 +83,10 @@ def train(config: Mapping[str, Any], workdir: Path) -> dict[str, str] | None:
 
 
 def comparison(file: Path, workdir: Path) -> dict[str, str] | None:
-    """Compares three methods."""
+    """Compares two methods."""
     _without_figures()
     base = training(file, 3)
-    labels = ("joint", "arm", "ogm_ge")
+    labels = ("joint", "ogm_ge")
     config = {
         "training": {k: x for k, x in base.items() if k != "method"},
         "runs": {name: training(file, 3, name)["method"] for name in labels},
