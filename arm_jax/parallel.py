@@ -36,15 +36,40 @@ def pmean(tree: Any, axis_name: str | None) -> Any:
     """
     if axis_name is None:
         return tree
+    return _bundled(lambda x: jax.lax.pmean(x, axis_name), tree)
+
+
+def means(
+    pairs: Sequence[tuple[jax.Array, jax.Array | None]], axis_name: str | None
+) -> list[jax.Array]:
+    """Means over the last axis and the mapped devices, in one message.
+
+    Args:
+      pairs: Of x, `[..., batch]`, and weights, `[batch]`; all ones if None. No
+        weight at all gives 0.
+      axis_name: Name of the mapped axis, if there is one.
+    """
+    sums = []
+    for x, weight in pairs:
+        if weight is None:
+            weight = jnp.ones(x.shape[-1], x.dtype)
+        by_example = weight.reshape((1,) * (x.ndim - 1) + (-1,))
+        sums.append(((x * by_example).sum(-1), weight.sum()))
+    if axis_name is not None:
+        sums = _bundled(lambda x: jax.lax.psum(x, axis_name), sums)
+    return [x / jnp.maximum(weight, 1e-12) for x, weight in sums]
+
+
+def _bundled(reduce: Callable[[jax.Array], jax.Array], tree: Any) -> Any:
     if jax.process_count() == 1:
-        return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)
+        return jax.tree.map(reduce, tree)
     leaves, structure = jax.tree.flatten(tree)
     means: dict[int, Any] = {}
     for dtype in dict.fromkeys(x.dtype for x in leaves):
         places = [i for i, x in enumerate(leaves) if x.dtype == dtype]
         whole = jnp.concatenate([leaves[i].reshape(-1) for i in places])
         ends = np.cumsum([leaves[i].size for i in places])[:-1]
-        parts = jnp.split(jax.lax.pmean(whole, axis_name), ends)
+        parts = jnp.split(reduce(whole), ends)
         for place, part in zip(places, parts, strict=True):
             means[place] = part.reshape(leaves[place].shape)
     return jax.tree.unflatten(structure, [means[i] for i in range(len(leaves))])

@@ -294,12 +294,19 @@ def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:
     log_probs = jax.lax.stop_gradient(forward.log_probs())
     right = is_right(log_probs.full, label)
     weight = terms.complete(batch)
-    phi = forward.mean(conditional_contributions(log_probs, label), weight)
-    joint = joint_contribution(log_probs, forward.log_prior, label)
+    accuracy, cross_entropy, phi, joint = parallel.means(
+        [
+            (right.astype(weight.dtype), weight),
+            (-at_label(log_probs.full, label), weight),
+            (conditional_contributions(log_probs, label), weight),
+            (joint_contribution(log_probs, forward.log_prior, label), weight),
+        ],
+        forward.axis_name,
+    )
     return {
-        "accuracy": forward.mean(right.astype(weight.dtype), weight),
-        "cross_entropy": forward.mean(-at_label(log_probs.full, label), weight),
-        "phi_mi": forward.mean(joint, weight) * _BITS,
+        "accuracy": accuracy,
+        "cross_entropy": cross_entropy,
+        "phi_mi": joint * _BITS,
     } | {
         f"phi_cmi_{name}": phi[m] * _BITS
         for m, name in enumerate(forward.features)

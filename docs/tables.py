@@ -26,6 +26,7 @@ from arm_jax.reports import (
     truth,
 )
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
+from arm_jax.studies.torture import trials
 from arm_jax.workdir import read_json, read_results
 from docs import paper_tables, papers_of_arm, papers_of_bounds
 from docs.checks import gpu
@@ -146,6 +147,11 @@ def _truth() -> str:
     return truth.table(_results("truth"))
 
 
+def _campaign() -> str:
+    """What was killed, damaged, refused and fuzzed, and what came of it."""
+    return trials.table(_results("campaign")["campaign"])
+
+
 def _demo() -> str:
     return f"```\n{demo.text(_results('demo'))}\n```"
 
@@ -209,6 +215,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "demo": _demo,
     "gpu": _gpu,
     "paper": _paper,
+    "campaign": _campaign,
 }
 # Workdirs whose results.json is taken over as it is.
 _WHOLE = (

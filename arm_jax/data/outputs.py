@@ -60,8 +60,7 @@ def read(path: str | Path, *, kind: str = "auto") -> Outputs:
       InputError: See `of_arrays`; or no such file, or a damaged one.
     """
     file = packed.expanded(path)
-    with packed.Archive(file) as archive:
-        arrays = {name: archive.read(name) for name in archive.names}
+    arrays = packed.read(file)
     with packed.about(str(file)):
         return of_arrays(arrays, kind=kind)
 

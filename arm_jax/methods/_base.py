@@ -14,6 +14,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from arm_jax import parallel
 from arm_jax.errors import InputError, shortened
 from arm_jax.methods._epoch import Copies, Epoch
 from arm_jax.valuation import Array, Head, Subsets, subset_log_probs
@@ -128,13 +129,7 @@ class Forward(NamedTuple):
           x: `[..., batch]`.
           weight: `[batch]`; all ones if None. No weight at all gives 0.
         """
-        if weight is None:
-            weight = jnp.ones(x.shape[-1], x.dtype)
-        by_example = weight.reshape((1,) * (x.ndim - 1) + (-1,))
-        sums = (x * by_example).sum(-1), weight.sum()
-        if self.axis_name is not None:
-            sums = jax.lax.psum(sums, self.axis_name)
-        return sums[0] / jnp.maximum(sums[1], 1e-12)
+        return parallel.means([(x, weight)], self.axis_name)[0]
 
     def gather(self, x: jax.Array) -> jax.Array:
         """`x`, `[batch, ...]`, of all devices, along the first axis.

@@ -6,6 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from arm_jax import parallel
+
 _MOMENTUM = 0.9
 _EPSILON = 1e-5
 
@@ -43,7 +45,7 @@ class BatchNorm(nn.Module):
             axes = tuple(range(x.ndim - 1))
             means = wide.mean(axes), (wide * wide).mean(axes)
             if self.axis_name is not None:
-                means = jax.lax.pmean(means, self.axis_name)
+                means = parallel.pmean(means, self.axis_name)
                 count *= jax.lax.axis_size(self.axis_name)
             mean = means[0]
             var = jnp.maximum(means[1] - mean * mean, 0)

@@ -22,6 +22,7 @@ from arm_jax.reports.pieces import (
     mean_and_sd,
     paired,
     percent,
+    plain,
 )
 from arm_jax.reports.training import accuracy_keys
 from arm_jax.workdir import write_json
@@ -51,7 +52,11 @@ def write(
         summary["tuning"] = choices
     write_json(folder / "summary.json", summary)
     first = next(iter(results.values()))
-    lines = [f"# Methods on {first['dataset']}", "", introduction(summary)]
+    lines = [
+        f"# Methods on {plain(first['dataset'])}",
+        "",
+        introduction(summary),
+    ]
     for group, labels in summary["groups"]:
         lines += ["", f"## {group}", "", *tables(summary, labels)]
         lines += _drawn(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from arm_jax.reports import answers, page, valuation
-from arm_jax.reports.pieces import fixed, markdown_table, part
+from arm_jax.reports.pieces import fixed, markdown_table, part, plainly
 
 
 def subsets_table(results: Mapping[str, Any]) -> str:
@@ -75,6 +75,7 @@ def agreement_table(results: Mapping[str, Any]) -> str:
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Returns the tables and what they mean."""
+    results = plainly(results)
     lines = [
         f"# What each modality contributes: {results['file']}",
         "",

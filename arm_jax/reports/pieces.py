@@ -4,6 +4,7 @@ import io
 import logging
 import math
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,9 +57,11 @@ _SVG_STYLE = (
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Returns an aligned Markdown table; text to the left, numbers right."""
-    cells = [[str(c) for c in header]]
-    cells += [[str(c) for c in row] for row in rows]
+    """Returns an aligned Markdown table; text to the left, numbers right.
+
+    Names of data may be anything, see `plain`.
+    """
+    cells = [[plain(c) for c in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     left = [
         any(c[:1].isalpha() for c in column[1:])
@@ -77,6 +80,22 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         for w, at_left in zip(widths, left, strict=True)
     )
     return "\n".join([line(cells[0]), f"|{rule}|", *map(line, cells[1:])])
+
+
+def plain(text: Any) -> str:
+    """Returns text that stays one cell or line, and is no tag, in Markdown."""
+    line = " ".join(str(text).splitlines())
+    line = re.sub(r"(?<!\\)\|", r"\\|", line)
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
+
+
+def plainly(results: Any) -> Any:
+    """Returns results with all their texts, keys among them, `plain`."""
+    if isinstance(results, Mapping):
+        return {plainly(k): plainly(v) for k, v in results.items()}
+    if isinstance(results, list | tuple):
+        return [plainly(x) for x in results]
+    return plain(results) if isinstance(results, str) else results
 
 
 def fixed(value: float, digits: int, *, plus: bool = False) -> str:

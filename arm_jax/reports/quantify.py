@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from arm_jax.reports import answers
-from arm_jax.reports.pieces import markdown_table
+from arm_jax.reports.pieces import markdown_table, plainly
 from bounds.estimation.study import spelled
 
 QUANTITIES = {
@@ -303,6 +303,7 @@ def in_short(results: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def markdown(results: Mapping[str, Any]) -> str:
     """The report as Markdown."""
+    results = plainly(results)
     parts = [
         f"# Interactions of {results['dataset']}",
         "",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from arm_jax.reports.pieces import figure, fixed, markdown_table
+from arm_jax.reports.pieces import figure, fixed, markdown_table, plainly
 
 # Inches of one modality, and of what is around the map.
 _CELL, _AROUND = 0.32, 2.2
@@ -95,6 +95,7 @@ def map_figure(results: Mapping[str, Any], path: Path) -> None:
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Returns the report."""
+    results = plainly(results)
     return (
         f"# Screening of {results['dataset']}\n\n{sentence(results)}\n\n"
         f"{table(results)}\n\n![map](map.svg)\n"

@@ -18,6 +18,7 @@ from arm_jax.reports.pieces import (
     mean_and_sd,
     part,
     percent,
+    plain,
 )
 from arm_jax.workdir import JsonLines
 
@@ -67,7 +68,7 @@ def write(
     seeds = [run["seed"] for run in results["runs"]]
     selected = [str(run["selected_step"]) for run in results["runs"]]
     lines = [
-        f"# {results['method']} on {results['dataset']}",
+        f"# {results['method']} on {plain(results['dataset'])}",
         "",
         f"Test accuracy in % ({results['examples']['test']} examples; mean +- "
         f"sd over seeds {', '.join(map(str, seeds))}), fused and of each "
@@ -150,7 +151,7 @@ def interactions_table(interactions: Mapping[str, Mapping[str, Any]]) -> str:
         for pair, pid in computed(interactions).items()
     ]
     blocks = [
-        f"{pair} is left out: {found['reason']}."
+        plain(f"{pair} is left out: {found['reason']}.")
         for pair, found in interactions.items()
         if "reason" in found
     ]

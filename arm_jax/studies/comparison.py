@@ -14,7 +14,7 @@ from typing import Any
 
 from arm_jax import data, lock, loop, methods, processes, record
 from arm_jax.config import Config, MethodConfig, from_mapping
-from arm_jax.errors import InputError, check_choice
+from arm_jax.errors import InputError, check_choice, shortened
 from arm_jax.models import weights
 from arm_jax.reports import comparison as comparison_report
 from arm_jax.studies import tuning
@@ -53,6 +53,13 @@ class ComparisonConfig:
                 "config tuned: the methods of the first of config groups are "
                 "tuned, and there are no groups"
             )
+        for name in (*self.runs, *self.variants, *dict(self.groups)):
+            # They name folders and figures.
+            if name in ("", ".", "..") or set(name) & set("/\\\0"):
+                raise InputError(
+                    "names of config runs, variants and groups must be names "
+                    f"of folders, got '{shortened(name)}'"
+                )
         for group, labels in self.groups:
             for label in labels:
                 if label not in self.runs:

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from arm_jax import record
-from arm_jax.reports.pieces import markdown_table
 from arm_jax.studies.torture import (
     damages,
     fuzz_files,
@@ -19,6 +18,7 @@ from arm_jax.studies.torture import (
     trials,
 )
 from arm_jax.studies.torture.trials import Part
+from arm_jax.workdir import write_json
 
 # By name: the part, and how often it happens without options.
 PARTS: dict[str, tuple[Part, int]] = {
@@ -26,7 +26,6 @@ PARTS: dict[str, tuple[Part, int]] = {
     for parts in (kills, damages, machine, fuzz_files, tables)
     for name, part in parts.PARTS.items()
 }
-_HEADER = ["part", "times", "failures", "seconds of work", "what happened"]
 # Failures that are printed of a part.
 _MOST = 10
 
@@ -57,7 +56,7 @@ def main() -> None:
     kinds = {kind for name in asked for kind in PARTS[name][0].kinds}
     if kinds:
         kills.prepare(sorted(kinds), folder / kills.REFERENCES)
-    rows = []
+    found = []
     for name, times in asked.items():
         part = PARTS[name][0]
         lines = trials.do(
@@ -70,11 +69,12 @@ def main() -> None:
         )
         for words in [x for line in lines for x in line["wrong"]][:_MOST]:
             sys.stderr.write(f"{name}: {words}\n")
-        rows.append(trials.row(part, lines))
+        found.append(trials.summary(part, lines))
         # Who interrupts what follows has this much.
-        sys.stderr.write(f"{' | '.join(rows[-1])}\n")
-    sys.stdout.write(markdown_table(_HEADER, rows) + "\n")
-    sys.exit(any(int(row[2]) for row in rows))
+        write_json(folder / "summary.json", {"campaign": found})
+        sys.stderr.write(f"{trials.table(found[-1:])}\n")
+    sys.stdout.write(trials.table(found) + "\n")
+    sys.exit(any(one["failures"] for one in found))
 
 
 if __name__ == "__main__":

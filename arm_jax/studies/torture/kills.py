@@ -54,7 +54,7 @@ def _trained(file: Path) -> tuple[Any, ...]:
 KINDS = {
     "training": Kind(work.train, _trained, saves=_EPOCHS + 1),
     "pair": Kind(work.train, _trained, together=2),
-    "comparison": Kind(work.comparison, lambda file: (file,), saves=12),
+    "comparison": Kind(work.comparison, lambda file: (file,), saves=8),
     "preparation": Kind(work.preparation, lambda _: (1,)),
     "threads": Kind(work.preparation, lambda _: (3,)),
     "quantify": Kind(work.quantified, lambda file: (file,)),

@@ -5,7 +5,6 @@ must not have started JAX, and runs JAX in children alone, see `victim`.
 """
 
 import collections
-import json
 import multiprocessing
 import os
 import shutil
@@ -18,7 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from arm_jax.reports.pieces import markdown_table
 from arm_jax.workdir import JsonLines
+
+_HEADER = ["part", "times", "failures", "seconds of work", "what happened"]
 
 # Failures that a line keeps, and characters of each.
 _MOST, _LENGTH = 20, 2000
@@ -172,20 +174,31 @@ def _one(part: Part, folder: Path, number: int, seed: int) -> dict[str, Any]:
     }
 
 
-def row(part: Part, lines: list[dict[str, Any]]) -> list[str]:
-    """Returns a part's row: what, times, failures, seconds, what happened."""
+def summary(part: Part, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns a part's title and what its lines count together."""
     counts: collections.Counter[str] = collections.Counter()
     for line in lines:
         counts.update(line["counts"])
-    return [
-        part.title,
-        f"{sum(line['times'] for line in lines):,}",
-        str(sum(line["failures"] for line in lines)),
-        f"{sum(line['seconds'] for line in lines):,.0f}",
-        ", ".join(f"{count:,} {name}" for name, count in counts.most_common()),
+    return {
+        "part": part.title,
+        **{
+            name: sum(line[name] for line in lines)
+            for name in ("times", "failures", "seconds")
+        },
+        "counts": dict(counts.most_common()),
+    }
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """Returns the summaries of parts as a table."""
+    rows = [
+        [
+            one["part"],
+            f"{one['times']:,}",
+            str(one["failures"]),
+            f"{one['seconds']:,.0f}",
+            ", ".join(f"{n:,} {what}" for what, n in one["counts"].items()),
+        ]
+        for one in found
     ]
-
-
-def as_text(value: Any) -> str:
-    """Returns a JSON value for a line of failures."""
-    return json.dumps(value, default=repr)
+    return markdown_table(_HEADER, rows)
