@@ -1,6 +1,5 @@
 """Batches of a split, by Grain: seeded, sharded, resumable at any batch."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -110,7 +109,7 @@ def stream(split: Split, batches: Batches, start: int = 0) -> Iterator[Any]:
         options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
         yield from made.to_iter_dataset(options)
         return
-    threads = split.inputs.threads or os.cpu_count() or 1
+    threads = split.inputs.made_at_once
     options = grain.ReadOptions(
         num_threads=threads, prefetch_buffer_size=2 * threads
     )

@@ -1,6 +1,7 @@
 """Inputs that are read and decoded when they are asked for."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -39,7 +40,7 @@ class Source:
         as the crop of an image's middle. None for nothing.
       rows: Numbers of the records that the split has; None for all.
       threads: Number of batches that are made at a time; 0 for the number of
-        processors.
+        processors, and with processes for one in each of them.
       processes: Number of processes that make them, each with so many threads;
         0 for none but this one.
     """
@@ -55,6 +56,13 @@ class Source:
 
     def __len__(self) -> int:
         return len(self.records) if self.rows is None else len(self.rows)
+
+    @property
+    def made_at_once(self) -> int:
+        """Number of batches that one process makes at a time."""
+        # Batches that are ready wait in memory: in each process, for each
+        # thread.
+        return self.threads or (1 if self.processes else os.cpu_count() or 1)
 
     def where(self, chosen: np.ndarray) -> "Source":
         """Returns the source of the examples that `chosen`, `[n]`, marks."""

@@ -210,5 +210,16 @@ def test_workers_are_those_of_the_config(run):
     assert run.dataset.splits["test"].inputs.threads == 2
 
 
+def test_processes_share_the_processors(run, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    source = dataclasses.replace(
+        run.dataset.splits["test"].inputs, threads=0, processes=0
+    )
+    assert source.made_at_once == 16
+    source = dataclasses.replace(source, processes=4)
+    assert source.made_at_once == 1
+    assert dataclasses.replace(source, threads=2).made_at_once == 2
+
+
 def test_load_checks_what_is_from_outside():
     assert data.load(lazy.__name__, {"augment": False}).name == "lazy"
