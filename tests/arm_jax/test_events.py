@@ -35,9 +35,7 @@ def test_events_are_the_lines(tmp_path):
         log.append(line)
     assert log.read() == LINES
     folder = tmp_path / events.FOLDER
-    train, validation = (
-        folder / f"seed_0_{s}" for s in ("train", "validation")
-    )
+    train, validation = folder / "seed_0_train", folder / "seed_0_validation"
     assert read(train) == [(3, "loss", 0.5), (6, "loss", 0.25)]
     assert read(validation) == [(3, "accuracy", 1)]
     # A run that goes on from step 3 forgets what came behind it.
