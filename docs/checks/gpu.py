@@ -42,7 +42,7 @@ MEASURES: dict[str, tuple[tuple[Row, int], ...]] = {
     "train": (({"dtype": "bfloat16"}, 60), ({"dtype": "float32"}, 60)),
     "loader": tuple(
         ({"processes": processes, "threads": threads}, 40)
-        for processes, threads in ((16, 1), (16, 0), (0, 16))
+        for processes, threads in ((16, 1), (0, 16))
     ),
     "many": (
         ({"tol": 1e-3, "tables": 10_000}, 60),
