@@ -51,7 +51,7 @@ MEASURES: dict[str, tuple[tuple[Row, int], ...]] = {
         ({"tol": 1e-3, "tables": 200, "device": "cpu"}, 40),
     ),
     "single": (({}, 60), ({"device": "cpu"}, 60)),
-    "small": (({}, 80), ({"cells": 2**20}, 80), ({"device": "cpu"}, 60)),
+    "small": (({}, 80), ({"cells": 2**13}, 80), ({"device": "cpu"}, 60)),
     "methods": (({}, 180),),
 }
 

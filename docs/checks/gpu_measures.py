@@ -274,8 +274,8 @@ def small(
     from bounds import _solvers
     from experiments.benchmark import PID_CASES
 
-    # How many tables make a chunk was found on the CPU.
-    _solvers._CELLS = cells or _solvers._CELLS
+    # How many tables make a chunk.
+    _solvers._CELLS_OFF_CPU = cells or _solvers._CELLS_OFF_CPU
     for name, (batch, _) in PID_CASES.items():
         shape = tuple(map(int, name.split("x")))
         if flags.tiny and max(shape) > 3:
