@@ -141,7 +141,7 @@ def _run_in_chunks(
     advance: Callable[[int], Any],
 ) -> Any:
     size, dtype = len(arrays[0]), options.dtype
-    devices = options.devices or _default_devices()
+    devices = devices_of(options)
     width, workers = _plan(method, arrays, options, devices, most)
 
     def solve(job: tuple[int, np.ndarray, Any, int]) -> Any:
@@ -195,8 +195,13 @@ def _run_in_chunks(
     return result
 
 
-def _default_devices() -> tuple[jax.Device, ...]:
-    """All local devices; of the CPU one, for virtual ones share its cores."""
+def devices_of(options: Options) -> Sequence[jax.Device]:
+    """Those of the call, or else all local ones.
+
+    Of the CPU one, for virtual ones share its cores.
+    """
+    if options.devices:
+        return options.devices
     devices = tuple(jax.local_devices())
     return devices[:1] if devices[0].platform == "cpu" else devices
 

@@ -63,6 +63,7 @@ def main() -> None:
     training.optimizer.learning_rate = 0.05
     training.optimizer.warmup = 0.1
     training.train.epochs = flags.epochs
+    training.data.batch_size = flags.batch
     methods = flags.methods.split(",")
     print(compared(config, flags.out, "compare_emoji", methods, flags.seeds))
 
@@ -71,9 +72,10 @@ def _flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packages", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--methods", default="joint,uniform,ogm_ge,arm")
+    parser.add_argument("--methods", default="joint,uniform,arm")
     for name, number in (
-        *(("seeds", 3), ("epochs", 10), ("width", 16), ("length", 12)),
+        *(("seeds", 3), ("epochs", 6), ("width", 16), ("length", 8)),
+        *(("batch", 16),),
     ):
         parser.add_argument(f"--{name}", type=int, default=number)
     return parser.parse_args()

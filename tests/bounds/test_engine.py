@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import types
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +32,7 @@ def plan(work, arrays, options=None, **given):
     method = work
     if not isinstance(work, _engine.Method):
         method = _engine._of(work, arrays, given.pop("static", {}))
-    devices = _engine._default_devices()
+    devices = _engine.devices_of(options)
     most = given.pop("most", None)
     return _engine._plan(method, arrays, options, devices, most)
 
@@ -48,23 +49,44 @@ def test_programs_with_lapack_calls_run_alone():
         assert plan(_maxent.core, tables, static=static)[1] == workers
 
 
-@pytest.mark.parametrize(
-    ("shape", "workers"), [((3, 3, 3), os.cpu_count()), ((9, 9, 3), 1)]
-)
-def test_of_large_decompositions_one_chunk_runs(shape, workers, monkeypatch):
-    class PlannedError(Exception):
-        pass
+class PlannedError(Exception):
+    pass
+
+
+def planned(shape, monkeypatch, what):
+    """What a large decomposition is planned with, instead of solving it."""
 
     def stop(method, arrays, options, most, _):
-        raise PlannedError(plan(method, arrays, options, most=most)[1])
+        raise PlannedError(what(method, arrays, options, most))
 
     monkeypatch.setattr(_engine, "_run_in_chunks", stop)
     n1, n2, ny = shape
-    with pytest.raises(PlannedError, match=f"^{workers}$"):
+    with pytest.raises(PlannedError) as caught:
         _solvers.minimize(
             np.ones((40, n1, ny)), np.ones((40, n2, ny)), solver="interior",
             max_steps=None, options=Options(),
         )  # fmt: skip
+    return caught.value.args[0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "workers"), [((3, 3, 3), os.cpu_count()), ((9, 9, 3), 1)]
+)
+def test_of_large_decompositions_one_chunk_runs(shape, workers, monkeypatch):
+    def what(method, arrays, options, most):
+        return plan(method, arrays, options, most=most)[1]
+
+    assert planned(shape, monkeypatch, what) == workers
+
+
+@pytest.mark.parametrize(
+    ("platform", "cells"), [("cpu", 2**13), ("gpu", 2**20)]
+)
+def test_chunks_that_no_cache_bounds_are_larger(platform, cells, monkeypatch):
+    device = types.SimpleNamespace(platform=platform)
+    monkeypatch.setattr(_engine, "devices_of", lambda options: (device,))
+    what = lambda *arguments: arguments[-1]
+    assert planned((3, 3, 3), monkeypatch, what) == cells // 27
 
 
 class Watched:

@@ -22,6 +22,7 @@ from concurrent.futures.process import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from arm_jax import lock
@@ -324,6 +325,8 @@ def _processes(count: int) -> futures.Executor:
 
 def _begin() -> None:
     """Lets the process that began this one decide when to end."""
+    # Products of matrices by all processors in each process only wait.
+    threadpool_limits(1)
     # Control-C reaches all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
