@@ -16,7 +16,12 @@ from arm_jax import shapley
 from arm_jax.data import Split
 from arm_jax.methods import Method
 from arm_jax.models import Model
-from arm_jax.training import Variables, bind_head, on_what_is_there
+from arm_jax.training import (
+    Variables,
+    bind_head,
+    blank,
+    on_what_is_there,
+)
 from arm_jax.valuation import Array, is_right, masks_for
 
 # Deviations of the noise, in those of the channel.
@@ -76,6 +81,7 @@ def make_step(
     levels = jnp.asarray(LEVELS)
 
     def probe(variables: Variables, batch: Mapping[str, Any]) -> Probe:
+        batch = blank(batch, model.modalities)
         head = on_what_is_there(bind_head(model, method, variables), batch)
 
         def encode(inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
