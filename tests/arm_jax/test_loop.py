@@ -376,10 +376,10 @@ def test_copies_that_no_step_can_use(run, tmp_path, row, mask, message):
 def test_methods_that_need_all_modalities_say_so(npz_arrays, tmp_path):
     path = tmp_path / "lacking.npz"
     np.savez(path, **npz_arrays, present_loud=np.arange(240) % 3 > 0)
-    message = "config method.name: 'tcmax' is not .* that lack .*; .* arm,"
+    message = "config method.name: 'arl' is not .* that lack .*; .* arm,"
     assert loop.prepare(make_config(path)).method.replay
     with pytest.raises(InputError, match=message):
-        loop.prepare(make_config(path, method={"name": "tcmax"}))
+        loop.prepare(make_config(path, method={"name": "arl"}))
 
 
 def test_schedule_by_hand():
