@@ -141,6 +141,7 @@ class _Epoch(Epoch):
             log_probs=modalities_first(Subsets(*log_probs)),
             label=splits[split].label,
             log_prior=self._run.dataset.log_prior,
+            present=splits[split].present,
         )
 
     def replace(
@@ -284,7 +285,8 @@ def _checked_copies(run: Run, copies: Copies | None) -> Copies:
         there is not, or a copy of which every modality is masked.
     """
     name, modalities = run.config.method.name, len(run.model.modalities)
-    count, rows = run.schedule.copies, len(run.dataset.splits["train"])
+    train = run.dataset.splits["train"]
+    count, rows = run.schedule.copies, len(train)
     if copies is None:
         raise InputError(
             f"method '{name}': no copies; {count} copies were announced"
@@ -306,5 +308,13 @@ def _checked_copies(run: Run, copies: Copies | None) -> Copies:
             raise InputError(
                 f"method '{name}': copy {at}, row {row[at]}, mask "
                 f"{mask[at].tolist()}, {what}"
+            )
+    if train.present is not None:
+        none = ~(mask * train.present[row]).any(axis=1)
+        if none.any():
+            at = int(np.flatnonzero(none)[0])
+            raise InputError(
+                f"method '{name}': copy {at} is of modalities that its row, "
+                f"{row[at]}, lacks"
             )
     return Copies(row, mask)

@@ -27,11 +27,14 @@ class Predictions(NamedTuple):
         `[modalities, n, classes]`.
       label: `[n]`.
       id: `[n]`.
+      present: Which modalities the examples have, `[n, modalities]`; None if
+        all have all.
     """
 
     log_probs: Subsets
     label: np.ndarray
     id: np.ndarray
+    present: np.ndarray | None = None
 
 
 def outputs(
@@ -71,7 +74,10 @@ def _joined(batches: Sequence[Any], size: int) -> Any:
 def predictions(log_probs: Subsets, split: Split) -> Predictions:
     """Returns the predictions of a run from its `outputs`."""
     return Predictions(
-        modalities_first(Subsets(*log_probs)), split.label, split.id
+        modalities_first(Subsets(*log_probs)),
+        split.label,
+        split.id,
+        split.present,
     )
 
 
@@ -84,6 +90,7 @@ def summarize(
 
     Accuracies and the macro-F1 are shares of 1, the loss is in nats, `phi_mi`
     and `phi_cmi_MODALITY` are mean contributions in bits (arm_jax.valuation).
+    What is of one modality is the mean over the examples that have it.
     """
     label = predictions.label
     log_probs = Subsets(
@@ -98,10 +105,17 @@ def summarize(
         "phi_mi": float(phi_mi.mean() / np.log(2)),
     }
     for m, name in enumerate(modalities):
+        has = slice(None)
+        if predictions.present is not None:
+            has = predictions.present[:, m] > 0
         right = log_probs.alone[m].argmax(-1) == label
-        result[f"accuracy_{name}"] = float(right.mean())
-        result[f"phi_cmi_{name}"] = float(phi_cmi[m].mean() / np.log(2))
+        result[f"accuracy_{name}"] = _mean(right[has])
+        result[f"phi_cmi_{name}"] = _mean(phi_cmi[m][has]) / np.log(2)
     return result
+
+
+def _mean(x: np.ndarray) -> float:
+    return float(x.mean()) if len(x) else float("nan")
 
 
 def macro_f1(predicted: np.ndarray, label: np.ndarray) -> float:

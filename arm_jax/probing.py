@@ -1,8 +1,8 @@
 """What a trained model is asked once: all subsets, and noise in one modality.
 
 Noise is Gaussian, in the inputs of one modality at a time, and measured in the
-deviation that each channel has in training. What is no floating-point number,
-such as a token, has none.
+deviation that each channel has in training. Pixels that are bytes stay such.
+Other integers, such as tokens, have none.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,12 @@ from arm_jax import shapley
 from arm_jax.data import Split
 from arm_jax.methods import Method
 from arm_jax.models import Model
-from arm_jax.training import Variables, bind_head, on_what_is_there
+from arm_jax.training import (
+    Variables,
+    bind_head,
+    blank,
+    on_what_is_there,
+)
 from arm_jax.valuation import Array, is_right, masks_for
 
 # Deviations of the noise, in those of the channel.
@@ -44,13 +49,13 @@ def deviations(train: Split) -> dict[str, Any]:
     """Deviation of each channel, the last axis, by modality.
 
     Of the first examples of the training split, all positions together. The
-    modalities that have no floating-point numbers are left out; so are arrays
+    modalities that can have no noise are left out; so are arrays
     of others (None in their place).
     """
     inputs = train.take(np.arange(min(len(train), _MEASURED)))["inputs"]
 
     def of(x: np.ndarray) -> np.ndarray | None:
-        if x.dtype.kind != "f":
+        if x.dtype.kind != "f" and x.dtype != np.uint8:
             return None
         rows = x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x[:, None]
         return rows.std(axis=0, dtype=np.float64).astype(np.float32)
@@ -76,6 +81,7 @@ def make_step(
     levels = jnp.asarray(LEVELS)
 
     def probe(variables: Variables, batch: Mapping[str, Any]) -> Probe:
+        batch = blank(batch, model.modalities)
         head = on_what_is_there(bind_head(model, method, variables), batch)
 
         def encode(inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
@@ -120,13 +126,22 @@ def _with_noise(
             [
                 x
                 if s is None
-                else x
-                + jnp.broadcast_to(level * s, x.shape)
-                * _normal(batch["id"], (m, at), x.shape[1:])
+                else _added(
+                    x,
+                    jnp.broadcast_to(level * s, x.shape)
+                    * _normal(batch["id"], (m, at), x.shape[1:]),
+                )
                 for at, (x, s) in enumerate(zip(leaves, own, strict=True))
             ]
         )
     return inputs
+
+
+def _added(x: jax.Array, noise: jax.Array) -> jax.Array:
+    if x.dtype != jnp.uint8:
+        return x + noise
+    noisy = jnp.round(x.astype(noise.dtype) + noise)
+    return jnp.clip(noisy, 0, 255).astype(x.dtype)
 
 
 def _normal(

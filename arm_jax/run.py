@@ -222,6 +222,7 @@ def prepare(config: Config) -> Run:
         optimizer,
         dataset.log_prior.astype(np.float32),
         axis_name=parallel.AXIS,
+        missing=train.present is not None,
     )
 
     def create(seed: jax.Array) -> Snapshot:
@@ -258,7 +259,8 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
     """Builds the model and checks the method against all that it meets.
 
     Raises:
-      InputError: The method is not defined for so many modalities, or for the
+      InputError: The method is not defined for so many modalities, for
+        examples that lack some, or for the
         model, or not for so few epochs, or its warm-up is no shorter than
         the training, or it has options for another number of modalities; or
         see `create_model`.
@@ -269,6 +271,14 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
         raise InputError(
             f"method '{name}' is defined for {allowed} modalities; "
             f"{config.data.name} has {modalities}"
+        )
+    lacking = any(x.present is not None for x in dataset.splits.values())
+    if lacking and not methods.takes_missing(name):
+        takes = [x for x in methods.names() if methods.takes_missing(x)]
+        raise InputError(
+            f"config method.name: '{name}' is not defined for examples that "
+            f"lack modalities, as those of {dataset.name} do; defined are "
+            + ", ".join(takes)
         )
     if method.starts() >= config.train.epochs:
         raise InputError(

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.struct
@@ -79,6 +79,7 @@ def make_train_step(
     log_prior: Array,
     *,
     axis_name: str | None = None,
+    missing: bool = False,
 ) -> Callable[[TrainState, Mapping[str, Any]], tuple[TrainState, dict]]:
     """Returns `train_step(state, batch, phase=None) -> (state, metrics)`.
 
@@ -93,6 +94,9 @@ def make_train_step(
       optimizer: Gradient transformation.
       log_prior: log p(y) of the training split, `[classes]`.
       axis_name: Name of the mapped device axis.
+      missing: Whether examples lack modalities: what a batch masks is then
+        blank from the inputs on, and means of features are over those that
+        have the modality.
     """
 
     def turn(
@@ -105,6 +109,8 @@ def make_train_step(
                 encode_key, jax.lax.axis_index(axis_name)
             )
         variables = state.variables
+        if missing:
+            batch = blank(batch, model.modalities)
         held = method.held(variables.params, number, phase)
         resting = optimizers.held_as_a_whole(held, variables.params, "encoders")
 
@@ -123,6 +129,8 @@ def make_train_step(
                 name: jax.lax.stop_gradient(x) if name in resting else x
                 for name, x in features.items()
             }
+            if missing:
+                features = _zero_where_missing(features, batch["mask"])
             head, model_head = (
                 on_what_is_there(bind_head(model, m, now), batch)
                 for m in (method, Method())
@@ -148,6 +156,7 @@ def make_train_step(
             seen = {
                 "encoders": encoders,
                 "means": {name: f.mean(axis=0) for name, f in features.items()},
+                "shares": batch["mask"].mean(axis=0) if missing else (),
             }
             metrics = losses.metrics | _measurements(forward, batch)
             return losses.values, (metrics, losses.carry, seen)
@@ -190,9 +199,12 @@ def make_train_step(
             state, (metrics, seen) = turn(state, batch, number, phase)
         # The model's state is that of the last turn: one update per batch, and
         # the other turns need encode no more than their loss does.
+        before = state.variables.state["means"]
+        if missing:
+            seen["means"] = _over_present(before, seen["means"], seen["shares"])
         means = jax.tree.map(
             lambda old, new: _MEAN_DECAY * old + (1 - _MEAN_DECAY) * new,
-            state.variables.state["means"],
+            before,
             seen["means"],
         )
         variables = state.variables.replace(
@@ -262,6 +274,57 @@ def on_what_is_there(head: Head, batch: Mapping[str, Any]) -> Head:
     return lambda features, mask: head(features, jnp.atleast_2d(mask) * present)
 
 
+def blank(
+    batch: Mapping[str, Any], modalities: Sequence[str]
+) -> Mapping[str, Any]:
+    """Returns a batch whose inputs are 0 where the mask is.
+
+    So that nothing, be it NaN, has a say in the place of what is missing. A
+    batch of which nothing is missing may lack the mask, and stays as it is.
+    """
+    present = batch.get("mask")
+    if present is None:
+        return batch
+
+    def blanked(x: jax.Array, own: jax.Array) -> jax.Array:
+        own = jnp.broadcast_to(own.reshape(-1, *(1,) * (x.ndim - 1)), x.shape)
+        return jnp.where(own > 0, x, jnp.zeros_like(x))
+
+    inputs = {
+        name: jax.tree.map(
+            lambda x, m=m: blanked(x, present[:, m]), batch["inputs"][name]
+        )
+        for m, name in enumerate(modalities)
+    }
+    return {**batch, "inputs": inputs}
+
+
+def _zero_where_missing(
+    features: Mapping[str, jax.Array], present: jax.Array
+) -> dict[str, jax.Array]:
+    return {
+        name: jnp.where(present[:, m, None] > 0, x, jnp.zeros_like(x))
+        for m, (name, x) in enumerate(features.items())
+    }
+
+
+def _over_present(
+    old: Mapping[str, jax.Array],
+    means: Mapping[str, jax.Array],
+    shares: jax.Array,
+) -> dict[str, jax.Array]:
+    """Means over the examples that have the modality; the old one of none."""
+    least = jnp.finfo(shares.dtype).tiny
+    return {
+        name: jnp.where(
+            shares[m] > 0,
+            means[name] / jnp.maximum(shares[m], least),
+            old[name],
+        )
+        for m, name in enumerate(means)
+    }
+
+
 def make_predict_step(
     model: Model, method: Method, *, features: bool = False
 ) -> Callable[[Variables, Mapping[str, Any]], Any]:
@@ -274,12 +337,15 @@ def make_predict_step(
     """
 
     def predict(variables: Variables, batch: Mapping[str, Any]) -> Any:
+        batch = blank(batch, model.modalities)
         found, _ = model.encode(
             variables.params, variables.state, batch["inputs"]
         )
         head = on_what_is_there(bind_head(model, method, variables), batch)
         log_probs = subset_log_probs(head, found)
         log_probs = batch_first(log_probs)
+        if features and "mask" in batch:
+            found = _zero_where_missing(found, batch["mask"])
         return (log_probs, found) if features else log_probs
 
     return predict

@@ -18,7 +18,7 @@ tests on a speaker that was never heard) or official. The ten methods take 2.5
 minutes on two cores, ARM without its parts and with other weights as long
 again. Fused, last epoch, on the new speaker: joint 94.6 +- 0.5, uniform 95.9 +-
 1.3, mla 95.9 +- 0.5, arm 96.2 +- 1.1; the rest is in docs/comparison.md. The
-words `tuned` and `sgd`, as in `avdigits.py:official,tuned`, as in
+words `all`, `tuned` and `sgd`, as in `avdigits.py:official,tuned`, as in
 configs/watch.py.
 
     python -m experiments.compare --config=configs/avdigits.py:select \

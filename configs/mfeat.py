@@ -12,7 +12,7 @@ the 200 validation examples joint is at 98 to 99 %: look at the views alone.
 The methods, five seeds each; the released code of ARM is for two modalities.
 About 7 minutes on two cores that did other work too. Fused, last epoch: joint
 98.4 +- 0.2, uniform 98.8 +- 0.1, mla 98.9 +- 0.3, arm 98.9 +- 0.3; all of it is
-in docs/comparison.md. The words `tuned` and `sgd` behind a colon as in
+in docs/comparison.md. The words `all`, `tuned` and `sgd` behind a colon as in
 configs/watch.py.
 
     python -m experiments.quantify --config=configs/mfeat.py \

@@ -15,7 +15,7 @@ The methods on five folds, three seeds each; the released code of ARM is for two
 modalities. About 12 minutes on two cores that did other work too. Fused, last
 epoch: joint 74.6 +- 3.3, uniform 74.1 +- 3.6, arm 72.6 +- 3.6, while text alone
 has 74.9; audio alone 55.3, 58.1 and 60.2. All of it is in docs/comparison.md.
-The words `tuned` and `sgd` behind a colon as in configs/watch.py.
+The words `all`, `tuned` and `sgd` behind a colon as in configs/watch.py.
 
     python -m experiments.compare --config=configs/mosi.py:select \
         --workdir=runs/select_mosi

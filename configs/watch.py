@@ -13,8 +13,9 @@ Fused test accuracy at the last epoch, five seeds: joint 80.5 +- 1.0, arm 81.4
 The methods, five seeds each; about 6 minutes on two cores that did other work
 too. Fused, last epoch: joint 80.5 +- 1.0, uniform 80.3 +- 0.6, arm 81.4 +- 0.7;
 gyroscope alone 40.4, 67.0 and 69.1. All of it is in docs/comparison.md. With
-`watch.py:tuned` every method there is, each one tuned (docs/comparison.md);
-with `watch.py:tuned,sgd` or `watch.py:sgd` by SGD with momentum.
+`watch.py:all` every method there is, with `watch.py:tuned` each one tuned
+(docs/comparison.md); with `watch.py:tuned,sgd` or `watch.py:sgd` by SGD with
+momentum.
 
     python -m experiments.quantify --config=configs/watch.py \
         --workdir=runs/quantify_watch

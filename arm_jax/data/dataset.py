@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from arm_jax.data import presence
 from arm_jax.data.scaling import blocks, standardized_parts
 from arm_jax.data.source import Source, described, named_leaves
 from arm_jax.errors import InputError
@@ -32,9 +33,9 @@ class Split:
       weights: float64 `[n]`, from 0 on, how much each example counts where
         interactions are quantified; None if all count the same. Training does
         without them.
-      present: float32 `[n, modalities]` of 0 and 1, modalities sorted: which of
-        them each example has; None if all have all. What an example has in the
-        place of one that is missing does not matter.
+      present: float32 `[n, modalities]`, 1 for what an example has and else
+        0, modalities sorted; None if all have all. What stands in the place of
+        what is missing does not matter.
     """
 
     inputs: Mapping[str, Any] | Source
@@ -96,8 +97,7 @@ class Split:
           draw: See `Source.take`; inputs in memory are not augmented.
 
         Returns:
-          `inputs`, `label`, `id`; and `mask`, `[..., modalities]`, if examples
-          lack modalities.
+          `inputs`, `label`, `id`; and `mask`, of `present`, if there is one.
         """
         if isinstance(self.inputs, Source):
             inputs = self.inputs.take(indices, draw)
@@ -237,7 +237,8 @@ def checked(dataset: Dataset) -> Dataset:
         where = f"{dataset.name}, split '{split_name}'"
         if not isinstance(split.inputs, Source):
             for name, x in named_leaves(dict(split.inputs)):
-                check_complete(f"{where}: {name}", x)
+                there = presence.of(split, name.partition("/")[0])
+                check_complete(f"{where}: {name}", x[there])
     return dataset
 
 
@@ -266,6 +267,8 @@ def _check_arrays(where: str, split: Split, train: Split) -> None:
                 f"{where}: {name} must be a vector of integers, got "
                 f"{x.dtype} {x.shape}"
             )
+    if split.present is not None:
+        presence.check(where, split.present, (len(split), len(_specs(train))))
     if isinstance(split.inputs, Source):
         lengths = {"inputs": len(split.inputs)}
     else:
@@ -367,8 +370,8 @@ def check_complete(name: str, x: np.ndarray) -> None:
         raise InputError(
             f"{name}{inputs.subscript(first)} is {x[first]}, and {rows} of "
             f"{len(x)} rows ({rows / len(x):.1%}) have such entries: drop "
-            "these rows, or fill them, as with the mean of the training rows. "
-            "Training with missing modalities is not supported yet"
+            "these rows, fill them, or say which rows lack the modality "
+            "(arm_jax.data.npz: `present_MODALITY`)"
         )
 
 

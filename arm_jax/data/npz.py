@@ -8,18 +8,17 @@ other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels. An
 array `weights`, one number per row, counts rows more or less, as those of a
 survey, or the inverse of the probability that a row is observed at all.
 
-Every sample needs all modalities. Rows with NaN, of a sensor that was off or a
-text that was never written, are refused: drop them, or fill them, for example
-with the mean of the training rows, which standardising turns into zeros.
-Training with missing modalities is not supported yet.
+A row may lack modalities, those of a sensor that was off or a text that was
+never written: an array `present_MODALITY`, True or False (or 1 or 0) for each
+row, says which have it, as in `present_text=~np.isnan(text).any(1)`. What the
+other rows hold is not looked at; NaN where the modality is present is refused.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from arm_jax.data import packed
+from arm_jax.data import drawing, packed, presence
 from arm_jax.data.dataset import (
     SPLITS,
     Dataset,
@@ -35,8 +34,6 @@ from arm_jax.errors import InputError
 from bounds import inputs
 from bounds.estimation.calibration import weights_of
 
-# A drawn validation or test part is one fold of this many.
-FOLDS = 5
 _CODES = ", ".join(f"{code} ({name})" for code, name in enumerate(SPLITS))
 
 
@@ -81,9 +78,10 @@ def load(
 
     Raises:
       InputError: an unreadable file, a missing array, lengths that differ,
-        NaN or infinite features, features that float32 does not carry, labels
-        that are no integers or outside 0..K-1, unknown split codes, weights
-        that are negative or all zero, or a class without training rows.
+        NaN or infinite features, features that float32 does not carry, rows
+        without a modality, labels that are no integers or outside 0..K-1,
+        unknown split codes, weights that are negative or all zero, or a class
+        without training rows.
     """
     _check_options(path, num_classes, seed)
     file = packed.expanded(path)
@@ -92,6 +90,7 @@ def load(
         others = _others(archive, label, split, group, weights)
         chosen = _modalities(archive, modalities, others)
         headers = _headers(archive, others, chosen, automatic=not modalities)
+        present = presence.read(archive, chosen, headers[label].shape[0])
         archive.check_fits(_memory(headers, others, standardize=standardize))
         labels, names = _labels(archive, label, num_classes)
         classes = len(names) or num_classes or int(labels.max()) + 1
@@ -99,7 +98,7 @@ def load(
         check_learnable(name, {"train": labels}, classes)
         groups = {group: _integers(archive, group)} if group else {}
         weight = _weights(archive, weights) if weights in others else None
-        codes = _split_codes(
+        codes = drawing.split_codes(
             name,
             _given_codes(archive, split) if split in others else None,
             labels,
@@ -114,7 +113,9 @@ def load(
                 )
         # One modality after another, so that only one is there unscaled.
         features = {
-            key: _features(archive, key, rows, standardize=standardize)
+            key: _features(
+                archive, key, rows, present.get(key), standardize=standardize
+            )
             for key in chosen
         }
     splits = {
@@ -124,6 +125,7 @@ def load(
             id=rows[code].astype(np.int32),
             groups={key: x[rows[code]] for key, x in groups.items()},
             weights=None if weight is None else weight[rows[code]],
+            present=presence.stacked(present, chosen, rows[code]),
         )
         for code, split_name in enumerate(SPLITS)
     }
@@ -181,7 +183,10 @@ def _modalities(
         # What a shell passes on of "image,text" is one name.
         parts = [item] if item in archive.names else item.split(",")
         chosen += [item] if len(parts) == 1 else [x.strip() for x in parts]
-    chosen = chosen or [key for key in archive.names if key not in others]
+    masks = {presence.PREFIX + key for key in archive.names}
+    chosen = chosen or [
+        key for key in archive.names if key not in others and key not in masks
+    ]
     for at, key in enumerate(chosen):
         if key in others or key in chosen[:at]:
             why = "is no modality" if key in others else "is named twice"
@@ -279,17 +284,28 @@ def _features(
     archive: packed.Archive,
     key: str,
     rows: Sequence[np.ndarray],
+    present: np.ndarray | None,
     *,
     standardize: bool,
 ) -> list[np.ndarray]:
-    """Returns the rows of each split in float32."""
+    """Returns the rows of each split in float32, 0 where they lack it."""
     where = f"{archive.path.name}: {packed.shown(key)}"
     x = archive.read(key)
+    if present is not None:
+        x = presence.blanked(where, x, present, rows[0])
     check_complete(where, x)
-    if standardize:
-        return standardized_parts(where, [(x, at) for at in rows])
-    x = inputs.float32(where, x)
-    return [x[at] for at in rows]
+    if not standardize:
+        x = inputs.float32(where, x)
+        return [x[at] for at in rows]
+    parts = [(x, at) for at in rows]
+    if present is None:
+        return standardized_parts(where, parts)
+    # Measured where it is there, and then blank again where it is not.
+    measured = rows[0][present[rows[0]]]
+    _, *scaled = standardized_parts(where, [(x, measured), *parts])
+    for own, at in zip(scaled, rows, strict=True):
+        own[~present[at]] = 0
+    return scaled
 
 
 def _labels(
@@ -341,53 +357,3 @@ def _given_codes(archive: packed.Archive, key: str) -> np.ndarray:
             f"{archive.path.name}: {key}[{at}] is {codes[at]}; known: {_CODES}"
         )
     return codes.astype(np.int64)
-
-
-def _split_codes(
-    name: str,
-    given: np.ndarray | None,
-    labels: np.ndarray,
-    groups: np.ndarray | None,
-    seed: int,
-) -> np.ndarray:
-    """Returns the split of each row; parts that are not given are drawn."""
-    train, validation, test = range(len(SPLITS))
-    if given is None:
-        codes = np.full(len(labels), train)
-        codes[_drawn(name, codes == train, labels, groups, seed)] = test
-    else:
-        codes = given
-    if (codes == train).any() and not (codes == validation).any():
-        codes[_drawn(name, codes == train, labels, groups, seed)] = validation
-    return codes
-
-
-def _drawn(
-    name: str,
-    candidates: np.ndarray,
-    labels: np.ndarray,
-    groups: np.ndarray | None,
-    seed: int,
-) -> np.ndarray:
-    """Returns one in FOLDS of the candidates, as row numbers."""
-    rows = np.flatnonzero(candidates)
-    labels = labels[rows]
-    if groups is None:
-        values, counts = np.unique(labels, return_counts=True)
-        units, what = (
-            int(counts.min()),
-            f"rows of class {values[counts.argmin()]}",
-        )
-        folds = StratifiedKFold
-    else:
-        groups = groups[rows]
-        units, what = len(np.unique(groups)), "groups"
-        folds = StratifiedGroupKFold
-    if units < FOLDS:
-        raise InputError(
-            f"{name}: too few {what} ({units}) to draw a part of one in "
-            f"{FOLDS}; give a split array"
-        )
-    parts = folds(FOLDS, shuffle=True, random_state=seed)
-    _, drawn = next(parts.split(rows, labels, groups))
-    return rows[drawn]

@@ -72,10 +72,13 @@ def epoch_batches(
       copy_mask: the modalities these are shown with, `[copies, modalities]`.
     """
     row = np.arange(len(split))
-    mask = np.ones((len(row), len(split.modalities)), np.float32)
+    mask = split.present
+    if mask is None:
+        mask = np.ones((len(row), len(split.modalities)), np.float32)
     if copy_row is not None and copy_mask is not None:
         row = np.concatenate([row, copy_row])
-        mask = np.concatenate([mask, copy_mask], dtype=np.float32)
+        copies = copy_mask * mask[copy_row]
+        mask = np.concatenate([mask, copies], dtype=np.float32)
     # The 1 sets these draws apart from those of a method between two epochs.
     order = np.random.default_rng([seed, epoch, 1]).permutation(len(row))
     first, size = _share(batch_size)

@@ -18,7 +18,9 @@ at the data between epochs) is instead a class
 
 whose fields are the options and whose hooks are those of `Method`.
 
-Beside either, `TUNED` says which options a comparison may choose, and among
+Beside either, `TAKES_MISSING = True` says that the method is defined where
+examples lack modalities: it then counts an example with what `mask` says it
+has. `TUNED` says which options a comparison may choose, and among
 which values, see `grid`.
 """
 
@@ -82,6 +84,11 @@ def create(name: str, options: Mapping[str, Any]) -> Method:
     if isinstance(entry, type):
         return entry(**checked)
     return PlainLoss(function=entry, options=checked)
+
+
+def takes_missing(name: str) -> bool:
+    """Whether a method is defined where examples lack modalities."""
+    return bool(getattr(_module(name), "TAKES_MISSING", False))
 
 
 def grid(name: str, options: Mapping[str, Any]) -> list[dict[str, Any]]:

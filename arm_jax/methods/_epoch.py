@@ -18,12 +18,15 @@ class Survey(NamedTuple):
         `[modalities, n, classes]`; nats.
       label: `[n]`.
       log_prior: log p(y) in the training split, `[classes]`.
+      present: Which modalities the examples have, `[n, modalities]`; None if
+        all have all.
     """
 
     features: dict[str, np.ndarray]
     log_probs: Subsets
     label: np.ndarray
     log_prior: np.ndarray
+    present: np.ndarray | None = None
 
 
 class Copies(NamedTuple):

@@ -42,6 +42,7 @@ from arm_jax.valuation import (
 
 FORMS = ("loose", "strict")
 FUSIONS = ("none", "running", "sample")
+TAKES_MISSING = True
 # Decay a step of the running contributions.
 _DECAY = 0.99
 TUNED = {"unimodal": (1.0, 4.0, 16.0), "learning_rate": (1.0, 3.0)}
@@ -179,7 +180,8 @@ class ARM(Method):
             return None
         survey = epoch.survey()
         phi = conditional_contributions(survey.log_probs, survey.label).T
-        return replay_weakest(phi, self.copies(len(phi)), epoch.rng)
+        count = self.copies(len(phi))
+        return replay_weakest(phi, count, epoch.rng, survey.present)
 
 
 def _reaching_own_encoder(forward: Forward, label: jax.Array) -> jax.Array:
@@ -213,7 +215,10 @@ def fusion_weights(
 
 
 def replay_weakest(
-    phi: np.ndarray, count: int, rng: np.random.Generator
+    phi: np.ndarray,
+    count: int,
+    rng: np.random.Generator,
+    present: np.ndarray | None = None,
 ) -> Copies:
     """Draws samples by how unequal their contributions are.
 
@@ -221,14 +226,21 @@ def replay_weakest(
       phi: phi_CMI `[n, modalities]`.
       count: Number of samples to draw, without replacement.
       rng: What draws them.
+      present: Modalities that samples have, `[n, modalities]`; None for all.
 
     Returns:
       The samples, each with its weakest modality only; of those whose
       contributions are equal some are drawn only when no others are left.
     """
-    gap = phi.max(axis=1) - phi.min(axis=1)
+    if present is not None:
+        # What is missing is neither the weakest nor the strongest.
+        least = np.where(present > 0, phi, np.inf)
+        most = np.where(present > 0, phi, -np.inf)
+    else:
+        least = most = phi
+    gap = most.max(axis=1) - least.min(axis=1)
     # Gumbel top-k: successive draws in proportion to the gap.
     with np.errstate(divide="ignore"):
         keys = np.log(gap) + rng.gumbel(size=len(gap))
     row = np.argsort(-keys, kind="stable")[:count]
-    return Copies(row, np.eye(phi.shape[1])[phi[row].argmin(axis=1)])
+    return Copies(row, np.eye(phi.shape[1])[least[row].argmin(axis=1)])

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 
 from arm_jax.methods import Batch, Forward, Loss, Method, joint, terms
 
+TAKES_MISSING = True
 TUNED = {"calibration": (0.1, 0.01, 1.0), "learning_rate": (1.0, 3.0)}
 
 

@@ -33,6 +33,7 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import Head
 
+TAKES_MISSING = True
 TUNED = {
     "average": ("probabilities", "logits"),
     "learning_rate": (1.0, 0.3, 3.0),

@@ -28,6 +28,7 @@ import jax.numpy as jnp
 from arm_jax.methods import Batch, Forward, Loss, Method, terms
 from arm_jax.valuation import at_label, is_right
 
+TAKES_MISSING = True
 TUNED = {"distillation": (1.0, 0.3, 3.0), "learning_rate": (1.0, 3.0)}
 
 

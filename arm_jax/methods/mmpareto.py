@@ -44,6 +44,7 @@ from arm_jax.methods import (
     terms,
 )
 
+TAKES_MISSING = True
 TUNED = {"gamma": (1.5, 1.0, 3.0), "learning_rate": (1.0, 3.0)}
 
 

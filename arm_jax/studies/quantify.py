@@ -263,6 +263,11 @@ def prepare(config: QuantifyConfig) -> tuple[Dataset, Rows]:
             f"got {', '.join(names)}"
         )
     splits = list(dataset.splits.values())
+    if any(split.present is not None for split in splits):
+        raise InputError(
+            f"{dataset.name}: rows lack modalities, and interactions are of "
+            "rows that have all: keep these only"
+        )
     count = len(dataset.splits["train"])
     label = np.concatenate([s.label for s in splits])
     rows = divide(

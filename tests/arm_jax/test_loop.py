@@ -373,6 +373,15 @@ def test_copies_that_no_step_can_use(run, tmp_path, row, mask, message):
         loop.train(run._replace(method=Copying()), tmp_path, progress=False)
 
 
+def test_methods_that_need_all_modalities_say_so(npz_arrays, tmp_path):
+    path = tmp_path / "lacking.npz"
+    np.savez(path, **npz_arrays, present_loud=np.arange(240) % 3 > 0)
+    message = "config method.name: 'arl' is not .* that lack .*; .* arm,"
+    assert loop.prepare(make_config(path)).method.replay
+    with pytest.raises(InputError, match=message):
+        loop.prepare(make_config(path, method={"name": "arl"}))
+
+
 def test_schedule_by_hand():
     schedule = loop.Schedule(epochs=4, warmup=2, copies=9, plain=3, copying=5)
     assert [schedule.steps_before(e) for e in range(5)] == [0, 3, 6, 11, 16]

@@ -1,6 +1,7 @@
 """Steps and the optimiser, number by number."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -143,6 +144,52 @@ def test_predictions_of_subsets_by_hand():
     noisy = jax.jit(still)(state.variables, batch).noisy
     np.testing.assert_array_equal(
         noisy[:, 0], np.repeat(right[:, -1:], len(probing.LEVELS), axis=1)
+    )
+
+
+def test_what_is_missing_has_no_influence():
+    """Bitwise: not on a step, its statistics included, nor on predictions."""
+    modalities = ("a", "image")
+    model = helpers.tiny_model(modalities)
+    method, optimizer = methods.create("arm", {}), optimizers.create(PLAIN, 9)
+    state = training.create_state(model, method, optimizer, seed=0)
+    batch = helpers.tiny_batch(modalities=modalities)
+    batch["mask"][1:3, 0] = batch["mask"][4:7, 1] = 0
+    other = {
+        **batch,
+        "inputs": {k: x.copy() for k, x in batch["inputs"].items()},
+    }
+    other["inputs"]["a"][1:3] = np.nan
+    other["inputs"]["image"][4:7] = 1e9
+    step = training.make_train_step(
+        model, method, optimizer, LOG_PRIOR, missing=True
+    )
+    predict = training.make_predict_step(model, method, features=True)
+    probe = probing.make_step(model, method, {"a": np.ones(4, np.float32)})
+
+    @functools.partial(jax.jit, compiler_options=helpers.QUICKLY)
+    def all_of_it(batch):
+        found = [f(state.variables, batch) for f in (predict, probe)]
+        return step(state, batch), found
+
+    once, again = all_of_it(batch), all_of_it(other)
+    data = lambda x: (
+        jax.random.key_data(x)
+        if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+        else x
+    )
+    for x, y in zip(jax.tree.leaves(once), jax.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(data(x), data(y))
+    # What is there has one.
+    other["inputs"]["a"][0] += 1
+    (new, _), _ = all_of_it(other)
+    means = once[0][0].variables.state["means"]
+    assert not np.array_equal(new.variables.state["means"]["a"], means["a"])
+    # A mean is over those that have the modality.
+    features = features_of(state.variables.params, {"a": batch["inputs"]["a"]})
+    has = batch["mask"][:, 0] > 0
+    np.testing.assert_allclose(
+        means["a"], 0.01 * features["a"][has].mean(axis=0), rtol=1e-5
     )
 
 

@@ -428,7 +428,7 @@ def test_sample_without_a_modality(load, npz_arrays):
     with pytest.raises(
         InputError,
         match=r"my\.npz: loud\[0, 0\] is nan, and 24 of 240 rows \(10\.0%\) .*"
-        "drop these rows, or fill them, .* not supported yet",
+        "drop these rows, fill them, or say .*: `present_MODALITY`",
     ):
         load({"loud": loud})
 
@@ -514,3 +514,40 @@ def test_labels_may_be_names(load, npz_arrays):
 def test_names_that_are_none(load, npz_arrays, label, options, message):
     with pytest.raises(InputError, match=message):
         load({"label": label(npz_arrays["label"])}, **options)
+
+
+def test_rows_that_lack_a_modality(load, npz_arrays):
+    there = np.arange(240) % 10 != 0
+    loud = npz_arrays["loud"].copy()
+    loud[~there] = np.nan
+    dataset = load({"loud": loud, "present_loud": there})
+    assert dataset.modalities == ("loud", "quiet")
+    train = dataset.splits["train"]
+    np.testing.assert_array_equal(train.present[:, 0], there[:140])
+    assert train.present[:, 1].all()
+    x = train.inputs["loud"]
+    assert not x[~there[:140]].any()
+    # Standardised where it is there.
+    np.testing.assert_allclose(x[there[:140]].mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(x[there[:140]].std(0), 1, atol=1e-5)
+    # Whatever stands in its place: the same data.
+    loud[~there] = 1e9
+    other = load({"loud": loud, "present_loud": there.astype(int)})
+    assert other.digest == dataset.digest != load().digest
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"loud": np.arange(240)}, r"'present_loud'\[2\] is 2, neither 1 nor"),
+        ({"loud": np.ones(3, bool)}, r"one of each of the 240 rows, got bool"),
+        ({"loud": np.arange(240) >= 140}, "loud: no training row has it"),
+        (
+            dict.fromkeys(("loud", "quiet"), np.arange(240) != 7),
+            "row 7 has no modality at all, and so 1 of 240 rows",
+        ),
+    ],
+)
+def test_presence_that_cannot_be(load, arrays, message):
+    with pytest.raises(InputError, match=message):
+        load({f"present_{key}": x for key, x in arrays.items()})

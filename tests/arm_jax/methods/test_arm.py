@@ -241,3 +241,13 @@ def test_survey_gives_the_right_number_of_copies(rng):
     np.testing.assert_array_equal(
         copies.mask.argmax(1), phi[copies.row].argmin(1)
     )
+
+
+def test_what_is_missing_is_not_replayed(rng):
+    # Of nothing it contributes nothing, which would be the least.
+    phi = np.array([[0.0, 2, 1], [0, 3, 3], [3, 0, 1]])
+    present = np.array([[0, 1, 1], [0, 1, 1], [1, 1, 1]])
+    copies = replay_weakest(phi, 2, rng, present)
+    order = np.argsort(copies.row)
+    np.testing.assert_array_equal(copies.row[order], [0, 2])
+    np.testing.assert_array_equal(copies.mask[order], [[0, 0, 1], [0, 1, 0]])
