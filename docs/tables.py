@@ -20,6 +20,7 @@ from arm_jax.reports import comparison, published, quantify, recovery, truth
 from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.studies.torture import trials
 from arm_jax.workdir import read_json, read_results
+from docs.checks import scaling
 from experiments import cli, demo
 
 _COLLECT = flags.DEFINE_string(
@@ -135,6 +136,11 @@ def _campaign() -> str:
     return trials.table(_results("campaign")["campaign"])
 
 
+def _scaling() -> str:
+    """Steps on more devices than anybody here has, from measured constants."""
+    return scaling.table(_results("scaling"))
+
+
 def _demo() -> str:
     return f"```\n{demo.text(_results('demo'))}\n```"
 
@@ -175,6 +181,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "decisions": _decisions,
     "demo": _demo,
     "campaign": _campaign,
+    "scaling": _scaling,
 }
 # Workdirs whose results.json is taken over as it is.
 _WHOLE = ("published", "recovery_exact", "recovery_fitted", "truth")
