@@ -29,7 +29,7 @@ from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.studies.torture import trials
 from arm_jax.workdir import read_json, read_results
 from docs import paper_tables, papers_of_arm, papers_of_bounds
-from docs.checks import gpu
+from docs.checks import gpu, scaling
 from experiments import cli
 
 _COLLECT = flags.DEFINE_string(
@@ -152,6 +152,11 @@ def _campaign() -> str:
     return trials.table(_results("campaign")["campaign"])
 
 
+def _scaling() -> str:
+    """Steps on more devices than anybody here has, from measured constants."""
+    return scaling.table(_results("scaling"))
+
+
 def _demo() -> str:
     return f"```\n{demo.text(_results('demo'))}\n```"
 
@@ -216,6 +221,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "gpu": _gpu,
     "paper": _paper,
     "campaign": _campaign,
+    "scaling": _scaling,
 }
 # Workdirs whose results.json is taken over as it is.
 _WHOLE = (

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from arm_jax.errors import InputError
-from arm_jax.workdir import JsonLines, open_workdir, read_json, write_json
+from arm_jax.workdir import (
+    JsonLines,
+    open_workdir,
+    read_json,
+    read_results,
+    write_json,
+    write_results,
+)
 
 
 def test_returns_to_the_same_configuration(tmp_path):
@@ -85,3 +92,38 @@ def test_damaged_json_file_is_named(tmp_path):
     (tmp_path / "a.json").write_bytes(b'{"x": "\xff"}')
     with pytest.raises(InputError, match=r"a\.json is damaged"):
         read_json(tmp_path / "a.json")
+
+
+def test_results_that_were_changed_are_noticed(tmp_path):
+    file, results = tmp_path / "results.json", {"a": 0.125, "b": [1, None]}
+    write_results(file, {"a": np.float64(0.125), "b": (1, np.nan)})
+    assert read_results(file) == results
+    text = file.read_text()
+    file.write_text(text.replace("0.125", "0.135"))
+    with pytest.raises(InputError, match="results.json is not as it was"):
+        read_results(file)
+    # Of before there were digests.
+    write_json(file, results)
+    assert read_results(file) == results
+    write_json(file, [results])
+    with pytest.raises(InputError, match="is not as it was"):
+        read_results(file)
+
+
+def test_sealed_lines_that_were_changed_are_noticed(tmp_path):
+    lines = JsonLines(tmp_path / "m.jsonl", sealed=True)
+    records = [{"step": n, "x": 0.5} for n in range(3)]
+    for record in records:
+        lines.append(record)
+    assert lines.read() == records
+    lines.keep(records[:2])
+    assert lines.read() == records[:2]
+    text = lines.path.read_text()
+    lines.path.write_text(
+        text.replace('{"step": 1, "x": 0.5', '{"step": 1, "x": 0.7')
+    )
+    with pytest.raises(InputError, match="m.jsonl, line 2 is not as it was"):
+        lines.read()
+    # A torn line is no damage.
+    lines.path.write_text(text[:-9])
+    assert lines.read() == records[:1]

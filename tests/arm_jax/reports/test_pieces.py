@@ -26,6 +26,27 @@ def test_numbers_have_no_negative_zero(value, digits, plus, text):
     assert report.fixed(value, digits, plus=plus) == text
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a|b", "a\\|b"),
+        ("a\\|b", "a\\|b"),
+        ("<script>x</script>", "&lt;script>x&lt;/script>"),
+        ("a\n| b", "a \\| b"),
+        ("p < 0.1", "p < 0.1"),
+        ("../a", "../a"),
+    ],
+)
+def test_names_stay_in_their_cell(name, shown):
+    assert report.plain(name) == shown
+    assert report.plainly({name: [name, 1.5, None]}) == {
+        shown: [shown, 1.5, None]
+    }
+    rows = report.markdown_table([name], [["x"]]).splitlines()
+    assert len(rows) == 3
+    assert shown in rows[0]
+
+
 def test_means_and_differences_have_none_either():
     assert report.mean_and_sd([-0.01, -0.02]) == "0.0 +- 0.0"
     assert report.mean_and_sd([-0.01]) == "0.0"

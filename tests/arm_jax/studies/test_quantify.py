@@ -16,6 +16,7 @@ from arm_jax.reports import quantify_html
 from arm_jax.studies import quantify
 from arm_jax.studies.quantify import QuantifyConfig
 from arm_jax.studies.quantify import quantify as run
+from arm_jax.workdir import read_results
 from bounds.estimation import _outputs, _sides
 from configs import npz
 from experiments import cli
@@ -57,7 +58,8 @@ def test_what_a_report_leaves(finished):
         "results.json",
     ]  # fmt: skip
     text = (workdir / "results.json").read_text(encoding="utf-8")
-    assert json.loads(text) == results
+    assert read_results(workdir / "results.json") == results
+    assert "digest" in json.loads(text)
     pair = results["pairs"]["loud & quiet"]
     assert pair["interactions"]["size"] == 240
     first = pair["interactions"]["estimates"]["information1"]
@@ -66,6 +68,33 @@ def test_what_a_report_leaves(finished):
     assert pair["recommendation"]["text"] in (workdir / "report.md").read_text(
         encoding="utf-8"
     )
+
+
+def test_an_interrupted_report_goes_on(
+    finished, npz_file, tmp_path, monkeypatch
+):
+    results, _ = finished
+    evaluated = []
+    evaluate = quantify._as_text
+
+    def counted(values):
+        evaluated.append(values)
+        if len(evaluated) == 3:
+            raise KeyboardInterrupt
+        return evaluate(values)
+
+    monkeypatch.setattr(quantify, "_as_text", counted)
+    config = small_config(npz_file)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, tmp_path, progress=False)
+    assert (tmp_path / "parts.jsonl").exists()
+    again = run(config, tmp_path, progress=False)
+    drop = lambda found: {k: v for k, v in found.items() if k != "seconds"}
+    assert drop(again) == drop(results)
+    # None twice, but for the one that was lost.
+    parts = [x for n, x in enumerate(evaluated) if n != 2]
+    assert len({str(x) for x in parts}) == len(parts) > 3
+    assert not (tmp_path / "parts.jsonl").exists()
 
 
 def test_page_needs_no_network(finished):

@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from arm_jax.reports import demo
 from arm_jax.reports import training as training_report
 from arm_jax.reports.training import interactions_table, results_table
 from arm_jax.studies.training import fit
-from arm_jax.workdir import write_json
+from arm_jax.workdir import read_results, write_json
 from configs import npz
 from experiments import cli
 
@@ -45,7 +44,7 @@ def test_what_a_run_leaves(finished):
         "figures/interactions.svg",
     ):  # fmt: skip
         assert (workdir / name).stat().st_size > 0, name
-    assert json.loads((workdir / "results.json").read_text()) == results
+    assert read_results(workdir / "results.json") == results
     assert len(results["runs"]) == 2
     assert results["runs"][1]["test"]["last"]["accuracy"] > 0.5
     pid = results["interactions"]["loud + quiet"]
