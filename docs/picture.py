@@ -50,9 +50,9 @@ def draw(path: Path = FILE) -> None:
                 ecolor=COLORS[6], linewidth=1.5,
             )  # fmt: skip
             for x, mean in zip(place, means, strict=True):
-                left.text(x, 3, f"{mean:.0f}", ha="center", va="bottom")
+                left.text(x, mean + 4, f"{mean:.0f}", ha="center", va="bottom")
         left.set_xticks(at, list(keys))
-        left.set(ylabel="test accuracy (%)", ylim=(0, 100))
+        left.set(ylabel="test accuracy (%)", ylim=(0, 109))
         left.set_title("Balance: two sensors of a watch", loc="left")
         left.grid(visible=False, axis="x")
         left.legend(ncols=2, loc="upper right")
@@ -70,7 +70,8 @@ def draw(path: Path = FILE) -> None:
                 left=starts, color=COLORS[i], label=words,
             )  # fmt: skip
             starts += widths
-        right.invert_yaxis()
+        # Room for the legend below the last bar.
+        right.set_ylim(len(_PAIRS) + 0.3, -0.5)
         right.set_xlabel("information about the label (bits)")
         right.set_title("Quantify: what pairs know", loc="left")
         right.grid(visible=False, axis="y")

@@ -37,6 +37,7 @@ figcaption { font-size: .85rem; color: var(--quiet); max-width: 48rem; }
 @media (min-width: 60rem) {
   .figures.one figure { display: grid; gap: 1.5rem; align-items: center;
     grid-template-columns: 3fr 2fr; }
+  .figures.two { grid-template-columns: 1fr 1fr; }
 }
 .bars .row { display: grid; gap: .1rem 1rem; align-items: center;
   grid-template-columns: minmax(6rem, 13rem) 1fr minmax(6rem, 17rem);

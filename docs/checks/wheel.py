@@ -5,8 +5,8 @@
 Builds both, and looks whether the sdist holds what the wheel is made of. Then,
 in new environments: of the wheel alone `import bounds` and a decomposition,
 without the training stack, and a sentence from the commands that need it; of
-the wheel with its extras `arm-jax --help` and the demo in its small form, from a
-folder that is not the checkout; of the sdist `import bounds`. With `--light`
+the wheel with its extras `arm-jax --help` and the demo in its small form, from
+a folder that is not the checkout; of the sdist `import bounds`. With `--light`
 only what needs no extras. `pip` downloads; minutes.
 """
 
