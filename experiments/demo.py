@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
         results[method] = trained
     print("what the two sensors know", flush=True)
     config = overrides.load("watch", command="quantify")
-    config.folds, config.symbols.when = 0, "needed"
+    config.symbols.when = "needed"
     known = quantify(cli.to_dict(config), workdir / "interactions")
     text = report.text(results)
     page = workdir / "report.html"

@@ -199,7 +199,9 @@ def figure(svg: str, alt: str, caption: str = "") -> str:
 
 def figures(some: Sequence[str]) -> str:
     """Returns figures side by side, as many as the screen has room for."""
-    kind = "figures one" if len(some) == 1 else "figures"
+    kind = {1: "figures one", 2: "figures two", 4: "figures two"}.get(
+        len(some), "figures"
+    )
     return f'<div class="{kind}">{"".join(some)}</div>'
 
 

@@ -37,9 +37,10 @@ figcaption { font-size: .85rem; color: var(--quiet); max-width: 48rem; }
 @media (min-width: 60rem) {
   .figures.one figure { display: grid; gap: 1.5rem; align-items: center;
     grid-template-columns: 3fr 2fr; }
+  .figures.two { grid-template-columns: 1fr 1fr; }
 }
 .bars .row { display: grid; gap: .1rem 1rem; align-items: center;
-  grid-template-columns: minmax(6rem, 13rem) 1fr minmax(6rem, 17rem);
+  grid-template-columns: minmax(6rem, 12rem) 1fr minmax(6rem, 20rem);
   margin: .4rem 0; }
 .bar { position: relative; display: flex; height: 1.5rem;
   background: var(--rest); border-radius: .2rem; overflow: hidden; }

@@ -34,6 +34,7 @@ COLORS = (
 INK = "#010101"
 STYLE = {
     "axes.grid": True,
+    "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "grid.color": INK,

@@ -89,11 +89,6 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
     lines = []
     for pair in results["pairs"].values():
         found = pair["posteriors"]
-        names = {
-            "r1": pair["first"],
-            "r2": pair["second"],
-            "r12": "the classifier of both",
-        }
         classifiers = found.get("classifiers", {})  # not in older results
         taken = [
             f"for {side} {_classifier(classifiers[role])}"
@@ -110,9 +105,7 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
                 f"{', '.join(taken)}."
             )
         for doubt in found["doubts"]:
-            for short_name, name in names.items():
-                doubt = re.sub(rf"\b{short_name}\b", name, doubt)
-            lines.append(f"{title(pair)}: {doubt}.")
+            lines.append(f"{title(pair)}: {named(doubt, pair)}.")
         lost = _lost(pair, found.get("hard", {}), results["margin"])
         if lost:
             lines.append(
@@ -121,6 +114,23 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
                 "the symbols."
             )
     return lines
+
+
+def named(doubt: str, pair: Mapping[str, Any]) -> str:
+    """Returns a sentence about posteriors r1, r2, r12 with the names of both.
+
+    Args:
+      doubt: The sentence.
+      pair: Whose posteriors they are.
+    """
+    names = {
+        "r1": pair["first"],
+        "r2": pair["second"],
+        "r12": "the classifier of both",
+    }
+    for short_name, name in names.items():
+        doubt = re.sub(rf"\b{short_name}\b", lambda _, n=name: n, doubt)
+    return doubt
 
 
 def _classifier(chosen: Mapping[str, str]) -> str:
@@ -384,7 +394,7 @@ def _decision_markdown(pair: Mapping[str, Any]) -> str:
     if pair["predictions"]:
         lines += ["", outputs_sentence(pair)]
     if advice["measure"]:
-        lines += ["", f"Next: {advice['measure']}."]
+        lines += ["", f"Next: {named(advice['measure'], pair)}."]
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from arm_jax.reports.quantify import (
     about_accuracy,
     accuracy_table,
     given_table,
+    named,
     outputs_sentence,
     posteriors_sentences,
     posteriors_table,
@@ -102,7 +103,8 @@ def _answer(results: Mapping[str, Any]) -> list[str]:
     if total is not None and entropy:
         lines.append(answers.how_much(total, entropy, _sides(pair)))
     if pair["recommendation"]["measure"]:
-        lines.append(f"Next: {pair['recommendation']['measure']}.")
+        measure = named(pair["recommendation"]["measure"], pair)
+        lines.append(f"Next: {measure}.")
     return lines
 
 
@@ -219,7 +221,8 @@ def _advice(pair: Mapping[str, Any], samples: int, *, alone: bool) -> list[str]:
         page.items(advice["reasons"]),
     ]
     if advice["measure"]:
-        out.append(page.paragraph(f"Next: {advice['measure']}."))
+        measure = named(advice["measure"], pair)
+        out.append(page.paragraph(f"Next: {measure}."))
     return out
 
 

@@ -246,7 +246,7 @@ def _interactions_figure(
     workdir: Path, pairs: Mapping[str, Mapping[str, Any]]
 ) -> None:
     path = workdir / "figures" / "interactions.svg"
-    size = (5.6, 1.2 + 0.5 * len(pairs))
+    size = (4.6, 1.4 + 0.4 * len(pairs))
     with figure(path, figsize=size) as (_, axis):
         left = [0.0] * len(pairs)
         for key, label in (
