@@ -23,7 +23,7 @@ _FORMULA = re.compile(
 _DRAWING = re.compile(
     r'<img alt="([^"]*)" src="[^"]*drawings/(\w+)\.svg"[^>]*?/?>'
 )
-_NAMED = re.compile(r"(?<!\[)`docs/([\w/]+\.md)(#[\w-]+)?`(?!\])")
+_NAMED = re.compile(r"(?<![\w/\[`])`?docs/([\w/]+\.md)(#[\w-]+)?`?(?!\])")
 # Links, not pictures, that go up.
 _UP = re.compile(r"(?<!!)\[([^\]]+)\]\((\.\./[^)#]*)(#[^)]*)?\)")
 _FENCE = re.compile(r"^(```.*?^```)", re.DOTALL | re.MULTILINE)
