@@ -30,13 +30,17 @@ def compared(
       name: Name of the results.
       methods: Labels of the runs.
       seeds: How many there are, from 0 on.
+
+    Raises:
+      KeyboardInterrupt: A run was interrupted.
     """
     config.groups = (("Methods", tuple(methods)),)
     found = []
     for seed in range(seeds):
         config.training.train.seed = seed
         workdir = out / "seeds" / str(seed)
-        compare(cli.to_dict(config), workdir, only=methods)
+        if compare(cli.to_dict(config), workdir, only=methods) is None:
+            raise KeyboardInterrupt
         found.append(read_json(workdir / "summary.json"))
         # Of those that are there, whatever becomes of the next.
         summary = merged(found)
