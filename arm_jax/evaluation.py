@@ -110,7 +110,7 @@ def summarize(
             has = predictions.present[:, m] > 0
         right = log_probs.alone[m].argmax(-1) == label
         result[f"accuracy_{name}"] = _mean(right[has])
-        result[f"phi_cmi_{name}"] = _mean(phi_cmi[m][has]) / np.log(2)
+        result[f"phi_cmi_{name}"] = float(_mean(phi_cmi[m][has]) / np.log(2))
     return result
 
 

@@ -37,17 +37,19 @@ def section(results: Mapping[str, Any]) -> list[str]:
     if not all("scores" in run for run in runs):
         return []
     modalities = results["modalities"]
+    lacking = all("patterns" in run for run in runs)
     levels = ", ".join(f"{x:g}" for x in LEVELS)
     lines = ["## Beyond accuracy", "", _scores(runs), ""]
     if len(modalities) > 1:
         lines += [
             "Accuracy in % by the modalities that are there at test, the "
-            "others masked:",
+            "others masked"
+            + (", on the examples that have these:" if lacking else ":"),
             "",
             _subsets(runs, modalities),
             "",
         ]
-    if any("patterns" in run for run in runs):
+    if lacking:
         lines += [
             "Fused accuracy in % of the test examples by what they have:",
             "",
