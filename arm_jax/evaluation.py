@@ -105,7 +105,7 @@ def summarize(
         "phi_mi": float(phi_mi.mean() / np.log(2)),
     }
     for m, name in enumerate(modalities):
-        has = slice(None)
+        has: Any = slice(None)
         if predictions.present is not None:
             has = predictions.present[:, m] > 0
         right = log_probs.alone[m].argmax(-1) == label
@@ -114,7 +114,7 @@ def summarize(
     return result
 
 
-def _mean(x: np.ndarray) -> float:
+def _mean(x: Any) -> float:
     return float(x.mean()) if len(x) else float("nan")
 
 

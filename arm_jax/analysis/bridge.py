@@ -7,6 +7,7 @@ phi_CMI(1) - phi_CMI(2) is U1 - U2 in the mean.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -65,9 +66,9 @@ def of_predictions(
     return found
 
 
-def _complete(predictions: Predictions) -> slice | np.ndarray:
+def _complete(predictions: Predictions) -> Any:
     """The examples that have all modalities; all, where none has."""
     if predictions.present is None:
         return slice(None)
-    has: np.ndarray = predictions.present.all(axis=1)
+    has = np.all(predictions.present, axis=1)
     return has if has.any() else slice(None)
