@@ -105,16 +105,16 @@ def summarize(
         "phi_mi": float(phi_mi.mean() / np.log(2)),
     }
     for m, name in enumerate(modalities):
-        has = slice(None)
+        has: Any = slice(None)
         if predictions.present is not None:
             has = predictions.present[:, m] > 0
         right = log_probs.alone[m].argmax(-1) == label
         result[f"accuracy_{name}"] = _mean(right[has])
-        result[f"phi_cmi_{name}"] = _mean(phi_cmi[m][has]) / np.log(2)
+        result[f"phi_cmi_{name}"] = float(_mean(phi_cmi[m][has]) / np.log(2))
     return result
 
 
-def _mean(x: np.ndarray) -> float:
+def _mean(x: Any) -> float:
     return float(x.mean()) if len(x) else float("nan")
 
 

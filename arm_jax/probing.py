@@ -122,7 +122,8 @@ def _with_noise(
         leaves, structure = jax.tree.flatten(inputs[name])
         # None is no leaf of a tree unless it is said to be.
         own = jax.tree.leaves(scale, is_leaf=lambda x: x is None)
-        inputs[name] = structure.unflatten(
+        inputs[name] = jax.tree.unflatten(
+            structure,
             [
                 x
                 if s is None
@@ -132,7 +133,7 @@ def _with_noise(
                     * _normal(batch["id"], (m, at), x.shape[1:]),
                 )
                 for at, (x, s) in enumerate(zip(leaves, own, strict=True))
-            ]
+            ],
         )
     return inputs
 

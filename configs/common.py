@@ -203,6 +203,7 @@ def _every(
             "split": "test",
             "variants": variants or {"all": {}},
             "tuned": tuned,
+            "in_order": True,
         }
     )
 

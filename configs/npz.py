@@ -9,8 +9,8 @@ hold is in arm_jax/data/npz.py; the README makes one in ten lines.
     python -m experiments.compare --config=configs/npz.py \
         --config.training.data.options.path=my.npz --workdir=runs/compare_mine
 
-All methods, five seeds each; `--only=joint,arm` does a part. The words `tuned`
-and `sgd` behind a colon as in configs/watch.py.
+The methods, five seeds each; `--only=joint,arm` does a part. The words `all`,
+`tuned` and `sgd` behind a colon as in configs/watch.py.
 
     python -m experiments.quantify --config=configs/npz.py \
         --config.data.options.path=my.npz --workdir=runs/quantify_mine

@@ -7,6 +7,7 @@ phi_CMI(1) - phi_CMI(2) is U1 - U2 in the mean.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,8 @@ def of_predictions(
 ) -> list[dict[str, float]]:
     """PID (bits, plug-in) of each pair's predicted classes with the label.
 
+    Of the examples that have all modalities, where some lack one.
+
     Args:
       predictions: Predictions of each run.
       modalities: names, in the order of the predictions.
@@ -40,10 +43,12 @@ def of_predictions(
     classes = predictions[0].log_probs.full.shape[-1]
     counts = []
     for of_run in predictions:
-        predicted = np.argmax(of_run.log_probs.alone, axis=-1).T
+        has = _complete(of_run)
+        predicted = np.argmax(of_run.log_probs.alone, axis=-1).T[has]
+        label = of_run.label[has]
         counts += [
             count(
-                [predicted[:, i], predicted[:, j], of_run.label], (classes,) * 3
+                [predicted[:, i], predicted[:, j], label], (classes,) * 3
             ).counts
             for i, j in pairs
         ]
@@ -59,3 +64,11 @@ def of_predictions(
                 terms[name] = float(getattr(pid, term)[at])
         found.append(terms)
     return found
+
+
+def _complete(predictions: Predictions) -> Any:
+    """The examples that have all modalities; all, where none has."""
+    if predictions.present is None:
+        return slice(None)
+    has = np.all(predictions.present, axis=1)
+    return has if has.any() else slice(None)

@@ -160,7 +160,7 @@ def gains_of(
     shares = np.exp(log_prior)
     entropy = -float(shares @ log_prior) / np.log(2)
 
-    def claimed(log_p: np.ndarray) -> np.ndarray:
+    def claimed(log_p: Any) -> np.ndarray:
         """Information of each row, bits: KL(r || p(y))."""
         r = bounds.calibrate(
             log_p, label, kind="vector", given="logits"

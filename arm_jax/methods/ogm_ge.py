@@ -42,7 +42,6 @@ import jax.numpy as jnp
 from arm_jax.methods import Batch, Forward, Loss, Method, Step, terms
 
 NOISES = ("covariance", "entries", "none")
-TAKES_MISSING = True
 TUNED = {"alpha": (0.8, 0.3, 0.1), "learning_rate": (1.0, 3.0)}
 
 

@@ -41,13 +41,15 @@ def write(
     results: Results,
     curves: Mapping[str, Curves],
     choices: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    *,
+    in_order: bool = False,
 ) -> None:
     """Writes summary.json, table.md, report.html and the figures.
 
     On "validation" the test split has no part in them. `choices` are those of
-    tuning, see arm_jax.reports.tuning.
+    tuning, see arm_jax.reports.tuning; `in_order` as in `summarize`.
     """
-    summary = summarize(split, groups, results, curves)
+    summary = summarize(split, groups, results, curves, in_order=in_order)
     if choices:
         summary["tuning"] = choices
     write_json(folder / "summary.json", summary)
@@ -107,8 +109,18 @@ def summarize(
     groups: Sequence[tuple[str, Sequence[str]]],
     results: Results,
     curves: Mapping[str, Curves],
+    *,
+    in_order: bool = False,
 ) -> dict[str, Any]:
     """Returns what the tables are made of, as JSON has it.
+
+    Args:
+      split: "test" or "validation".
+      groups: Names of tables, and the labels of their rows.
+      results: By label.
+      curves: Likewise.
+      in_order: Sort rows by their mean accuracy, the best first, behind the
+        baseline, which stays the first row.
 
     Returns:
       `split`; `groups`, those that have a table, of the labels that are done;
@@ -140,6 +152,15 @@ def summarize(
             if label in told
         },
     }
+    if in_order:
+        mean = {
+            label: np.mean(_arrays(x)["accuracy"])
+            for label, x in summary["accuracies"].items()
+        }
+        summary["groups"] = [
+            (name, [baseline, *sorted(rest, key=lambda x: -mean[x])])
+            for name, (baseline, *rest) in shown
+        ]
     if on_test:
         summary["results"] = {
             label: {

@@ -1,6 +1,7 @@
 """Tables beyond accuracy, of one training and of a comparison."""
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from arm_jax.reports.pieces import (
 
 # More subsets than those of so many modalities are told by their sizes.
 _MOST = 4
+_GAP = "gap"
 ABOUT = (
     "AUROC: one class against the rest, mean over classes. ECE: expected "
     "calibration error in 15 bins, in %. Without: accuracy when the modality "
@@ -37,17 +39,19 @@ def section(results: Mapping[str, Any]) -> list[str]:
     if not all("scores" in run for run in runs):
         return []
     modalities = results["modalities"]
+    lacking = all("patterns" in run for run in runs)
     levels = ", ".join(f"{x:g}" for x in LEVELS)
     lines = ["## Beyond accuracy", "", _scores(runs), ""]
     if len(modalities) > 1:
         lines += [
             "Accuracy in % by the modalities that are there at test, the "
-            "others masked:",
+            "others masked"
+            + (", on the examples that have these:" if lacking else ":"),
             "",
             _subsets(runs, modalities),
             "",
         ]
-    if any("patterns" in run for run in runs):
+    if lacking:
         lines += [
             "Fused accuracy in % of the test examples by what they have:",
             "",
@@ -67,11 +71,10 @@ def section(results: Mapping[str, Any]) -> list[str]:
             "What the predictions of each pair share about the label: partial "
             "information decomposition of the predicted classes, in bits "
             "(plug-in). The contribution gap, the mean difference of phi_CMI, "
-            f"is {_of(runs, lambda run: run['contribution_gap'], 3)} bits; the "
+            f"is {_of(runs, 'contribution_gap', digits=3)} bits; the "
             "Shapley shares in the accuracy are, in points, "
             + ", ".join(
-                f"{m} {_of(runs, lambda run, m=m: 100 * run['shapley'][m])}"
-                for m in modalities
+                f"{m} {_of(runs, 'shapley', m, scale=100)}" for m in modalities
             )
             + ".",
             "",
@@ -167,49 +170,49 @@ def kept(run: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, Any]:
 
 
 def _by_method(results: Mapping[str, Mapping[str, Any]]) -> str:
-    first = next(iter(results.values()))
-    modalities = first["modalities"]
-    several = modalities if len(modalities) > 1 else ()
-    columns: dict[str, tuple[Callable[[Any], float], int]] = {
-        "AUROC": (lambda run: 100 * _number(run["scores"][FUSED]["auroc"]), 1),
-        "ECE": (lambda run: 100 * _number(run["scores"][FUSED]["ece"]), 1),
-    }
-    for m in several:
-        names = SEPARATOR.join(_others(modalities, m))
-        columns[f"without {m}"] = (
-            lambda run, names=names: 100 * _number(run["subsets"][names]),
-            1,
-        )
-    if first["runs"][0]["noise"]:
-        for k, level in enumerate(LEVELS):
-            columns[f"noise {level:g}"] = (
-                lambda run, k=k: (
-                    100 * np.mean([x[k] for x in run["noise"].values()])
-                ),
-                1,
-            )
-    if several:
-        columns["gap"] = (lambda run: _number(run["contribution_gap"]), 2)
-    rows = [
-        [label, *(_of(one["runs"], get, n) for get, n in columns.values())]
-        for label, one in results.items()
-    ]
+    rows: list[list[str]] = []
+    columns: dict[str, list[float]] = {}
+    for label, one in results.items():
+        told = [_beyond(run, one["modalities"]) for run in one["runs"]]
+        columns = {name: [x[name] for x in told] for name in told[0]}
+        cells = [
+            mean_and_sd(values, 2 if name == _GAP else 1)
+            for name, values in columns.items()
+        ]
+        rows.append([label, *cells])
     return markdown_table(["method", *columns], rows)
 
 
+def _beyond(
+    run: Mapping[str, Any], modalities: Sequence[str]
+) -> dict[str, float]:
+    """What the table of a comparison has of a run, by column."""
+    found = {
+        title: 100 * _number(run["scores"][FUSED][key])
+        for title, key in (("AUROC", "auroc"), ("ECE", "ece"))
+    }
+    several = modalities if len(modalities) > 1 else ()
+    for m in several:
+        rest = SEPARATOR.join(_others(modalities, m))
+        found[f"without {m}"] = 100 * _number(run["subsets"][rest])
+    if run["noise"]:
+        mean = np.mean(list(run["noise"].values()), axis=0)
+        for level, x in zip(LEVELS, mean, strict=True):
+            found[f"noise {level:g}"] = 100 * float(x)
+    if several:
+        found[_GAP] = _number(run["contribution_gap"])
+    return found
+
+
 def _scores(runs: Sequence[Mapping[str, Any]]) -> str:
+    keys = ("macro_f1", "auroc", "ece")
     rows = [
         [
             name if name == FUSED else f"{name} alone",
-            *(
-                _of(runs, lambda run, n=name, k=k: 100 * _number(
-                    run["scores"][n][k]
-                ))
-                for k in ("macro_f1", "auroc", "ece")
-            ),
+            *(_of(runs, "scores", name, key, scale=100) for key in keys),
         ]
         for name in runs[0]["scores"]
-    ]  # fmt: skip
+    ]
     header = ["in %", "macro-F1", "AUROC", "ECE"]
     return markdown_table(header, rows)
 
@@ -218,20 +221,19 @@ def _subsets(
     runs: Sequence[Mapping[str, Any]], modalities: Sequence[str]
 ) -> str:
     names = list(runs[0]["subsets"])
-    of = lambda name: lambda run: 100 * _number(run["subsets"][name])
     if len(modalities) <= _MOST:
-        rows = [[name, _of(runs, of(name))] for name in names]
+        rows = [[name, _of(runs, "subsets", name, scale=100)] for name in names]
         return markdown_table(["there", "accuracy"], rows)
     rows = []
     for size in range(len(modalities), 0, -1):
         own = [n for n in names if n.count(SEPARATOR) == size - 1]
-        table = [[of(name)(run) for name in own] for run in runs]
+        table = np.stack([_values(runs, "subsets", n) for n in own], axis=1)
         rows.append(
             [
                 f"any {size}",
                 str(len(own)),
-                mean_and_sd(np.mean(table, axis=1)),
-                mean_and_sd(np.min(table, axis=1)),
+                mean_and_sd(100 * np.mean(table, axis=1)),
+                mean_and_sd(100 * np.min(table, axis=1)),
                 own[int(np.argmin(np.mean(table, axis=0)))],
             ]
         )
@@ -242,17 +244,12 @@ def _subsets(
 def _patterns(runs: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
-            name or "nothing",
+            name,
             str(found["examples"]),
-            _of(
-                runs,
-                lambda run, n=name: 100 * _number(
-                    run["patterns"][n]["accuracy"]
-                ),
-            ),
+            _of(runs, "patterns", name, "accuracy", scale=100),
         ]
         for name, found in runs[0]["patterns"].items()
-    ]  # fmt: skip
+    ]
     return markdown_table(["has", "examples", "accuracy"], rows)
 
 
@@ -261,7 +258,7 @@ def _noise(runs: Sequence[Mapping[str, Any]]) -> str:
         [
             name,
             *(
-                _of(runs, lambda run, n=name, k=k: 100 * run["noise"][n][k])
+                _of(runs, "noise", name, k, scale=100)
                 for k in range(len(LEVELS))
             ),
         ]
@@ -278,26 +275,33 @@ def _predictions(
         [
             f"{a} + {b}",
             *(
-                _of(
-                    runs,
-                    lambda run, k=(term, a, b): run["predictions"][key(*k)],
-                    3,
-                )
+                _of(runs, "predictions", key(term, a, b), digits=3)
                 for term in TERMS
             ),
         ]
-        for i, a in enumerate(modalities)
-        for b in modalities[i + 1 :]
+        for a, b in itertools.combinations(modalities, 2)
     ]
     return markdown_table(["predictions of", "R", "U1", "U2", "S"], rows)
 
 
 def _of(
     runs: Sequence[Mapping[str, Any]],
-    get: Callable[[Any], float],
+    *keys: str | int,
+    scale: float = 1.0,
     digits: int = 1,
 ) -> str:
-    return mean_and_sd([get(run) for run in runs], digits)
+    """Mean and deviation over runs of what is under the keys."""
+    return mean_and_sd(scale * _values(runs, *keys), digits)
+
+
+def _values(runs: Sequence[Mapping[str, Any]], *keys: str | int) -> np.ndarray:
+    values = []
+    for run in runs:
+        found: Any = run
+        for name in keys:
+            found = found[name]
+        values.append(_number(found))
+    return np.asarray(values)
 
 
 def _number(value: float | None) -> float:

@@ -44,6 +44,8 @@ class ComparisonConfig:
     # arm_jax.studies.tuning; the other groups, about options as they are, are
     # left out then.
     tuned: bool = False
+    # Whether rows are sorted by accuracy, behind the baseline.
+    in_order: bool = False
 
     def __post_init__(self) -> None:
         """Checks the values that no type can check."""
@@ -198,6 +200,7 @@ def _compare(
         results,
         {k: comparison_report.Curves(files) for k, files in curves.items()},
         choices,
+        in_order=config.in_order,
     )
     return results
 

@@ -193,7 +193,9 @@ def _move(task: Task, workdir: Path) -> None:
         )
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(own, place)
+            # What a report is made of.
+            left = shutil.ignore_patterns("lock", "checkpoints")
+            shutil.copytree(own, place, ignore=left)
 
 
 def _comparison(workdir: Path, name: str) -> Path:

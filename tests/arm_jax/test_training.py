@@ -151,7 +151,7 @@ def test_what_is_missing_has_no_influence():
     """Bitwise: not on a step, its statistics included, nor on predictions."""
     modalities = ("a", "image")
     model = helpers.tiny_model(modalities)
-    method, optimizer = methods.create("arm", {}), optimizers.create(PLAIN, 9)
+    method, optimizer = methods.create("joint", {}), optimizers.create(PLAIN, 9)
     state = training.create_state(model, method, optimizer, seed=0)
     batch = helpers.tiny_batch(modalities=modalities)
     batch["mask"][1:3, 0] = batch["mask"][4:7, 1] = 0

@@ -28,12 +28,6 @@ def prepare(npz_file, name, options):
     [
         # Of seven steps an epoch, a gate is replaced in steps 8 to 10, 12, ..
         ("greedy", {"warmup": 1, "steps": 3}, lambda m: m["replaced"].any()),
-        # Gains are measured before the second epoch, by forks.
-        (
-            "arm_guided",
-            {"warmup": 1, "look": 1},
-            lambda m: m["gain"].any(),
-        ),
         # The windows of the second and of the third epoch.
         ("inforeg", {"beta": 0.1}, lambda m: m["traces"][0, -1].all()),
     ],

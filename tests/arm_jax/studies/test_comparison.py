@@ -9,9 +9,12 @@ import pytest
 from arm_jax import record
 from arm_jax.errors import InputError
 from arm_jax.methods import Method
+from arm_jax.reports import scores
 from arm_jax.reports.comparison import (
     Curves,
     alone_table,
+    summarize,
+    tables,
     variants_table,
 )
 from arm_jax.reports.pieces import difference
@@ -103,6 +106,30 @@ def test_finished_runs_are_not_repeated(finished, npz_file):
     again = compare(small_config(npz_file), workdir, progress=False)
     assert again.keys() == results.keys()
     assert file.stat().st_mtime_ns == stamp
+
+
+def test_rows_in_order_are_behind_the_baseline(finished):
+    results, workdir = finished
+    curves = {
+        label: Curves([run_folder(workdir, label, "all") / "metrics.jsonl"])
+        for label in results
+    }
+    best = json.loads(json.dumps(results["uniform"]))
+    for run in best["runs"]:
+        run["test"]["last"]["accuracy"] = 2.0
+    more, groups = results | {"best": best}, [("Methods", [*results, "best"])]
+    curves["best"] = curves["uniform"]
+    found = summarize("test", groups, more, curves, in_order=True)
+    assert found["groups"] == [("Methods", ["joint", "best", "uniform"])]
+    # What is beyond accuracy is kept, and warned of.
+    table = "\n".join(tables(found, ["joint", "best"]))
+    assert " AUROC |" in table
+    assert "noise 0.5" in table
+    worse = json.loads(json.dumps(results["joint"]))
+    for run in worse["runs"]:
+        run["test"]["last"]["accuracy"] = 0.0
+    assert scores.warning(worse).startswith("Warning: the fused prediction is")
+    assert "joint (" in scores.comparison({"joint": worse})[-2]
 
 
 def test_a_single_run_has_its_table_once(finished, npz_file, tmp_path):
