@@ -7,7 +7,6 @@ import functools
 import importlib
 import importlib.util
 import os
-import runpy
 import sys
 import traceback
 from pathlib import Path
@@ -193,7 +192,7 @@ def _run(words: list[str], errors: Path) -> None:
     sys.argv = ["arm-jax", *words]
     status: Any = 0
     try:
-        runpy.run_module(_loaded().__name__, run_name="__main__")
+        _loaded().main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else bool(end.code)
     except BaseException:  # noqa: BLE001

@@ -25,9 +25,7 @@ _HEADER = ["part", "times", "failures", "seconds of work", "what happened"]
 # Failures that a line keeps, and characters of each.
 _MOST, _LENGTH = 20, 2000
 _FLAGS = os.environ.get("XLA_FLAGS", "")
-_HURRY = (
-    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-)
+_HURRY = "--xla_backend_optimization_level=0"
 FORKED = multiprocessing.get_context("fork")
 
 
