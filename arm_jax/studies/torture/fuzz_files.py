@@ -99,8 +99,7 @@ def _logits(folder: Path, rng: Rng) -> Given:
     kind = of(rng, ("auto", "logits", "probabilities", of(rng, ODD)))
     if not isinstance(kind, str) or kind not in ("auto", "logits"):
         known = WRONG
-    file, of_file = _written(folder / "logits.npz", arrays, rng, known)
-    known = of_file if known == RIGHT else known
+    file, known = _written(folder / "logits.npz", arrays, rng, known)
 
     def call() -> str:
         found = outputs.read(file, kind=kind)
