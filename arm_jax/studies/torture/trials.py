@@ -146,7 +146,7 @@ def _begin(counter: Any, cores: list[int], jobs: int) -> None:
     """Gives a process its own cores, as far as they go."""
     with counter.get_lock():
         place, counter.value = counter.value, counter.value + 1
-    own = cores[place % len(cores) :: jobs] if jobs < len(cores) else cores
+    own = cores[place % len(cores) :: jobs] if jobs <= len(cores) else cores
     os.sched_setaffinity(0, own or cores)
 
 
