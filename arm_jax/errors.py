@@ -16,7 +16,7 @@ def shortened(text: str) -> str:
 
 def check_choice(what: str, value: str, known: Iterable[str]) -> None:
     """Raises InputError unless the option `what` is one of `known`."""
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise InputError(
             f"{what} must be one of {', '.join(known)}, got '{value}'"
         )

@@ -55,17 +55,19 @@ def checked(
 
 def _converted(parameter: inspect.Parameter | None, value: Any) -> Any:
     hint = None if parameter is None else parameter.annotation
+    value = _plain(value)
     if hint is str and isinstance(value, os.PathLike):
         return os.fspath(value)
     if hint == Sequence[str]:
         if isinstance(value, str):
             return (value,)
         if isinstance(value, Iterable):
-            return tuple(
-                x.item() if isinstance(x, np.generic) else x for x in value
-            )
-    return _plain(value)
+            return tuple(map(_plain, value))
+    return value
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    single = isinstance(value, np.generic) or (
+        isinstance(value, np.ndarray) and not value.ndim
+    )
+    return value.item() if single else value

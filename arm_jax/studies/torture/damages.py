@@ -90,7 +90,8 @@ def damaged(folder: Path, number: int, rng: np.random.Generator) -> Outcome:
     )
     child = Child(does, (*arguments, copy), folder / f"{number}_copy.err")
     expected = kills.told(scene.kind, folder)["found"]
-    return _judged(child, how, name.name, copy, expected)
+    patience = kills.patience(scene.kind, folder)
+    return _judged(child, how, name.name, copy, expected, patience)
 
 
 def _data(folder: Path, number: int, rng: np.random.Generator) -> Outcome:
@@ -106,9 +107,14 @@ def _data(folder: Path, number: int, rng: np.random.Generator) -> Outcome:
 
 
 def _judged(
-    child: Child, how: str, name: str, place: Path, expected: dict[str, str]
+    child: Child,
+    how: str,
+    name: str,
+    place: Path,
+    expected: dict[str, str],
+    patience: float = kills.NOTICE,
 ) -> Outcome:
-    status = child.wait(kills.NOTICE)
+    status = child.wait(patience)
     if status is None:
         child.send(signal.SIGKILL)
         child.wait()

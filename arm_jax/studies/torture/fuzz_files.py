@@ -7,7 +7,6 @@ import functools
 import importlib
 import importlib.util
 import os
-import runpy
 import sys
 import traceback
 from pathlib import Path
@@ -100,8 +99,7 @@ def _logits(folder: Path, rng: Rng) -> Given:
     kind = of(rng, ("auto", "logits", "probabilities", of(rng, ODD)))
     if not isinstance(kind, str) or kind not in ("auto", "logits"):
         known = WRONG
-    file, of_file = _written(folder / "logits.npz", arrays, rng, known)
-    known = of_file if known == RIGHT else known
+    file, known = _written(folder / "logits.npz", arrays, rng, known)
 
     def call() -> str:
         found = outputs.read(file, kind=kind)
@@ -193,7 +191,7 @@ def _run(words: list[str], errors: Path) -> None:
     sys.argv = ["arm-jax", *words]
     status: Any = 0
     try:
-        runpy.run_module(_loaded().__name__, run_name="__main__")
+        _loaded().main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else bool(end.code)
     except BaseException:  # noqa: BLE001

@@ -103,6 +103,11 @@ def told(name: str, folder: Path) -> Any:
     return read_json(references(folder) / f"{name}.json")
 
 
+def patience(name: str, folder: Path) -> float:
+    """Seconds after which work of a kind hangs, on a machine that is busy."""
+    return NOTICE + 10 * float(told(name, folder)["seconds"])
+
+
 def reference(name: str, folder: Path, file: Path) -> None:
     """Does a kind of work undisturbed, and notes what it left, and its time.
 
@@ -238,7 +243,7 @@ def _struck(
         if child.wait(float(rng.uniform(0, seconds))) is not None:
             return False
         child.send(number)
-    status = child.wait(NOTICE)
+    status = child.wait(NOTICE + 10 * seconds)
     if status is None:
         child.send(signal.SIGKILL)
         child.wait()

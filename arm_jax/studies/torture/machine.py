@@ -50,9 +50,11 @@ def _ends(
     return []
 
 
-def _refused(child: Child, name: str, *words: str) -> tuple[list[str], str]:
+def _refused(
+    child: Child, name: str, patience: float, *words: str
+) -> tuple[list[str], str]:
     """Waits for a sentence with one of these words, unless all went well."""
-    status = child.wait(kills.NOTICE)
+    status = child.wait(patience)
     if status is None:
         child.send(signal.SIGKILL)
         child.wait()
@@ -95,7 +97,8 @@ def full(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
         return _short(folder, name, kind, rng)
     with _disk(folder / f"{name}_disk", int(used * rng.uniform(0.02, 1))) as at:
         child = _start(kind, folder, name, at / "run")
-        wrong, what = _refused(child, name, "no space left")
+        patience = kills.patience(kind, folder)
+        wrong, what = _refused(child, name, patience, "no space left")
         _mount("-o", f"remount,size={8 * used + 2**24}", str(at))
         wrong += _ends(kind, folder, name, at / "run")
     return Outcome(1, wrong, {f"full disk: {what}": 1})
@@ -111,7 +114,8 @@ def _short(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
     )
     at = folder / f"{name}_short"
     child = _start(kind, folder, name, at, limit=limit)
-    wrong, what = _refused(child, name, "file too large", "error: ")
+    patience = kills.patience(kind, folder)
+    wrong, what = _refused(child, name, patience, "file too large", "error: ")
     return Outcome(
         1, wrong + _ends(kind, folder, name, at), {f"file limit: {what}": 1}
     )
@@ -129,7 +133,8 @@ def read_only(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
             child.wait()
         _mount("-o", "remount,ro", str(at))
         child = _start(kind, folder, name, at / "run")
-        wrong, what = _refused(child, name, "read-only")
+        patience = kills.patience(kind, folder)
+        wrong, what = _refused(child, name, patience, "read-only")
         _mount("-o", "remount,rw", str(at))
         wrong += _ends(kind, folder, name, at / "run")
     return Outcome(1, wrong, {f"read-only: {what}": 1})
@@ -176,7 +181,8 @@ def changed(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
     arrays["loud"].flat[int(rng.integers(arrays["loud"].size))] += 1e-3
     np.savez(file, **arrays)
     child = _start("training", folder, name, at, file=file)
-    wrong, what = _refused(child, name, "other data")
+    patience = kills.patience("training", folder)
+    wrong, what = _refused(child, name, patience, "other data")
     if what != "one sentence":
         wrong.append(f"{name}: changed data were {what}")
     file.write_bytes(content)
@@ -217,7 +223,8 @@ def memory(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
     child = _start(
         kind, folder, name, at, limit=functools.partial(_no_more_than, more)
     )
-    status = child.wait(kills.NOTICE)
+    patience = kills.patience(kind, folder)
+    status = child.wait(patience)
     wrong, what = [], "not hindered"
     if status is None:
         child.send(signal.SIGKILL)
@@ -227,7 +234,7 @@ def memory(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
         # Libraries written in C++ end a process that gets none.
         what = "ended by a library"
     elif status:
-        wrong, what = _refused(child, name, "memory", "thread")
+        wrong, what = _refused(child, name, patience, "memory", "thread")
     return Outcome(
         1, wrong + _ends(kind, folder, name, at), {f"memory: {what}": 1}
     )

@@ -25,9 +25,7 @@ _HEADER = ["part", "times", "failures", "seconds of work", "what happened"]
 # Failures that a line keeps, and characters of each.
 _MOST, _LENGTH = 20, 2000
 _FLAGS = os.environ.get("XLA_FLAGS", "")
-_HURRY = (
-    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-)
+_HURRY = "--xla_backend_optimization_level=0"
 FORKED = multiprocessing.get_context("fork")
 
 
@@ -148,7 +146,7 @@ def _begin(counter: Any, cores: list[int], jobs: int) -> None:
     """Gives a process its own cores, as far as they go."""
     with counter.get_lock():
         place, counter.value = counter.value, counter.value + 1
-    own = cores[place % len(cores) :: jobs] if jobs < len(cores) else cores
+    own = cores[place % len(cores) :: jobs] if jobs <= len(cores) else cores
     os.sched_setaffinity(0, own or cores)
 
 

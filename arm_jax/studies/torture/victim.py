@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from absl import logging as absl_logging
+
 from arm_jax import checkpoint, failures, launch, processes
 from arm_jax.errors import InputError, TrainingError
 from arm_jax.studies.torture.trials import FORKED
@@ -112,6 +114,8 @@ def _child(
     os.dup2(file, 2)
     sys.stderr = os.fdopen(2, "w", closefd=False)
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    # As commands have it: libraries report an error before they raise it.
+    absl_logging.set_verbosity(absl_logging.FATAL)
     status = 3
     try:
         status = _work(work, arguments, found, limit, blow, together)

@@ -152,7 +152,8 @@ def loaded(file: Path) -> dict[str, str]:
     dataset = load("npz", {"path": str(file)})
     sha = hashlib.sha256()
     for part in dataset.splits.values():
-        for x in (part.label, part.id, *part.inputs.values()):
+        arrays = [part.arrays(name) for name in dataset.modalities]
+        for x in (part.label, part.id, *arrays):
             sha.update(np.asarray(x).tobytes())
     return {"digest": sha.hexdigest()}
 

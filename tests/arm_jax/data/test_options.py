@@ -36,6 +36,7 @@ def checked(**given):
         ({"names": "a"}, ("a",)),
         ({"names": ["a", "b"]}, ("a", "b")),
         ({"names": np.array(["a"])}, ("a",)),
+        ({"names": np.array("a")}, ("a",)),
         ({"other": [1]}, [1]),
         ({"free": 1j}, 1j),
     ],

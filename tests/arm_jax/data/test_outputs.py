@@ -76,6 +76,7 @@ NAN = np.where(np.eye(3, 2) > 0, np.nan, LOGITS)
             GOOD, "probabilities", r"a\[1\] is no distribution: it sums to 2"),
         (GOOD, "log_probabilities", r"a\[0, 0\] is 1, no log-probability"),
         (GOOD, "softmax", "kind must be one of auto, logits"),
+        (GOOD, np.ones(2), "kind must be one of auto, logits"),
         (changed(prior=[1, 2, 3]), "auto", "prior must be 2 shares"),
         (changed(prior=[1, -1]), "auto", "none of them negative"),
         (changed(b=np.array([["x", "y"]] * 3)), "auto", "b must .*strings"),

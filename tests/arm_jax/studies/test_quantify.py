@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import arm_jax
+import bounds
 from arm_jax.config import from_mapping
 from arm_jax.errors import InputError
 from arm_jax.reports import quantify as quantify_report
@@ -17,7 +18,7 @@ from arm_jax.studies import quantify
 from arm_jax.studies.quantify import QuantifyConfig
 from arm_jax.studies.quantify import quantify as run
 from arm_jax.workdir import read_results
-from bounds.estimation import _outputs, _sides
+from bounds.estimation import _outputs, _resampling, _sides, samples
 from configs import npz
 from experiments import cli
 from tests.bounds.estimation import quantify_helpers
@@ -70,31 +71,51 @@ def test_what_a_report_leaves(finished):
     )
 
 
-def test_an_interrupted_report_goes_on(
-    finished, npz_file, tmp_path, monkeypatch
-):
-    results, _ = finished
-    evaluated = []
-    evaluate = quantify._as_text
+def test_parts_of_an_interrupted_report_go_on(tmp_path):
+    begun = []
 
-    def counted(values):
-        evaluated.append(values)
-        if len(evaluated) == 3:
+    def evaluate(number):
+        begun.append(number)
+        if len(begun) == 3:
             raise KeyboardInterrupt
-        return evaluate(values)
+        return {"x": np.array([number, np.nan, -0.0]), "gap": np.zeros(1)}
 
-    monkeypatch.setattr(quantify, "_as_text", counted)
-    config = small_config(npz_file)
+    def asked():
+        parts = quantify._Parts(tmp_path, {"a": 1}, (), "digest")
+        return parts.share(evaluate, 2) + parts.share(evaluate, 2)
+
     with pytest.raises(KeyboardInterrupt):
-        run(config, tmp_path, progress=False)
-    assert (tmp_path / "parts.jsonl").exists()
-    again = run(config, tmp_path, progress=False)
-    drop = lambda found: {k: v for k, v in found.items() if k != "seconds"}
-    assert drop(again) == drop(results)
-    # None twice, but for the one that was lost.
-    parts = [x for n, x in enumerate(evaluated) if n != 2]
-    assert len({str(x) for x in parts}) == len(parts) > 3
-    assert not (tmp_path / "parts.jsonl").exists()
+        asked()
+    found = asked()
+    assert begun == [0, 1, 0, 0, 1]
+    for part, number in zip(found, [0, 1, 0, 1], strict=True):
+        expected = np.array([number, np.nan, -0.0])
+        assert part["x"].tobytes() == expected.tobytes()
+    # Of other data it is another report.
+    with pytest.raises(InputError, match="other data"):
+        quantify._Parts(tmp_path, {"a": 1}, (), "another")
+
+
+def test_parts_give_what_the_whole_gives(rng):
+    table = samples.count(rng.integers(2, size=(3, 60)), (2, 2, 2))
+    few = {"replicates": 4, "permutations": 2, "interval_replicates": 2}
+    shared = []
+
+    def share(function, count):
+        # The last first: nothing depends on who has which, and when.
+        found = {n: function(n) for n in reversed(range(count))}
+        shared.append(count)
+        return [found[n] for n in range(count)]
+
+    whole = bounds.quantify(bounds.Labelled(table), **few)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_resampling, "_SHARED_ROWS", 7)
+        parts = bounds.quantify(bounds.Labelled(table), **few, share=share)
+    assert max(shared) > 2
+    for name, estimate in whole.estimates.items():
+        np.testing.assert_allclose(
+            list(parts.estimates[name]), list(estimate), atol=1e-8
+        )
 
 
 def test_page_needs_no_network(finished):
