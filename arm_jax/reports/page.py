@@ -7,6 +7,7 @@ become lists where they are too wide, figures have words.
 
 import html
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -153,8 +154,8 @@ def bars(
             for _, size, color in row.parts
             if size > 0
         )
-        if row.interval is not None:
-            low, high = row.interval
+        if row.interval is not None and all(map(math.isfinite, row.interval)):
+            low, high = (min(max(end, 0), limit) for end in row.interval)
             boxes += (
                 f'<b style="left:{share(low)};width:{share(high - low)}"></b>'
             )
