@@ -122,9 +122,7 @@ def test_arrays_and_frames_have_the_report_too(npz_arrays, tmp_path):
     frame = type("Frame", (dict,), {"columns": property(list)})(
         frame, kind=names
     )
-    with pytest.raises(
-        InputError, match="holds a run of another config.*folds"
-    ):
+    with pytest.raises(InputError, match="another configuration .*folds"):
         quantify.quantify_arrays(
             columns, "kind", tmp_path / "arrays", frame=frame
         )
@@ -137,9 +135,7 @@ def test_arrays_and_frames_have_the_report_too(npz_arrays, tmp_path):
         quantify.quantify_arrays(
             arrays, names[::-1], tmp_path / "arrays", **options
         )
-    with pytest.raises(
-        InputError, match="loud has 240 samples, labels has 239"
-    ):
+    with pytest.raises(InputError, match="has 240 samples, labels has 239"):
         quantify.quantify_arrays(arrays, names[1:], tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
