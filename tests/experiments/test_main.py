@@ -47,6 +47,7 @@ def test_a_light_install_says_what_commands_need(capsys, monkeypatch):
     # What else is missing is a defect.
     error = ModuleNotFoundError("no", name="arm_jax.gone")
     monkeypatch.setattr(runpy, "run_module", Raises(error))
+    monkeypatch.setattr(sys, "argv", ["arm-jax", "train"])
     with pytest.raises(ModuleNotFoundError):
         main.main()
 
