@@ -30,8 +30,9 @@ def test_a_report_in_markdown_becomes_a_page(tmp_path):
     assert "none" not in re.sub("<style>.*</style>", "", whole, flags=re.DOTALL)
     # Figures stand in the page, with words and names of their own.
     assert whole.count('<svg role="img" aria-label="') == 2
-    one, two = re.findall(r'<path id="(f\d+-m)"', whole)
+    one, two = re.findall(r'<path id="(f\w+-m)"', whole)
     assert one != two
+    assert page.of_markdown(source, tmp_path, ["The **answer**."]) == whole
     assert f'href="#{two}"' in whole
     assert "<?xml" not in whole
     assert "gone" not in whole
