@@ -77,7 +77,7 @@ def of_training(
     )
     if len(alone) < 2:
         return out + "."
-    best, worst = max(alone, key=alone.get), min(alone, key=alone.get)
+    worst, *_, best = sorted(alone, key=lambda name: alone[name])
     out += (
         f"; asked alone, {best} reaches {fixed(alone[best], 1)} % and {worst} "
         f"{fixed(alone[worst], 1)} %"
@@ -128,7 +128,7 @@ def of_contributions(mean: Mapping[str, float]) -> str:
     """
     if len(mean) < 2:
         return f"The model sees one modality, {next(iter(mean))}."
-    most, least = max(mean, key=mean.get), min(mean, key=mean.get)
+    least, *_, most = sorted(mean, key=lambda name: mean[name])
     return (
         f"The predictions rest on {most} most: it adds "
         f"{fixed(mean[most], 2)} bits per sample to what the others say, and "

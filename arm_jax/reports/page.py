@@ -6,8 +6,9 @@ become lists where they are too wide, figures have words.
 """
 
 import html
-import itertools
+import math
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,6 @@ _SORTABLE = 8
 _WIDTHS = ((40, "narrow"), (72, "middle"))
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]*)\)")
 _NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
-_numbers = itertools.count()
 
 
 class Bar(NamedTuple):
@@ -153,8 +153,8 @@ def bars(
             for _, size, color in row.parts
             if size > 0
         )
-        if row.interval is not None:
-            low, high = row.interval
+        if row.interval is not None and all(map(math.isfinite, row.interval)):
+            low, high = (min(max(end, 0), limit) for end in row.interval)
             boxes += (
                 f'<b style="left:{share(low)};width:{share(high - low)}"></b>'
             )
@@ -187,7 +187,7 @@ def figure(svg: str, alt: str, caption: str = "") -> str:
       caption: what is written below; `alt` if empty.
     """
     # The XML prologue has no place inside HTML, and names are the page's.
-    own = f"f{next(_numbers)}-"
+    own = f"f{zlib.crc32((alt + svg).encode()):08x}-"
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{own}", svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

@@ -128,9 +128,7 @@ def named(doubt: str, pair: Mapping[str, Any]) -> str:
         "r2": pair["second"],
         "r12": "the classifier of both",
     }
-    for short_name, name in names.items():
-        doubt = re.sub(rf"\b{short_name}\b", lambda _, n=name: n, doubt)
-    return doubt
+    return re.sub(r"\br(1|2|12)\b", lambda found: names[found[0]], doubt)
 
 
 def _classifier(chosen: Mapping[str, str]) -> str:

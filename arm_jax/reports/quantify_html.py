@@ -28,8 +28,7 @@ from arm_jax.reports.quantify_figures import (
     decomposition_figure,
     sensitivity_figure,
 )
-from bounds.estimation._sides import SEPARATOR
-from bounds.estimation.study import spelled
+from bounds.estimation.study import SEPARATOR, spelled
 
 
 def html(results: Mapping[str, Any]) -> str:

@@ -226,9 +226,11 @@ def pid_of_frame(
         frame, columns, {"label": label, "groups": groups, "weights": weights}
     )
     options.setdefault("names", tuple(x))
+    x1, x2 = x.values()
     return pid_of_features(
-        *x.values(), others.pop("label"), **others, **options
-    )
+        x1, x2, others["label"], groups=others.get("groups"),
+        weights=others.get("weights"), **options,
+    )  # fmt: skip
 
 
 def _features(name: str, x: Any) -> np.ndarray:

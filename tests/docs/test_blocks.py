@@ -16,13 +16,21 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import bounds
+from arm_jax import loop
+from arm_jax.analysis import interactions
+from arm_jax.checkpoint import Checkpoints
+from arm_jax.reports import valuation
+from arm_jax.workdir import JsonLines
+from bounds.estimation import _posterior_solve, classifiers, posteriors
+from bounds.estimation._posterior_input import information, table
+from tests.bounds.estimation import quantify_helpers
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # Sizes that are for people.
 _SMALLER = {
-    "README.md": {"600": "60", "epochs = 5": "epochs = 1"},
+    "README.md": {"600": "150", "epochs = 5": "epochs = 3"},
     "docs/quickstart.md": {"size=300": "size=60", "(300, 3)": "(60, 3)"},
     "docs/posteriors.md": {"sample(500)": "sample(60)"},
     "docs/synergy.md": {"np.ones(8), 1000": "np.ones(8), 3"},
@@ -31,6 +39,42 @@ _SMALLER = {
 }
 # Only compiled: PyTorch, and files that it writes, are not here.
 _COMPILED = {"docs/encoders.md": "model.safetensors"}
+
+
+@pytest.fixture(autouse=True)
+def _without_solvers(monkeypatch):
+    """Solvers have tests of their own, and take longer than all blocks."""
+
+    def solved(data, prior, index1, index2, laws, rng):
+        rows = {"r1": index1, "r2": index2}
+        known = [
+            information(table(data.r[n][i], data.w[n][i], prior), prior)
+            for n, i in rows.items()
+        ]
+        zeros = [np.zeros((len(i), len(prior))) for i in rows.values()]
+        return _posterior_solve.Solution(
+            max(known) - np.mean(known), False, 0.0, 0.0, 0, 1, *zeros
+        )
+
+    quantify_helpers.without_solvers(monkeypatch)
+    monkeypatch.setattr(posteriors, "_laws", lambda data, seed: None)
+    monkeypatch.setattr(_posterior_solve, "solve", solved)
+    monkeypatch.setattr(classifiers, "_PATIENCE", 1)
+    monkeypatch.setattr(loop, "train", untrained)
+    monkeypatch.setattr(interactions, "of_split", lambda *arguments: {})
+    monkeypatch.setattr(valuation, "draw", lambda *arguments: [])
+    with quantify_helpers.without_compiling():
+        yield
+
+
+def untrained(run, workdir, **options):
+    """A training's end without its steps, whose program is the largest."""
+    begun = run.initial()
+    log = JsonLines(workdir / "metrics.jsonl")
+    log.append({"step": run.schedule.total, "split": "train", "seed": 0})
+    with Checkpoints(workdir) as checkpoints:
+        checkpoints.save(run.schedule.total, begun, log.path)
+    return loop.Outcome(last=begun.state.variables, best=begun.best)
 
 
 def blocks(page):

@@ -13,7 +13,7 @@ def test_tables_are_those_of_the_results(page):
 
 def test_pages_have_tables():
     pages = {p.name: p.read_text(encoding="utf-8") for p in tables.PAGES}
-    for name in ("README.md", "quantify.md", "comparison.md"):
+    for name in ("training.md", "quantify.md", "comparison.md"):
         assert "<!-- table: " in pages[name]
 
 

@@ -36,6 +36,30 @@ def test_a_command_is_run_as_if_it_were_started(monkeypatch):
     ]
 
 
+def test_a_light_install_says_what_commands_need(capsys, monkeypatch):
+    error = ModuleNotFoundError("no", name="flax.linen")
+    monkeypatch.setattr(runpy, "run_module", Raises(error))
+    monkeypatch.setattr(sys, "argv", ["arm-jax", "train"])
+    with pytest.raises(SystemExit) as stopped:
+        main.main()
+    assert stopped.value.code == 2
+    assert "pip install 'arm-jax[train]'" in capsys.readouterr().err
+    # What else is missing is a defect.
+    error = ModuleNotFoundError("no", name="arm_jax.gone")
+    monkeypatch.setattr(runpy, "run_module", Raises(error))
+    monkeypatch.setattr(sys, "argv", ["arm-jax", "train"])
+    with pytest.raises(ModuleNotFoundError):
+        main.main()
+
+
+class Raises:
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, *arguments, **options):
+        raise self.error
+
+
 def test_unknown_commands_are_named(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["arm-jax", "trian"])
     with pytest.raises(SystemExit) as stopped:

@@ -145,7 +145,9 @@ def test_a_folder_of_results(tmp_path, rng):
     text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     (row,) = [x for x in text.splitlines() if x.startswith("| a        |")]
     assert row.split("|")[2].strip() == "not finite"
-    assert "\n\n![Contributions](figures/contributions.svg)\n" in text
+    assert "](figures/contributions.svg)\n" in text
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "With a, the model is right on 100.0 % of 40 samples." in page
     with np.load(tmp_path / "run" / "contributions.npz") as file:
         assert file["phi_cmi"].shape == (40, 2)
         np.testing.assert_array_equal(np.isinf(file["phi_cmi"][:, 0]),

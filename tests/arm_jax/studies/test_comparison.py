@@ -56,10 +56,13 @@ def test_what_a_comparison_leaves(finished):
     table = (workdir / "table.md").read_text()
     assert "| joint   |" in table
     assert "| uniform |" in table
-    for name in ("dominant", "gap", "joint_contribution", "bridge"):
+    for name in ("dominant", "gap", "joint_contribution", "bridge_synergy"):
         file = workdir / "figures" / f"methods_{name}.svg"
         assert file.stat().st_size > 0
         assert file.name in table
+    page = (workdir / "report.html").read_text(encoding="utf-8")
+    assert page.count('<svg role="img"') == table.count("![")
+    assert "joint" in page[: page.index("<figure")]
 
 
 def test_shapley_shares_sum_to_the_gain_over_nothing(finished):

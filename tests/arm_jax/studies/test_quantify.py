@@ -148,6 +148,48 @@ def test_reports_are_made_again_from_the_results(
         run(small_config(npz_file, margin=0.1), workdir, progress=False)
 
 
+def test_arrays_and_frames_have_the_report_too(npz_arrays, tmp_path):
+    names = np.array(["no", "so", "yes"])[npz_arrays["label"]]
+    arrays = {key: npz_arrays[key] for key in ("quiet", "loud")}
+    options = {"folds": 3, "resampling": {"replicates": 9}}
+    results = quantify.quantify_arrays(
+        arrays, names, tmp_path / "arrays", progress=False, **options
+    )
+    assert results["classes"] == ["no", "so", "yes"]
+    assert results["label_entropy"] == pytest.approx(math.log2(3))
+    pair = results["pairs"]["loud & quiet"]
+    assert pair["posteriors"]["value"]["unique1"] > 0.2
+    # Posteriors decide, so there are no symbols, and no part of the reports.
+    assert pair["interactions"] is None
+    assert results["ranking"] == []
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / "arrays" / name).read_text(encoding="utf-8")
+        assert "symbols.when=always" in text
+        assert "From symbols" not in text
+        assert "What to label" not in text
+    frame = {f"{k}{i}": x for k, v in arrays.items() for i, x in enumerate(v.T)}
+    columns = {key: [c for c in frame if key in c] for key in arrays}
+    frame = type("Frame", (dict,), {"columns": property(list)})(
+        frame, kind=names
+    )
+    with pytest.raises(InputError, match="another configuration .*folds"):
+        quantify.quantify_arrays(
+            columns, "kind", tmp_path / "arrays", frame=frame
+        )
+    again = quantify.quantify_arrays(
+        columns, "kind", tmp_path / "arrays", frame=frame, progress=False,
+        **options,
+    )  # fmt: skip
+    assert again == results
+    with pytest.raises(InputError, match="data"):
+        quantify.quantify_arrays(
+            arrays, names[::-1], tmp_path / "arrays", **options
+        )
+    with pytest.raises(InputError, match="has 240 samples, labels has 239"):
+        quantify.quantify_arrays(arrays, names[1:], tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def saved(tmp_path, npz_arrays, **changes):
     path = tmp_path / "bad.npz"
     np.savez(path, **{**npz_arrays, **changes})
