@@ -32,7 +32,7 @@ class Page(HTMLParser):
         self.fetched: list[str] = []
         self.feed(path.read_text(encoding="utf-8"))
 
-    def handle_starttag(self, tag: str, attrs: list) -> None:  # type: ignore[type-arg]
+    def handle_starttag(self, tag: str, attrs: list) -> None:
         """Notes what an element points to."""
         found = dict(attrs)
         for key in ("id", "name"):

@@ -26,6 +26,7 @@ _DRAWING = re.compile(
 _NAMED = re.compile(r"(?<![\w/\[`])`?docs/([\w/]+\.md)(#[\w-]+)?`?(?!\])")
 # Links, not pictures, that go up.
 _UP = re.compile(r"(?<!!)\[([^\]]+)\]\((\.\./[^)#]*)(#[^)]*)?\)")
+_NOTEBOOK = re.compile(r"\]\(([\w./]+)\.ipynb\)")
 _FENCE = re.compile(r"^(```.*?^```)", re.DOTALL | re.MULTILINE)
 
 
@@ -43,7 +44,10 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, files: Any, **_: Any) -> str:
-    """Makes links of names of pages, and text of links out of docs/."""
+    """Makes links of names of pages, and text of links out of docs/.
+
+    Links to notebooks lead to their pages.
+    """
     here = Path(page.file.src_uri).parent
 
     def text(match: re.Match[str]) -> str:
@@ -61,7 +65,8 @@ def on_page_markdown(markdown: str, page: Any, files: Any, **_: Any) -> str:
 
     parts = _FENCE.split(markdown)
     for i in range(0, len(parts), 2):
-        parts[i] = _NAMED.sub(link, _UP.sub(text, parts[i]))
+        part = _NOTEBOOK.sub(r"](\1.md)", parts[i])
+        parts[i] = _NAMED.sub(link, _UP.sub(text, part))
     return "".join(parts)
 
 
@@ -121,5 +126,5 @@ def notebook(path: Path) -> tuple[str, list[bytes]]:
             alt = output["metadata"].get("alt", "figure")
             lines += [f"![{alt}]({path.stem}_{len(pictures)}.png)", ""]
             pictures.append(base64.b64decode(image))
-    lines += [f"[The notebook]({path.name})"]
+    lines += [f'<a href="{path.name}" download>The notebook</a>']
     return "\n".join(lines), pictures

@@ -31,12 +31,6 @@ def anchors(path):
     return found
 
 
-def source(page):
-    """A page's file; those of notebooks are made when the site is built."""
-    path = DOCS / page
-    return path if path.exists() else path.with_suffix(".ipynb")
-
-
 def test_each_page_is_in_the_navigation_once():
     there = {path.relative_to(DOCS).as_posix() for path in PAGES}
     there |= {
@@ -55,8 +49,6 @@ def test_links_lead_somewhere(page):
             continue
         name, _, anchor = link.partition("#")
         target = (page.parent / name).resolve() if name else page
-        if not target.exists() and target.suffix == ".md":
-            target = source(target.relative_to(DOCS))
         assert target.exists(), link
         if anchor and target.suffix == ".md":
             assert anchor in anchors(target), link
