@@ -20,6 +20,7 @@ from bounds.estimation.ranking import check_interactions, labels_needed
 MARGIN = 0.05
 # Beyond this many times the present samples, a number is no plan.
 _MOST_TIMES = 1000
+_UNTESTED = "untested"
 _OPEN = "the samples do not support a choice"
 _PARTS = ("redundancy", "unique1", "unique2", "synergy")
 
@@ -66,8 +67,9 @@ def recommend(
     both add something, both are needed, and the question is how to fuse them:
     with interactions if these are worth the margin. Some synergy needs none,
     such as that of two noisy measurements of one thing; so where models with
-    and without interactions were trained, their difference decides, and
-    otherwise the synergy.
+    and without interactions were trained, their difference decides. Otherwise
+    a small synergy decides against them, and a large one of symbols for them;
+    of posteriors it leaves them open.
 
     Args:
       evidence: What `quantify` or `pid_of_posteriors` returns.
@@ -101,6 +103,12 @@ def recommend(
     if interaction is not None:
         ranges["interaction"] = interaction
     size = {key: _size(ends, margin) for key, ends in ranges.items()}
+    if (
+        isinstance(evidence, PosteriorPID)
+        and interaction is None
+        and size["synergy"] == "large"
+    ):
+        size["interaction"] = _UNTESTED
     reasons = tuple(
         f"{words[key]}: " + _describe(ranges[key], size[key], margin)
         for key in words
@@ -244,6 +252,11 @@ def _more(
     """What would decide, of posteriors."""
     if size["synergy"] == "unknown":
         return "label pairs: the synergy is unknown without them"
+    if [size.get(key) for key in deciding] == [_UNTESTED]:
+        return (
+            "two classifiers of both modalities, one with interactions and one "
+            "without: synergy alone needs none"
+        )
     parts = []
     for key in deciding:
         if size.get(key) != "open":
@@ -261,64 +274,6 @@ def _more(
                 "samples"
             )
     return "; ".join(parts) + ", if the values stay where they are"
-
-
-def unless_contradicted(
-    advice: Recommendation, others: Mapping[str, Recommendation]
-) -> Recommendation:
-    """Withdraws a recommendation that another discretisation contradicts.
-
-    Args:
-      advice: The recommendation.
-      others: Recommendations by name of another discretisation; one that is
-        undecided contradicts nothing.
-    """
-    against = [
-        f"{name}: {other.text}"
-        for name, other in others.items()
-        if other.family
-        and (other.family, other.modality) != (advice.family, advice.modality)
-    ]
-    if not advice.family or not against:
-        return advice
-    return Recommendation(
-        "",
-        "",
-        f"undecided: {advice.text}, but not with other symbols",
-        (*advice.reasons, *against),
-        "more samples, so that more symbols can be told apart, or better "
-        "unimodal classifiers",
-    )
-
-
-def unless_additive_does(
-    advice: Recommendation, additive: Range, interacting: Range
-) -> Recommendation:
-    """Withdraws interactions that trained models do not bear out.
-
-    Synergy is what both modalities say beyond what each does. Some of it needs
-    no interaction: the mean of two noisy measurements tells more than either.
-
-    Args:
-      advice: The recommendation.
-      additive: Confidence interval of the held-out accuracy of a model that is
-        additive in the features of both modalities.
-      interacting: Likewise of a model with interactions.
-    """
-    if advice.family != "interaction" or interacting.lower > additive.upper:
-        return advice
-    reason = (
-        f"trained models: {interacting.lower:.1%} to {interacting.upper:.1%} "
-        f"accurate with interactions, {additive.lower:.1%} to "
-        f"{additive.upper:.1%} without"
-    )
-    return Recommendation(
-        "",
-        "",
-        f"undecided: {advice.text}, but an additive model does as well",
-        (*advice.reasons, reason),
-        "a stronger model with interactions, on more labelled pairs",
-    )
 
 
 def _size(interval: Sequence[float], margin: float) -> str:

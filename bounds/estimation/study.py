@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bounds.errors import InputError
-from bounds.estimation import decisions, ranking, samples
+from bounds.estimation import decisions, ranking, samples, withdrawals
 from bounds.estimation._given import given_third
 from bounds.estimation._outputs import Answer
 from bounds.estimation._resampling import Share
@@ -226,12 +226,12 @@ def _from_symbols(
             )
         sensitivity.append({"symbols": sizes, **_interactions(one)})
     bar.update()
-    advice = decisions.unless_contradicted(advice, others)
+    advice = withdrawals.unless_contradicted(advice, others)
     additive, interacting = (
         Range(scores[kind]["lower"], scores[kind]["upper"])
         for kind in ("logistic", "network")
     )
-    advice = decisions.unless_additive_does(advice, additive, interacting)
+    advice = withdrawals.unless_additive_does(advice, additive, interacting)
     settles = None
     if verdicts(Labelled(whole))["redundancy"].enough:
         settles = convergence(

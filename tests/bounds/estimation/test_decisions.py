@@ -7,13 +7,15 @@ from bounds.errors import InputError
 from bounds.estimation.decisions import (
     decide,
     recommend,
-    unless_additive_does,
-    unless_contradicted,
 )
 from bounds.estimation.estimators import Estimate
 from bounds.estimation.interactions import Interactions, Range
 from bounds.estimation.posteriors import PosteriorPID
 from bounds.estimation.ranking import rank
+from bounds.estimation.withdrawals import (
+    unless_additive_does,
+    unless_contradicted,
+)
 
 SMALL, LARGE, OPEN = (0.0, 0.02), (0.2, 0.4), (0.01, 0.2)
 UNKNOWN = (math.nan, math.nan)
@@ -278,6 +280,8 @@ WORTH, NOT_WORTH, MAY_BE = Range(0.2, 0.4), Range(-0.1, 0.01), Range(0.0, 0.1)
         ((LARGE, SMALL, SMALL, LARGE), NOT_WORTH, "additive", ""),
         ((LARGE, LARGE, LARGE, OPEN), NOT_WORTH, "additive", ""),
         ((LARGE, LARGE, LARGE, SMALL), None, "additive", ""),
+        # Synergy needs no interactions, and none were tried.
+        ((LARGE, SMALL, SMALL, LARGE), None, "", ""),
         ((OPEN, LARGE, SMALL, SMALL), WORTH, "one", "sound"),
         ((OPEN, SMALL, LARGE, SMALL), MAY_BE, "one", "image"),
         ((LARGE, SMALL, SMALL, SMALL), MAY_BE, "agreement", ""),
