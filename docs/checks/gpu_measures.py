@@ -32,7 +32,7 @@ def clips(flags: argparse.Namespace) -> Iterator[Row]:
         for number in range(count)
     ]
     stored = Stored(NAME, ("audio", "video"))
-    options = {"modalities": list(stored.modalities), "classes": ["arm31"]}
+    options: Row = {"modalities": list(stored.modalities), "classes": ["arm31"]}
     options |= {**stored.options(), "lists": "official"}
     folder = flags.data_dir / NAME
     plan = Plan(
@@ -116,7 +116,7 @@ def flops(flags: argparse.Namespace) -> Iterator[Row]:
         batch = jax.tree.map(lambda x: x[0], next(_batches(run, 1)))
         lowered = jax.jit(jax.vmap(step)).lower(shapes, batch)
         convolutions = lowered.as_text().count("stablehlo.convolution")
-        counted = lowered.cost_analysis()["flops"]
+        counted = (lowered.cost_analysis() or {})["flops"]
         yield {"method": method, "flops": counted, "convolutions": convolutions}
 
 

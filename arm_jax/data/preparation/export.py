@@ -23,7 +23,9 @@ _VERSION = "1.0.0"
 _UNLISTED = "unlisted"
 
 
-class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class Builder(  # type: ignore[call-arg]
+    tfds.core.GeneratorBasedBuilder, skip_registration=True
+):
     """The records of a prepared folder, nothing decoded again.
 
     An example has the fields of its record (files that were encoded are their
