@@ -156,6 +156,8 @@ FILES = {
     "number.py": "def get_config():\n    return 3\n",
     "bare.py": "def get_config():\n    from ml_collections import ConfigDict"
     "\n    return ConfigDict({'a': 1})\n",
+    "cut.py": "def get_config(:\n",
+    "null.py": "x = 1\n\0\n",
     "refused.py": "from arm_jax.errors import InputError\n"
     "def get_config():\n    raise InputError('not so')\n",
 }
@@ -172,6 +174,8 @@ FILES = {
         ("empty.py", r"empty\.py has no function train or get_config"),
         ("number.py", "must return a ConfigDict, got int"),
         ("bare.py:arm", r"get_config\(\) does not fit .* colon, 'arm'"),
+        ("cut.py", r"cut\.py is no Python: .*line 1"),
+        ("null.py", r"null\.py is no Python: .*null"),
         ("refused.py", "^not so$"),
     ],
 )
@@ -187,7 +191,6 @@ def test_config_files_that_are_none(given, message, tmp_path):
     [
         ("def get_config():\n    return 1 / 0\n", ZeroDivisionError),
         ("def get_config():\n    raise ValueError('mine')\n", ValueError),
-        ("def get_config(:\n", SyntaxError),
         ("import nothing_of_the_kind\n", ModuleNotFoundError),
     ],
 )

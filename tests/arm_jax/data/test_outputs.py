@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from arm_jax.data import packed
 from arm_jax.data.outputs import of_arrays, read
 from arm_jax.errors import InputError
 
@@ -41,6 +42,14 @@ def test_what_arrays_hold_is_told_by_their_values(kind, of, tmp_path):
     np.testing.assert_array_equal(
         same.log_probs[outputs.full], outputs.log_probs[outputs.full]
     )
+
+
+def test_more_than_the_memory_holds(tmp_path, monkeypatch):
+    # Of zeros the file is small.
+    np.savez_compressed(tmp_path / "o.npz", a=np.zeros((1000, 1000)))
+    monkeypatch.setattr(packed.memory, "physical_memory", lambda: 10**6)
+    with pytest.raises(InputError, match="needs 0.0 GB, more than 80%"):
+        read(tmp_path / "o.npz")
 
 
 def test_the_order_of_names_does_not_matter():

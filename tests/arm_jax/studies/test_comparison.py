@@ -187,6 +187,15 @@ def test_group_of_unknown_runs(npz_file, tmp_path):
         compare(config, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["../x", "", "..", "a/b", "a\0"])
+def test_names_that_leave_the_workdir(name, npz_file, tmp_path):
+    config = small_config(npz_file)
+    config["variants"] = {name: {}}
+    with pytest.raises(InputError, match="must be names of folders"):
+        compare(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_unknown_label(npz_file, tmp_path):
     with pytest.raises(InputError, match="--only names 'magic'"):
         compare(small_config(npz_file), tmp_path, only=["magic"])
