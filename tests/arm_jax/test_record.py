@@ -137,11 +137,17 @@ def test_checkpoints_without_a_record(tmp_path, now):
 def test_a_damaged_line(tmp_path, now, how):
     record.enter(tmp_path, now)
     file = tmp_path / record.NAME
-    text = file.read_text()
-    file.write_text(
-        text.replace('"settings"', '"setTings"')
-        if how == "key"
-        else text.replace('"settings": {', '"settings": 1, "x": {')
+    text = file.read_text().replace(
+        *(
+            ('"settings"', '"setTings"')
+            if how == "key"
+            else ('"settings": {', '"settings": 1, "x": {')
+        )
     )
+    file.write_text(text)
+    with pytest.raises(InputError, match="line 1 is not as it was written"):
+        record.read(tmp_path)
+    # Of before lines had digests.
+    file.write_text(text.replace('"digest"', '"other"'))
     with pytest.raises(InputError, match=r"record\.jsonl, line 1 is damaged,"):
         record.enter(tmp_path, now)
