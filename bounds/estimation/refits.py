@@ -92,7 +92,8 @@ def refits(
             # The joint classifier that looks at one side alone.
             return answer(name, labels)
         if name == "late fusion":
-            p = fuse(*(answer(s, labels) for s in _SIDES), labels, **folds)
+            one, two = (answer(side, labels) for side in _SIDES)
+            p = fuse(one, two, labels, **folds)
         else:
             p = refit(role, name, labels)
         if not kind:

@@ -100,9 +100,9 @@ def main() -> None:
         return
     file = str(Path(tempfile.mkdtemp()) / "data.npz")
     rng = np.random.default_rng(0)
-    pixels = {k: rng.random((160, 32, 32, 3), np.float32) for k in ("a", "b")}
+    a, b = rng.random((2, 160, 32, 32, 3), np.float32)
     split = np.repeat([0, 1, 2], [128, 16, 16])
-    np.savez(file, label=np.arange(160) % 4, split=split, **pixels)
+    np.savez(file, label=np.arange(160) % 4, split=split, a=a, b=b)
     cores = sorted(os.sched_getaffinity(0))[:2]
     one = _found(_started(["--child", file], cores, 2))
     with socket.create_server(("127.0.0.1", 0)) as listener:
