@@ -100,7 +100,9 @@ def main() -> None:
         return
     file = str(Path(tempfile.mkdtemp()) / "data.npz")
     rng = np.random.default_rng(0)
-    pixels = {k: rng.random((160, 32, 32, 3), np.float32) for k in ("a", "b")}
+    pixels: dict[str, Any] = {
+        name: rng.random((160, 32, 32, 3), np.float32) for name in ("a", "b")
+    }
     split = np.repeat([0, 1, 2], [128, 16, 16])
     np.savez(file, label=np.arange(160) % 4, split=split, **pixels)
     cores = sorted(os.sched_getaffinity(0))[:2]
