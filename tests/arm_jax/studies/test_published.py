@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -10,6 +8,7 @@ from arm_jax.errors import InputError
 from arm_jax.reports import published as report
 from arm_jax.studies import published as study
 from arm_jax.studies.published import PublishedConfig
+from arm_jax.workdir import read_results
 from bounds import companion
 from configs import published as configs
 from experiments import cli
@@ -100,8 +99,7 @@ def test_a_run_and_its_tables(tmp_path, monkeypatch):
     # On busy cores threads wait for each other.
     with threadpool_limits(limits=1):
         results = study.published(cli.to_dict(config), tmp_path, progress=False)
-    text = (tmp_path / "results.json").read_text(encoding="utf-8")
-    assert json.loads(text) == results
+    assert read_results(tmp_path / "results.json") == results
     assert results["bounds"] == []
     pages = report.markdown(results)
     for what in (

@@ -18,7 +18,13 @@ from arm_jax.studies import quantify
 from arm_jax.studies.quantify import QuantifyConfig
 from arm_jax.studies.quantify import quantify as run
 from arm_jax.workdir import read_results
-from bounds.estimation import _outputs, _resampling, _sides, samples
+from bounds.estimation import (
+    _outputs,
+    _resampling,
+    _sides,
+    classifiers,
+    samples,
+)
 from configs import npz
 from experiments import cli
 from tests.bounds.estimation import quantify_helpers
@@ -617,7 +623,7 @@ def test_weights_of_the_file_reach_the_counts(
     )
     np.testing.assert_array_equal(pair.predictions().weights, rows.weights)
     flat = np.full((180, 3), 1 / 3)
-    both = {"logistic": flat, "network": flat}
+    both = dict.fromkeys(classifiers.KINDS, flat)
     monkeypatch.setattr(_sides.Pair, "together", both)
     assert pair.answer().reason == "enough"
     np.testing.assert_array_equal(calls[-1]["weights1"], rows.weights)

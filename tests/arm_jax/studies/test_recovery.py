@@ -1,7 +1,5 @@
 """The study of what is recovered, on the cheapest problems."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -25,7 +23,7 @@ def test_a_study_resumes_behind_its_last_line(tmp_path):
     lines = (tmp_path / "draws.jsonl").read_text().splitlines()
     (tmp_path / "draws.jsonl").write_text(lines[0] + "\n")
     again = recovery(CONFIG, tmp_path, progress=False)
-    assert again["draws"][0] == json.loads(lines[0])
+    assert again["draws"][0] == results["draws"][0]
     assert again["draws"][1]["value"] == results["draws"][1]["value"]
     assert "| xor     | 60 |" in reports.markdown(again)
 

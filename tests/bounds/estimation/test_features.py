@@ -82,8 +82,9 @@ def test_classifiers_of_your_own(alone):
     lda = LinearDiscriminantAnalysis()
     own = {"first": lda, "second": lda, "joint": lda}
     out = bounds.pid_of_features(x1, x2, y, own=own, replicates=20, refits=2)
-    # Fitting loses information.
-    assert out.refits.bias["total"] < 0
+    # Some 400 samples fit a dozen parameters well.
+    assert abs(out.refits.bias["total"]) < 0.1
+    assert out.refits.deviation["total"] > out.pid.deviation["total"]
     assert not hasattr(lda, "classes_")  # copies were fitted
     assert out.classifiers["first"]["name"] == "own"
     assert out.interaction is None
