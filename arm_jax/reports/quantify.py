@@ -1,4 +1,8 @@
-"""The report on a data set's interactions in Markdown."""
+"""The report on a data set's interactions in Markdown.
+
+Tables, sentences and cells in one file: the page of HTML takes them from here,
+so that both say the same.
+"""
 
 import math
 import re
