@@ -91,7 +91,7 @@ def _commands(python: Path, folder: Path) -> None:
     command = python.with_name("arm-jax")
     for arguments in (
         ("--help",),
-        ("demo", "--seeds=1", "--epochs=2", f"--workdir={folder / 'demo'}"),
+        ("demo", "--seeds=1", "--epochs=3", f"--workdir={folder / 'demo'}"),
     ):
         start = time.monotonic()
         subprocess.run(
