@@ -59,7 +59,8 @@ def main() -> None:
     flags = parser.parse_args()
     folder = flags.out or Path(tempfile.mkdtemp(prefix="first_hour_"))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "my_loss.py").write_text(LOSS, encoding="utf-8")
+    (folder / "mine").mkdir(exist_ok=True)
+    (folder / "mine" / "my_loss.py").write_text(LOSS, encoding="utf-8")
     python = [sys.executable]
     command = [sys.executable, "-m", "experiments.main"]
     data = "--config.data.options.path=my.npz"
@@ -71,7 +72,7 @@ def main() -> None:
             *command, "train", "--config=npz:arm", data, "--workdir=runs/arm",
         ],
         "a loss of one's own": [
-            *command, "train", "--config=npz:my_loss", data,
+            *command, "train", "--config=npz:mine.my_loss", data,
             "--config.method.options.unimodal=1.0", "--workdir=runs/own",
         ],
         "what each modality contributes": [
