@@ -259,7 +259,10 @@ def setup(results: Mapping[str, Any]) -> list[str]:
     }
     what = f"Symbols are {kinds[results['discretizer']]}"
     if not symbols:
-        what = "Classifiers are logistic regressions and small networks"
+        what = (
+            "Classifiers are logistic regressions, discriminant analyses and "
+            "small networks"
+        )
     lines = [
         f"{results['samples']:,} samples, {len(results['classes'])} classes. "
         f"{what}, {fitted}.",

@@ -171,7 +171,7 @@ def _pictures(results: Mapping[str, Any]) -> list[str]:
         else ""
     )
     caption = (
-        "How often the better of a logistic regression and a network is right "
+        "How often the best of three kinds of classifiers is right "
         f"on samples that it has not seen (line: 95 % interval).{chance}"
     )
     return [*out, page.bars(bars, 100.0, caption, legend=False)]
