@@ -136,30 +136,22 @@ def pid_of_features(
             raise InputError("classifiers that were fitted are not fitted anew")
     sides = dict(zip(ROLES, (*x, np.concatenate(x, axis=1)), strict=True))
     fits = None if fitted else classifiers.folds_of(y, units, folds, seed)
-    if own is None:
+    models = {} if own is None else _check_own(own, fitted)
 
-        def fit(
-            role: str, labels: np.ndarray, kinds: tuple[str, ...]
-        ) -> Outputs:
+    def fit(role: str, labels: np.ndarray, kinds: tuple[str, ...]) -> Outputs:
+        if own is None:
             return _fitted(
                 sides[role], fits, labels, kinds, len(counts), w, strength,
                 components, seed,
             )  # fmt: skip
+        p = _asked(role, models[role], sides[role], labels, fits, len(counts))
+        return dict.fromkeys(kinds, p)
 
+    if own is None:
         first, second, joint = (fit(r, y, classifiers.KINDS) for r in ROLES)
         additive: Outputs = {k: joint[k] for k in classifiers.ADDITIVE}
         interacting: Outputs = {k: joint[k] for k in classifiers.INTERACTING}
     else:
-        models = _check_own(own, fitted)
-
-        def fit(
-            role: str, labels: np.ndarray, kinds: tuple[str, ...]
-        ) -> Outputs:
-            p = _asked(
-                role, models[role], sides[role], labels, fits, len(counts)
-            )
-            return dict.fromkeys(kinds, p)
-
         answers = {role: fit(role, y, ("own",))["own"] for role in models}
         first, second = ({"own": answers[role]} for role in ROLES[:2])
         additive, interacting = {}, {}
