@@ -108,7 +108,7 @@ def sensitivity_figure(pair: Mapping[str, Any]) -> str:
                 label="S without pair labels",
             )  # fmt: skip
         axis.set_xticks(at, ticks)
-        axis.set(xlabel="symbols a modality", ylabel="bits", ylim=(0, None))
+        axis.set(xlabel="symbols per modality", ylabel="bits", ylim=(0, None))
         axis.set_xlim(-0.5, len(points) - 0.5)
         _legend(axis)
     return out[0]
