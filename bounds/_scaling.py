@@ -29,7 +29,7 @@ Arrays are those of one table, with the label first: `[y, x1]`, `[y, x2]`.
 
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,9 @@ _BLOCK = 16
 # Logarithms of m are at least their maximum less this: no pair is lost for
 # ever, and the masses are far below a rounding of 1.
 _DEPTH = {8: 80.0, 4: 40.0}
+
+# Nats by which no block of steps lowers anything.
+_LARGE = 1e6
 
 _matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
@@ -109,6 +112,8 @@ def minimize(
     tol: jax.Array,
     max_steps: jax.Array | int,
     start: Start | None = None,
+    *,
+    rough: jax.Array | None = None,
 ) -> State:
     """Solves one table, or under `vmap` many.
 
@@ -119,27 +124,61 @@ def minimize(
       max_steps: the most steps.
       start: where to begin; by default with the pair independent given the
         label.
+      rough: where the value matters more than its proof, steps are taken in
+        float32, which are twice as fast on large tables, and end when a block
+        of them lowers the value by less than this, in nats. Certificates are in
+        the dtype of the table as ever.
 
     Returns:
       The last state; `gap_nats` of it is the proven error of `upper`.
     """
     p1, p2, dropped = _certificate.significant(p1y, p2y, tol)
     problem = Problem(p1.T, p2.T, dropped)
-    state = certify(problem, _first(problem, start), tol)
+    stepped = problem if rough is None else _cast(problem, jnp.float32)
 
-    def body(state: State) -> State:
-        left = jnp.minimum(max_steps - state.steps, _BLOCK).astype(jnp.int32)
+    def body(carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+        state, lowered = carry
+        # Infinite before the first certificate, which is that of the start: it
+        # is made here for the program to hold the code of one.
+        left = jnp.where(
+            jnp.isinf(lowered), 0, jnp.minimum(max_steps - state.steps, _BLOCK)
+        ).astype(jnp.int32)
         moved = jax.lax.fori_loop(
-            0, left, lambda _, state: _step(problem, state), state
+            0,
+            left,
+            lambda _, state: _step(stepped, state),
+            _cast(state, stepped.p1.dtype),
         )
-        return certify(problem, moved._replace(steps=state.steps + left), tol)
+        # The bounds have not been touched, nor may they be rounded.
+        moved = _cast(moved, p1.dtype)._replace(
+            upper=state.upper,
+            lower=state.lower,
+            rounding=state.rounding,
+            steps=state.steps + left,
+        )
+        after = certify(problem, moved, tol)
+        return after, jnp.where(left > 0, state.upper - after.upper, _LARGE)
 
+    def unfinished(carry: tuple[State, jax.Array]) -> jax.Array:
+        state, lowered = carry
+        more = (state.status == Status.STEP_LIMIT) & (state.steps < max_steps)
+        if rough is not None:
+            more &= lowered >= rough
+        return more | jnp.isinf(lowered)
+
+    state = _first(problem, start)
     return jax.lax.while_loop(
-        lambda state: (
-            (state.status == Status.STEP_LIMIT) & (state.steps < max_steps)
+        unfinished, body, (state, jnp.full_like(state.upper, jnp.inf))
+    )[0]
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    """Arrays of floats in another dtype, all else as it is."""
+    return jax.tree.map(
+        lambda x: (
+            x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
         ),
-        body,
-        state,
+        x,
     )
 
 

@@ -267,6 +267,8 @@ def scale(
     tol: jax.Array,
     max_steps: jax.Array | int,
     start: _scaling.Start | None = None,
+    *,
+    rough: jax.Array | None = None,
 ) -> _scaling.State:
     """`_scaling.minimize` of a batch, the way that suits the platform.
 
@@ -274,7 +276,9 @@ def scale(
     after the other.
     """
     tol = jax.lax.convert_element_type(tol, p1y.dtype)
-    single = partial(_scaling.minimize, tol=tol, max_steps=max_steps)
+    single = partial(
+        _scaling.minimize, tol=tol, max_steps=max_steps, rough=rough
+    )
     arrays = (p1y, p2y, start)
 
     def one_by_one(arrays: Any) -> _scaling.State:

@@ -20,6 +20,8 @@ from bounds.estimation._statistics import entropy
 
 # The value, which is at a feasible table, is good long before its proof is.
 _TOLERANCE, _MAX_STEPS = 2e-3, 96
+# Of the bias the value alone counts: steps end when it moves no more, in bits.
+_STILL = 2e-4
 # Numbers of atoms are filled up to multiples of a power of 2 that is at least
 # this, and at least this share of them: few shapes to compile.
 _ROWS, _FILL = 128, 1 / 8
@@ -126,13 +128,13 @@ def _bias(
         tables.append(table(atoms[there], w[there], prior))
         rows.append(there)
     first, second, dealt1, dealt2 = tables
-    _, minimum, _, _ = _decompose(dealt1, dealt2, prior)
+    _, minimum, _, _ = _decompose(dealt1, dealt2, prior, still=_STILL)
     if np.array_equal(*weights):
         # The minimum of equal laws is their information.
         own_value = information(dealt1, prior) + information(dealt2, prior)
         return minimum - own_value / 2
     same = np.intersect1d(rows[0], rows[1], return_indices=True)[1:]
-    _, smooth, lam, mu = _decompose(first, second, prior, same)
+    _, smooth, lam, mu = _decompose(first, second, prior, same, still=_STILL)
     known = np.zeros((2, *atoms.shape))
     known[0, rows[0]], known[1, rows[1]] = lam, mu
     laws_value = np.sum(first * lam) + np.sum(second * mu)
@@ -147,6 +149,7 @@ def _decompose(
     p2: np.ndarray,
     prior: np.ndarray,
     same: Sequence[np.ndarray] | None = None,
+    still: float = 0.0,
 ) -> tuple[_scaling.State, float, np.ndarray, np.ndarray]:
     """Solves one table.
 
@@ -156,18 +159,19 @@ def _decompose(
       prior: p(y).
       same: rows of either that are the same atom. What laws much alike have in
         common pairs these, which a start without them finds slowly.
+      still: a change of the minimum, in bits, that is none.
 
     Returns:
       The state without its pair, the minimum in bits, and the multipliers.
     """
-    arrays = [np.pad(p, ((0, _filling(len(p))), (0, 0))) for p in (p1, p2)]
+    tables = [np.pad(p, ((0, _filling(len(p))), (0, 0))) for p in (p1, p2)]
+    label = np.where(prior > 0, prior, 1)
+    pair = (tables[0] / label) @ tables[1].T
     if same is not None:
-        label = np.where(prior > 0, prior, 1)
-        pair = (arrays[0] / label) @ arrays[1].T
         pair[tuple(same)] += np.minimum(p1.sum(1)[same[0]], p2.sum(1)[same[1]])
-        arrays.append(np.log(np.maximum(pair, _LEAST_PAIR)))
-    nats = np.asarray(_TOLERANCE * math.log(2))
-    state = compile_and_call(_minimize, nats, *arrays)
+    log_m = np.log(np.maximum(pair, _LEAST_PAIR))
+    limits = np.array([_TOLERANCE, still]) * math.log(2)
+    state = compile_and_call(_minimize, limits, *tables, log_m)
     minimum = float(state.upper) / math.log(2) + float(entropy(prior))
     lam = state.lam.T[: len(p1)] / math.log(2)
     mu = state.mu.T[: len(p2)] / math.log(2)
@@ -181,12 +185,13 @@ def _filling(rows: int) -> int:
     return -rows % step
 
 
-def _minimize(tol: Any, p1y: Any, p2y: Any, log_m: Any = None) -> Any:
-    start = None
-    if log_m is not None:
-        b = (p2y.T > 0).astype(p2y.dtype)
-        start = _scaling.Start(log_m[None], b[None])
-    state = _solvers.scale(p1y[None], p2y[None], tol, _MAX_STEPS, start)
+def _minimize(limits: Any, p1y: Any, p2y: Any, log_m: Any) -> Any:
+    tol, still = limits
+    b = (p2y.T > 0).astype(p2y.dtype)
+    start = _scaling.Start(log_m[None], b[None])
+    state = _solvers.scale(
+        p1y[None], p2y[None], tol, _MAX_STEPS, start, rough=still
+    )
     state = state._replace(log_m=state.steps, before=state.steps, b=state.steps)
     return jax.tree.map(lambda x: x[0], state)
 

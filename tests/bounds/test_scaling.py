@@ -9,6 +9,7 @@ import pytest
 
 import bounds
 from bounds import Status, _scaling, _solvers
+from bounds.estimation._statistics import entropy
 
 SHAPE = (4, 3, 5)
 scaled = functools.partial(bounds.pid, solver="scaling")
@@ -180,6 +181,24 @@ def test_float32_keeps_an_honest_gap():
     assert (out.gap <= 1e-2).all()
     error = np.abs(parts(out) - parts(exact())).max(-1)
     assert (error <= out.gap).all()
+
+
+@pytest.mark.parametrize(("still", "most"), [(0.0, 200), (1e3, 16)])
+def test_rough_steps_keep_the_proof(still, most):
+    p = tables()
+    with jax.enable_x64(True):
+        state = jax.jit(
+            lambda p1y, p2y: _solvers.scale(p1y, p2y, 1e-5, 200, rough=still)
+        )(p.sum(2), p.sum(1))
+        state = jax.device_get(state)
+        gap = _scaling.gap_nats(state) / np.log(2)
+    assert state.upper.dtype == np.float64
+    assert (state.steps <= most).all()
+    assert (state.steps > 0).any()
+    minimum = state.upper / np.log(2) + entropy(p.sum((1, 2)))
+    least = exact().total - exact().synergy
+    assert (minimum >= least - exact().gap - 1e-14).all()
+    assert (minimum - gap <= least + 1e-14).all()
 
 
 def test_a_solution_starts_a_table_much_alike():
