@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from arm_jax import processes
+from arm_jax import multilabel, processes
 from arm_jax.data import Split
 from arm_jax.data.pipeline import eval_batches
 from arm_jax.training import Variables
@@ -24,8 +24,9 @@ class Predictions(NamedTuple):
 
     Attributes:
       log_probs: in nats; `full` `[n, classes]`, `alone` and `without`
-        `[modalities, n, classes]`.
-      label: `[n]`.
+        `[modalities, n, classes]`; of several labels with `labels, 2` in the
+        place of `classes`.
+      label: `[n]`, or `[n, labels]`.
       id: `[n]`.
       present: Which modalities the examples have, `[n, modalities]`; None if
         all have all.
@@ -91,6 +92,11 @@ def summarize(
     Accuracies and the macro-F1 are shares of 1, the loss is in nats, `phi_mi`
     and `phi_cmi_MODALITY` are mean contributions in bits (arm_jax.valuation).
     What is of one modality is the mean over the examples that have it.
+
+    Of several labels, accuracy is the share of all labels of all examples that
+    is right at a threshold of 1/2; loss and contributions are sums over the
+    labels; the macro-F1 is the mean over labels of each one's; and there are
+    `micro_f1` and `exact_match`, the share of examples with no label wrong.
     """
     label = predictions.label
     log_probs = Subsets(
@@ -100,7 +106,7 @@ def summarize(
     phi_cmi = conditional_contributions(log_probs, label)
     result = {
         "accuracy": float((log_probs.full.argmax(-1) == label).mean()),
-        "macro_f1": macro_f1(np.argmax(log_probs.full, axis=-1), label),
+        **of_decisions(np.argmax(log_probs.full, axis=-1), label),
         "loss": float(-at_label(log_probs.full, label).mean()),
         "phi_mi": float(phi_mi.mean() / np.log(2)),
     }
@@ -116,6 +122,22 @@ def summarize(
 
 def _mean(x: Any) -> float:
     return float(x.mean()) if len(x) else float("nan")
+
+
+def of_decisions(predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    """Returns what is read off decisions beside the accuracy, see `summarize`.
+
+    Args:
+      predicted: Classes `[n]`, or labels `[n, labels]`.
+      label: likewise.
+    """
+    if label.ndim == 1:
+        return {"macro_f1": macro_f1(predicted, label)}
+    return {
+        "macro_f1": multilabel.macro_f1(predicted, label),
+        "micro_f1": multilabel.micro_f1(predicted, label),
+        "exact_match": multilabel.exact_match(predicted, label),
+    }
 
 
 def macro_f1(predicted: np.ndarray, label: np.ndarray) -> float:

@@ -36,9 +36,10 @@ class Probe(NamedTuple):
 
     Attributes:
       logits: Of each subset in the order of `shapley.coalitions`,
-        `[batch, 2 ** modalities, classes]`.
+        `[batch, 2 ** modalities, classes]` or `[..., labels, 2]`.
       noisy: Whether the prediction of all modalities is right with noise in
-        one, 1 or 0, `[batch, modalities with noise, levels]`.
+        one, 1 or 0, or of several labels the share that is right, `[batch,
+        modalities with noise, levels]`.
     """
 
     logits: Array

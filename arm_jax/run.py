@@ -16,6 +16,7 @@ from arm_jax import (
     optimizers,
     parallel,
     probing,
+    tasks,
     training,
     vocabulary,
 )
@@ -260,7 +261,7 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
 
     Raises:
       InputError: The method is not defined for so many modalities, for
-        examples that lack some, or for the
+        examples that lack some, for several labels, or for the
         model, or not for so few epochs, or its warm-up is no shorter than
         the training, or it has options for another number of modalities; or
         see `create_model`.
@@ -279,6 +280,14 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
             f"config method.name: '{name}' is not defined for examples that "
             f"lack modalities, as those of {dataset.name} do; defined are "
             + ", ".join(takes)
+        )
+    task = tasks.of(dataset)
+    if task not in methods.tasks(name):
+        takes = [x for x in methods.names() if task in methods.tasks(x)]
+        raise InputError(
+            f"config method.name: '{name}' is defined for one class per "
+            f"example, and those of {dataset.name} have several labels; "
+            "defined for these are " + ", ".join(takes)
         )
     if method.starts() >= config.train.epochs:
         raise InputError(
@@ -299,6 +308,7 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
         dataset.specs,
         len(dataset.class_names),
         method.needs_fusion,
+        labels=len(dataset.label_names),
     )
     methods.check_head(name, method, model.additive)
     return model

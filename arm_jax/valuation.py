@@ -10,6 +10,13 @@ are the pointwise joint contribution, whose mean is a lower bound on I(X;Y)
 (Barber and Agakov 2003), and the pointwise conditional contribution of
 modality m given the others. For exact posteriors their means are I(X;Y) and
 I(X_m;Y|X_rest).
+
+Labels are classes `[batch]`, or several at once, each 0 or 1, `[batch,
+labels]`. There are log-probabilities `[..., batch, labels, 2]` then, one
+distribution per label, and log p(y_i) is the sum over the labels, which are
+taken as independent given the inputs. So contributions are sums over the
+labels, and their means bounds on the sum of the labels' informations, see
+arm_jax.tasks.
 """
 
 from collections.abc import Callable, Mapping
@@ -71,11 +78,12 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     """Log-probabilities (nats) of all subsets, by vmapping the head over masks.
 
     Args:
-      head: `head(features, mask) -> logits [batch, classes]`.
+      head: `head(features, mask) -> logits`, `[batch, classes]` or `[batch,
+        labels, 2]`.
       features: Features of each modality, `[batch, width]`; computed once.
 
     Returns:
-      Arrays `[..., batch, classes]` by subset.
+      Arrays `[..., batch, classes]` or `[..., batch, labels, 2]` by subset.
     """
     count = len(features)
     masks = subset_masks(count)
@@ -93,22 +101,28 @@ def masks_for(features: Mapping[str, jax.Array], masks: Array) -> jax.Array:
 
 
 def is_right(scores: Array, label: Array) -> jax.Array:
-    """Whether the label `[batch]` has the largest of the scores.
+    """Whether the label has the largest of the scores, `[..., batch]`.
 
     Args:
-      scores: `[..., batch, classes]`.
-      label: `[batch]`.
+      scores: `[..., batch, classes]`, or `[..., batch, labels, 2]`.
+      label: `[batch]`, or `[batch, labels]`.
+
+    Returns:
+      bool; of several labels the share that is right.
     """
     largest = jnp.argmax(scores, axis=-1)
-    return largest == jnp.broadcast_to(label, largest.shape).astype(
+    right = largest == jnp.broadcast_to(label, largest.shape).astype(
         largest.dtype
     )
+    return right.mean(axis=-1) if np.ndim(label) > 1 else right
 
 
 def at_label(log_probs: Array, label: Array) -> Any:
     """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`.
 
-    NumPy arrays stay such, as in all functions of contributions with labels.
+    Of several labels `[batch, labels]`, the sum over them is picked from
+    `[..., batch, labels, 2]`. NumPy arrays stay such, as in all functions of
+    contributions with labels.
 
     Raises:
       InputError: outside of jit, a label that is no integer or no class.
@@ -116,20 +130,29 @@ def at_label(log_probs: Array, label: Array) -> Any:
     _check_label(label, log_probs.shape[-1])
     xp = log_probs.__array_namespace__()
     index = xp.broadcast_to(label, log_probs.shape[:-1])[..., None]
-    return xp.take_along_axis(log_probs, index, axis=-1)[..., 0]
+    found = xp.take_along_axis(log_probs, index, axis=-1)[..., 0]
+    return found.sum(axis=-1) if np.ndim(label) > 1 else found
 
 
 def joint_contribution(
     log_probs: Subsets, log_prior: Array, label: Array
 ) -> Any:
-    """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`.
+    """phi_MI `[batch]` in nats.
+
+    Args:
+      log_probs: Those of all subsets.
+      log_prior: log p(y), `[classes]`, or of several labels `[labels, 2]`.
+      label: `[batch]`, or `[batch, labels]`.
 
     Raises:
       InputError: as `at_label`.
     """
-    _check_label(label, len(log_prior))
+    _check_label(label, np.shape(log_prior)[-1])
     xp = log_probs.full.__array_namespace__()
     prior = xp.asarray(log_prior, dtype=log_probs.full.dtype)
+    if np.ndim(label) > 1:
+        prior = xp.broadcast_to(prior, log_probs.full.shape)
+        return at_label(log_probs.full, label) - at_label(prior, label)
     return at_label(log_probs.full, label) - xp.take(prior, label)
 
 
@@ -147,16 +170,20 @@ def expected_conditional_contributions(log_probs: Subsets) -> jax.Array:
     """Expected phi_CMI `[modalities, batch]` in nats, without labels.
 
     Under the model's own prediction the expectation of phi_CMI is
-    KL(p_all || p_{all but m}), never negative.
+    KL(p_all || p_{all but m}), never negative. `full` must be of one axis of
+    examples: what is behind it tells classes from several labels.
     """
-    return _divergence(log_probs.full, log_probs.without)
+    events = np.ndim(log_probs.full) - 1
+    return _divergence(log_probs.full, log_probs.without, events)
 
 
 def expected_joint_contribution(
     log_probs: Subsets, log_prior: Array
 ) -> jax.Array:
     """Expected phi_MI `[batch]` in nats, without labels: KL(p_all || p(y))."""
-    return _divergence(log_probs.full, jnp.asarray(log_prior))
+    return _divergence(
+        log_probs.full, jnp.asarray(log_prior), np.ndim(log_prior)
+    )
 
 
 def _check_label(label: Array, classes: int) -> None:
@@ -166,12 +193,16 @@ def _check_label(label: Array, classes: int) -> None:
     values = inputs.integers("label", np.ma.ravel(label))
     bad = np.flatnonzero((values < 0) | (values >= classes))
     if len(bad):
+        place = np.unravel_index(bad[0], np.shape(label) or (1,))
         raise InputError(
-            f"label[{bad[0]}] is {values[bad[0]]}, outside 0..{classes - 1}"
+            f"label[{', '.join(map(str, place))}] is {values[bad[0]]}, outside "
+            f"0..{classes - 1}"
         )
 
 
-def _divergence(log_p: Array, log_q: Array) -> jax.Array:
+def _divergence(log_p: Array, log_q: Array, events: int) -> jax.Array:
+    """KL divergence, summed over the last `events` axes."""
     log_q = jnp.asarray(log_q, log_p.dtype)
     log_p, log_q = jnp.broadcast_arrays(log_p, log_q)
-    return (jnp.exp(log_p) * (log_p - log_q)).sum(axis=-1)
+    each = jnp.exp(log_p) * (log_p - log_q)
+    return each.sum(axis=tuple(range(-events, 0)))

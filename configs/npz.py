@@ -37,6 +37,7 @@ OPTIONS = {
     "group": "",
     "weights": "weights",
     "num_classes": 0,
+    "label_names": (),
     "seed": 0,
     "standardize": True,
 }

@@ -28,7 +28,8 @@ def of_predictions(
 ) -> list[dict[str, float]]:
     """PID (bits, plug-in) of each pair's predicted classes with the label.
 
-    Of the examples that have all modalities, where some lack one.
+    Of the examples that have all modalities, where some lack one. Nothing where
+    they have several labels, whose table would be of all their combinations.
 
     Args:
       predictions: Predictions of each run.
@@ -38,7 +39,7 @@ def of_predictions(
       For each run, the terms of each pair under `key`.
     """
     pairs = list(itertools.combinations(range(len(modalities)), 2))
-    if not pairs:
+    if not pairs or predictions[0].label.ndim > 1:
         return [{} for _ in predictions]
     classes = predictions[0].log_probs.full.shape[-1]
     counts = []

@@ -41,6 +41,9 @@ def of_split(
     if len(split) < 2:
         reason = f"{len(split)} {split_name} example is too few to count"
         return {f"{a} + {b}": {"reason": reason} for a, b in pairs}
+    if dataset.label_names:
+        reason = "examples have several labels"
+        return {f"{a} + {b}": {"reason": reason} for a, b in pairs}
     if split.present is not None:
         reason = f"{split_name} examples lack modalities"
         return {f"{a} + {b}": {"reason": reason} for a, b in pairs}

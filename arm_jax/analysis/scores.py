@@ -16,7 +16,8 @@ from scipy.stats import rankdata
 from arm_jax import probing, shapley
 from arm_jax.analysis.outputs import calibration_error
 from arm_jax.data.outputs import SEPARATOR
-from arm_jax.evaluation import macro_f1
+from arm_jax.evaluation import of_decisions
+from arm_jax.multilabel import average_precision
 
 # What all modalities together are called.
 FUSED = "fused"
@@ -33,7 +34,7 @@ def of_run(
 
     Args:
       probe: What the model makes of the split.
-      label: Classes, `[n]`.
+      label: Classes, `[n]`, or several labels, `[n, labels]`.
       modalities: Names, sorted.
       noisy: Those that can have noise.
       present: 1 for the modalities that examples have, `[n, modalities]`; None
@@ -42,15 +43,18 @@ def of_run(
     Returns:
       `shapley`: by modality, shares of the accuracy of all less that of none.
       `scores`: of `FUSED` and of each modality alone `macro_f1`, `auroc` and
-      `ece`. `subsets`: accuracy from each subset that is not empty, by its
-      names with "+" between them. `noise`: accuracy of all with noise in one,
+      `ece`; of several labels `micro_f1`, `exact_match` and
+      `average_precision`, too. `subsets`: accuracy from each subset that is
+      not empty, by its names with "+" between them. `noise`: accuracy of all with noise in one,
       by modality, at `probing.LEVELS`. Shares of 1. `patterns`, where examples
       lack modalities: by what they have, the number of `examples` and the
-      `accuracy`.
+      `accuracy`. Accuracies are as in `evaluation.summarize`.
     """
     members = shapley.coalitions(len(modalities))
     log_p = log_softmax(np.asarray(probe.logits, np.float64), axis=-1)
     right = np.argmax(log_p, axis=-1) == label[:, None]
+    if label.ndim > 1:
+        right = right.mean(axis=-1)
     has = np.ones((len(label), len(modalities)), bool)
     if present is not None:
         has = present > 0
@@ -109,30 +113,42 @@ def auroc(log_probs: np.ndarray, label: np.ndarray) -> float:
       log_probs: `[n, classes]`; any increasing function of probabilities.
       label: `[n]`.
     """
-    areas = []
     classes = log_probs.shape[1]
     # Of two, the second says all.
-    for k in range(int(classes == 2), classes):
-        of_class = label == k
+    chosen = np.arange(int(classes == 2), classes)
+    return _mean_area(log_probs[:, chosen], label[:, None] == chosen)
+
+
+def _mean_area(scores: np.ndarray, has: np.ndarray) -> float:
+    """Mean over the columns of `[n, columns]` that are not constant."""
+    areas = []
+    for column, of_class in zip(scores.T, has.T, strict=True):
         positives = int(of_class.sum())
-        negatives = len(label) - positives
+        negatives = len(of_class) - positives
         if positives and negatives:
-            ranks = rankdata(log_probs[:, k])[of_class].sum()
+            ranks = rankdata(column)[of_class].sum()
             above = ranks - positives * (positives + 1) / 2
             areas.append(above / (positives * negatives))
     return float(np.mean(areas)) if areas else np.nan
 
 
 def _scores(log_p: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    several = label.ndim > 1
     if not len(label):
-        return dict.fromkeys(("macro_f1", "auroc", "ece"), np.nan)
+        more = ("micro_f1", "exact_match", "average_precision")
+        keys = ("macro_f1", *(more if several else ()), "auroc", "ece")
+        return dict.fromkeys(keys, np.nan)
     predicted = np.argmax(log_p, axis=-1)
-    confidence = np.exp(log_p.max(axis=-1))
-    return {
-        "macro_f1": macro_f1(predicted, label),
-        "auroc": auroc(log_p, label),
-        "ece": calibration_error(confidence, predicted == label),
-    }
+    confidence = np.exp(log_p.max(axis=-1)).ravel()
+    found = of_decisions(predicted, label)
+    if several:
+        odds = log_p[..., 1] - log_p[..., 0]
+        found["average_precision"] = average_precision(odds, label)
+        found["auroc"] = _mean_area(odds, label == 1)
+    else:
+        found["auroc"] = auroc(log_p, label)
+    right = (predicted == label).ravel()
+    return found | {"ece": calibration_error(confidence, right)}
 
 
 def _patterns(

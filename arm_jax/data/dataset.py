@@ -26,7 +26,8 @@ class Split:
       inputs: In memory, modality name to array `[n, ...]`, or pytree of arrays
         (token ids and their mask are one modality): float32, integers or bool.
         Or a `Source`, which reads them when they are asked for.
-      label: int32 array `[n]`, classes 0 to K-1.
+      label: int32 array `[n]`, classes 0 to K-1; or `[n, labels]`, 1 for the
+        labels that an example has and else 0.
       id: int32 array `[n]`, stable over runs and machines.
       groups: further integer arrays `[n]`, such as the subject; only whether
         two of them are equal counts.
@@ -115,11 +116,21 @@ class Split:
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """The three splits and what a model has to know about them."""
+    """The three splits and what a model has to know about them.
+
+    Attributes:
+      name: Name, for messages.
+      class_names: Names of the classes; of the two values of each label, where
+        an example has several.
+      splits: By name.
+      label_names: Names of the labels that an example has at once, see
+        arm_jax.tasks; none where it has one class.
+    """
 
     name: str
     class_names: tuple[str, ...]
     splits: Mapping[str, Split]
+    label_names: tuple[str, ...] = ()
 
     @functools.cached_property
     def specs(self) -> dict[str, Any]:
@@ -142,8 +153,14 @@ class Dataset:
 
     @property
     def log_prior(self) -> np.ndarray:
-        """Log share of each class in the training split, `[K]`, nats."""
+        """Log share of each class in the training split, nats.
+
+        `[K]`; or `[labels, 2]`, of the examples without and with each label.
+        """
         label = self.splits["train"].label
+        if self.label_names:
+            share = label.mean(axis=0)
+            return np.log(np.stack([1 - share, share], axis=-1))
         counts = np.bincount(label, minlength=len(self.class_names))
         return np.log(counts / counts.sum())
 
@@ -154,6 +171,8 @@ class Dataset:
         Equal data have equal digests on all machines.
         """
         sha = hashlib.sha256(repr([str(k) for k in self.class_names]).encode())
+        if self.label_names:
+            sha.update(repr([str(k) for k in self.label_names]).encode())
         for split_name, split in sorted(self.splits.items()):
             if isinstance(split.inputs, Source):
                 sha.update(repr((split_name, split.inputs.digest)).encode())
@@ -213,7 +232,8 @@ def checked(dataset: Dataset) -> Dataset:
     Raises:
       InputError: splits other than the three; arrays that do not belong
         together; an empty split, missing or infinite features, labels outside
-        0..K-1, or a class that has no training example.
+        0..K-1, a class that has no training example, or a label that all
+        training examples have, or none.
     """
     if set(dataset.splits) != set(SPLITS):
         raise InputError(
@@ -222,7 +242,23 @@ def checked(dataset: Dataset) -> Dataset:
         )
     for split_name, split in dataset.splits.items():
         where = f"{dataset.name}, split '{split_name}'"
-        _check_arrays(where, split, dataset.splits["train"])
+        labels = len(dataset.label_names)
+        _check_arrays(where, split, dataset.splits["train"], labels)
+    if dataset.label_names:
+        _check_labels(dataset)
+    else:
+        _check_classes(dataset)
+    for split_name, split in dataset.splits.items():
+        where = f"{dataset.name}, split '{split_name}'"
+        if not isinstance(split.inputs, Source):
+            for name, x in named_leaves(dict(split.inputs)):
+                there = presence.of(split, name.partition("/")[0])
+                check_complete(f"{where}: {name}", x[there])
+    return dataset
+
+
+def _check_classes(dataset: Dataset) -> None:
+    """Checks the range of classes, and that each can be learned."""
     classes = len(dataset.class_names)
     for split_name, split in dataset.splits.items():
         where = f"{dataset.name}, split '{split_name}'"
@@ -233,16 +269,40 @@ def checked(dataset: Dataset) -> Dataset:
         classes,
         dataset.class_names,
     )
+
+
+def _check_labels(dataset: Dataset) -> None:
+    """Checks that labels are 0 or 1, and that each can be learned."""
+    if len(dataset.class_names) != 2:
+        raise InputError(
+            f"{dataset.name}: each of several labels has two values, got the "
+            f"names of {len(dataset.class_names)}"
+        )
     for split_name, split in dataset.splits.items():
-        where = f"{dataset.name}, split '{split_name}'"
-        if not isinstance(split.inputs, Source):
-            for name, x in named_leaves(dict(split.inputs)):
-                there = presence.of(split, name.partition("/")[0])
-                check_complete(f"{where}: {name}", x[there])
-    return dataset
+        check_table(f"{dataset.name}, split '{split_name}': label", split.label)
+    share = dataset.splits["train"].label.mean(axis=0)
+    constant = np.flatnonzero((share == 0) | (share == 1))
+    if len(constant):
+        first = constant[0]
+        raise InputError(
+            f"{dataset.name}: {'every' if share[first] else 'no'} training "
+            f"example has label {first} ({dataset.label_names[first]}), and "
+            f"so for {len(constant)} of {len(share)} labels: leave them out"
+        )
 
 
-def _check_arrays(where: str, split: Split, train: Split) -> None:
+def check_table(name: str, table: np.ndarray) -> None:
+    """Raises InputError that names the first entry other than 0 and 1."""
+    bad = np.argwhere((table != 0) & (table != 1))
+    if len(bad):
+        row, column = bad[0]
+        raise InputError(
+            f"{name}[{row}, {column}] is {table[row, column]}; in a table of "
+            "labels, 1 says that the row has the label, and 0 that it has not"
+        )
+
+
+def _check_arrays(where: str, split: Split, train: Split, labels: int) -> None:
     """Checks that the arrays of a split belong together and to `train`."""
     if not len(split):
         raise InputError(f"{where}: no examples")
@@ -261,6 +321,13 @@ def _check_arrays(where: str, split: Split, train: Split) -> None:
                 f"{x.dtype}"
             )
     vectors = {"label": split.label, "id": split.id, **split.groups}
+    if labels:
+        table = vectors.pop("label")
+        if table.shape[1:] != (labels,) or table.dtype.kind not in "iu":
+            raise InputError(
+                f"{where}: label must be integers [n, {labels}], a column for "
+                f"each label, got {table.dtype} {table.shape}"
+            )
     for name, x in vectors.items():
         if x.ndim != 1 or x.dtype.kind not in "iu":
             raise InputError(

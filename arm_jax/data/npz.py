@@ -4,7 +4,9 @@
 
 The rows of all arrays belong together. A modality is an array `[n, ...,
 channels]` of any type of numbers. Labels are names, or the classes 0 to K-1; of
-other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels. An
+other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels. Or
+they are a table `[n, labels]` of True and False (or 1 and 0), where a row has
+several of them at once, or none: the genres of a film (arm_jax.tasks). An
 array `weights`, one number per row, counts rows more or less, as those of a
 survey, or the inverse of the probability that a row is observed at all.
 
@@ -26,6 +28,7 @@ from arm_jax.data.dataset import (
     check_complete,
     check_learnable,
     check_range,
+    check_table,
     checked,
 )
 from arm_jax.data.options import typed
@@ -47,21 +50,24 @@ def load(
     group: str = "",
     weights: str = "weights",
     num_classes: int = 0,
+    label_names: Sequence[str] = (),
     seed: int = 0,
     standardize: bool = True,
 ) -> Dataset:
     """Loads modalities, labels and splits from an .npz file.
 
     If the file has no array `split`, a fifth of the rows is drawn for testing
-    and a fifth for validation, stratified by class and, with `group`, without a
-    group on two sides; if the array marks no validation rows, a fifth of the
-    training rows is drawn. Arrays that are not asked for are not read.
+    and a fifth for validation, stratified by class (by no label of a table)
+    and, with `group`, without a group on two sides; if the array marks no
+    validation rows, a fifth of the training rows is drawn. Arrays that are not
+    asked for are not read.
 
     Args:
       path: the file; arrays of objects (pickles) are refused.
       modalities: names of the arrays to use, also as one text with commas,
         "image,text"; all but the named others if empty.
-      label: name of the array of classes 0 to K-1 or their names, `[n]`.
+      label: name of the array of classes 0 to K-1 or their names, `[n]`; or of
+        a table of labels, `[n, labels]`.
       split: name of the array of 0 (train), 1 (validation), 2 (test), `[n]`.
       group: name of an integer array `[n]`, such as the subject; empty for
         none. Its numbers are kept, as int64.
@@ -69,6 +75,8 @@ def load(
         where interactions are quantified. Without an array of the default name,
         or with an empty one, rows count the same.
       num_classes: number K of classes; 0 takes the largest label plus one.
+      label_names: names of the columns of a table of labels, also as one text
+        with commas; their numbers if empty.
       seed: random seed of the drawn parts.
       standardize: bring each channel (last axis) to mean 0 and deviation 1 on
         the training rows, before it becomes float32.
@@ -80,8 +88,10 @@ def load(
       InputError: an unreadable file, a missing array, lengths that differ,
         NaN or infinite features, features that float32 does not carry, rows
         without a modality, labels that are no integers or outside 0..K-1,
-        unknown split codes, weights that are negative or all zero, or a class
-        without training rows.
+        unknown split codes, weights that are negative or all zero, a class
+        without training rows, or a table of labels with other entries than 0
+        and 1, with one 1 in each row, as of classes, or with a label that all
+        training rows have, or none.
     """
     _check_options(path, num_classes, seed)
     file = packed.expanded(path)
@@ -92,16 +102,23 @@ def load(
         headers = _headers(archive, others, chosen, automatic=not modalities)
         present = presence.read(archive, chosen, headers[label].shape[0])
         archive.check_fits(_memory(headers, others, standardize=standardize))
-        labels, names = _labels(archive, label, num_classes)
-        classes = len(names) or num_classes or int(labels.max()) + 1
-        check_range(name, labels, classes)
-        check_learnable(name, {"train": labels}, classes)
+        columns: tuple[str, ...] = ()
+        if _is_table(headers[label]):
+            names = ("0", "1")
+            labels = _table(archive, label, num_classes)
+            columns = _columns(archive, label, labels, label_names)
+        else:
+            labels, names = _labels(archive, label, num_classes, label_names)
+            classes = len(names) or num_classes or int(labels.max()) + 1
+            check_range(name, labels, classes)
+            check_learnable(name, {"train": labels}, classes)
+            names = names or tuple(str(k) for k in range(classes))
         groups = {group: _integers(archive, group)} if group else {}
         weight = _weights(archive, weights) if weights in others else None
         codes = drawing.split_codes(
             name,
             _given_codes(archive, split) if split in others else None,
-            labels,
+            np.zeros(len(labels), np.int64) if columns else labels,
             groups.get(group),
             seed,
         )
@@ -132,8 +149,9 @@ def load(
     return checked(
         Dataset(
             name=name,
-            class_names=names or tuple(str(k) for k in range(classes)),
+            class_names=names,
             splits=splits,
+            label_names=columns,
         )
     )
 
@@ -309,9 +327,17 @@ def _features(
 
 
 def _labels(
-    archive: packed.Archive, key: str, num_classes: int
+    archive: packed.Archive,
+    key: str,
+    num_classes: int,
+    label_names: Sequence[str],
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Returns classes `[n]`, and their names if those are the labels."""
+    if label_names:
+        raise InputError(
+            f"{archive.path.name}: label_names are for a table of labels "
+            f"[n, labels], and '{key}' has one axis"
+        )
     if archive.header(key).dtype.kind != "U":
         return _integers(archive, key), ()
     text = archive.read(key)
@@ -325,6 +351,47 @@ def _labels(
         raise InputError(f"{where}[{empty[0]}] is an empty name")
     names, labels = np.unique(text, return_inverse=True)
     return labels, tuple(map(str, names))
+
+
+def _is_table(header: packed.Header) -> bool:
+    """Whether labels are a table; what is none of a right type has no task."""
+    shape = header.shape
+    return len(shape) == 2 and shape[1] > 1 and header.dtype.kind in "biu"
+
+
+def _table(archive: packed.Archive, key: str, num_classes: int) -> np.ndarray:
+    """Returns a table of labels, 0 and 1, int64 `[n, labels]`."""
+    where = f"{archive.path.name}: '{packed.shown(key)}'"
+    if num_classes:
+        raise InputError(f"{where} is a table: num_classes is for classes")
+    table = archive.read(key)
+    check_table(where, table)
+    table = table.astype(np.int64)
+    if (table.sum(axis=1) == 1).all():
+        raise InputError(
+            f"{where} has one label in each row, as classes are: give them as "
+            f"such, {packed.shown(key)}.argmax(axis=1)"
+        )
+    return table
+
+
+def _columns(
+    archive: packed.Archive,
+    key: str,
+    table: np.ndarray,
+    given: Sequence[str],
+) -> tuple[str, ...]:
+    """Returns the names of the labels of a table."""
+    count = table.shape[1]
+    if not given:
+        return tuple(map(str, range(count)))
+    names = tuple(x.strip() for item in given for x in item.split(","))
+    if len(names) != count or len(set(names)) < count or "" in names:
+        raise InputError(
+            f"{archive.path.name}: label_names must name each of the {count} "
+            f"columns of '{packed.shown(key)}' once, got {packed.listed(names)}"
+        )
+    return names
 
 
 def _integers(archive: packed.Archive, key: str) -> np.ndarray:

@@ -43,6 +43,7 @@ from arm_jax.valuation import (
 FORMS = ("loose", "strict")
 FUSIONS = ("none", "running", "sample")
 TAKES_MISSING = True
+TASKS = ("classes", "labels")
 # Decay a step of the running contributions.
 _DECAY = 0.99
 TUNED = {"unimodal": (1.0, 4.0, 16.0), "learning_rate": (1.0, 3.0)}

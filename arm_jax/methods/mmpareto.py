@@ -45,6 +45,7 @@ from arm_jax.methods import (
 )
 
 TAKES_MISSING = True
+TASKS = ("classes", "labels")
 TUNED = {"gamma": (1.5, 1.0, 3.0), "learning_rate": (1.0, 3.0)}
 
 

@@ -18,6 +18,7 @@ from arm_jax.methods import Batch, Forward, Metrics, joint, terms
 from arm_jax.valuation import at_label
 
 TAKES_MISSING = True
+TASKS = ("classes", "labels")
 TUNED = {"rate": (0.3, 0.1, 0.5), "learning_rate": (1.0, 3.0)}
 
 

@@ -24,7 +24,7 @@ class Model(NamedTuple):
 
     Attributes:
       modalities: Names, sorted; the order of masks.
-      num_classes: Number of labels.
+      num_classes: Number of classes; 2 where there are several labels.
       widths: Width of the features, by modality.
       additive: Whether logits are a sum of terms of the single modalities.
       tuning: How the encoder of each modality is trained.
@@ -49,7 +49,9 @@ class Model(NamedTuple):
         from the modalities whose entry of `mask`, `[modalities]` or
         `[batch, modalities]`, is not 0; one that is not 1 either scales what
         the modality adds. vmap over masks evaluates all subsets on features
-        computed once.
+        computed once. Of several labels, logits are `[batch, labels, 2]`.
+      labels: Number of labels that an example has at once, each 0 or 1; 0
+        where it has one class.
     """
 
     modalities: tuple[str, ...]
@@ -62,6 +64,7 @@ class Model(NamedTuple):
     load: Callable[[Params, State], tuple[Params, State]]
     encode: Callable[..., tuple[Features, State]]
     head: Callable[..., jax.Array]
+    labels: int = 0
 
 
 def create_model(
@@ -69,6 +72,8 @@ def create_model(
     specs: Mapping[str, Any],
     num_classes: int,
     fusion: str = "",
+    *,
+    labels: int = 0,
 ) -> Model:
     """Builds the model for modalities whose examples are of given shapes.
 
@@ -76,8 +81,10 @@ def create_model(
       config: Encoders and fusion.
       specs: By modality: the shape of one example, a tuple; or its shape and
         type, a `jax.ShapeDtypeStruct`; or a pytree of those.
-      num_classes: Number of labels.
+      num_classes: Number of classes.
       fusion: Name of the fusion that a method needs; empty for any.
+      labels: Number of labels that an example has at once, of which each has
+        `num_classes` values, 2; 0 where it has one class.
 
     Raises:
       InputError: Unknown encoder, fusion, option or modality; an encoder that
@@ -106,7 +113,9 @@ def create_model(
         for name in modalities
     }
     widths = {name: branch.width for name, branch in branches.items()}
-    head_module = _create_fusion(config, fusion, widths, num_classes)
+    head_module = _create_fusion(
+        config, fusion, widths, (labels or 1) * num_classes
+    )
 
     def init(key: jax.Array) -> tuple[Params, State]:
         params: dict[str, Params] = {}
@@ -167,9 +176,12 @@ def create_model(
         mask: jax.Array,
         state: State,
     ) -> jax.Array:
-        return head_module.apply(
+        logits = head_module.apply(
             {_PARAMS: params["head"]}, features, mask, state["means"]
         )
+        if labels:
+            return logits.reshape(*logits.shape[:-1], labels, num_classes)
+        return logits
 
     return Model(
         modalities,
@@ -186,6 +198,7 @@ def create_model(
         load,
         encode,
         head,
+        labels,
     )
 
 

@@ -60,7 +60,7 @@ def how_much(known: float, entropy: float, names: Sequence[str]) -> str:
 
 
 def of_training(
-    method: str, accuracy: Mapping[str, float], examples: int
+    method: str, accuracy: Mapping[str, float], examples: int, labels: int = 0
 ) -> str:
     """How well a trained model does, and on whom it relies.
 
@@ -68,12 +68,14 @@ def of_training(
       method: name of the method.
       accuracy: in %, of "fused" and of each modality alone, by name.
       examples: number of those it was tested on.
+      labels: number of labels that each has at once; 0 for one class.
     """
     alone = {k: v for k, v in accuracy.items() if k != "fused"}
+    each = f"the {labels} labels of each of " if labels else ""
     out = (
         f"Trained by {method}, the model is right on "
-        f"{fixed(accuracy['fused'], 1)} % of {examples:,} examples that it "
-        "has not seen"
+        f"{fixed(accuracy['fused'], 1)} % of {each}{examples:,} examples that "
+        "it has not seen"
     )
     if len(alone) < 2:
         return out + "."

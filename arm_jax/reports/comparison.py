@@ -124,7 +124,8 @@ def summarize(
 
     Returns:
       `split`; `groups`, those that have a table, of the labels that are done;
-      `dataset`, `modalities`, `examples`; `variants`, that of each run; by
+      `dataset`, `modalities`, `examples`, and `label_names` where there are
+      several at once; `variants`, that of each run; by
       label `accuracies`, in % on the split at the last epoch; and on the test
       split `results`, the scores of each run.
     """
@@ -145,6 +146,7 @@ def summarize(
         "dataset": first["dataset"],
         "modalities": first["modalities"],
         "examples": first["examples"][split],
+        **{key: first[key] for key in ("label_names",) if key in first},
         "variants": [run["variant"] for run in first["runs"]],
         "accuracies": {
             label: _tested(one) if on_test else _validated(curves[label], one)
@@ -200,6 +202,9 @@ def introduction(summary: Mapping[str, Any]) -> str:
         )
     else:
         about += " at the last epoch. The test split has no part in this."
+    labels = scores_report.about_labels(summary)
+    if labels:
+        about += f" {labels}"
     return (
         f"{about} The difference is that of the fused accuracy to the first "
         "row, paired by run, with its 95 % interval (Student's t)."

@@ -275,6 +275,9 @@ def _bridge(
     for term in bridge.TERMS:
         file = f"{prefix}_bridge_{term}.svg"
         name = bridge.key(term, first, second)
+        # Of several labels there are none.
+        if not any(len(c.get("validation", name)[0]) for c in curves.values()):
+            continue
         with _with_legend(folder / file, len(curves)) as axis:
             _bands(axis, curves, lambda c, n=name: c.get("validation", n))
             axis.set(xlabel="epoch", ylabel=f"{titles[term]} (bits)")

@@ -20,6 +20,15 @@ from arm_jax.reports.pieces import (
 # More subsets than those of so many modalities are told by their sizes.
 _MOST = 4
 _GAP = "gap"
+# Titles of what is read off the predictions, by key.
+_TITLES = {
+    "macro_f1": "macro-F1",
+    "micro_f1": "micro-F1",
+    "exact_match": "exact match",
+    "average_precision": "mAP",
+    "auroc": "AUROC",
+    "ece": "ECE",
+}
 ABOUT = (
     "AUROC: one class against the rest, mean over classes. ECE: expected "
     "calibration error in 15 bins, in %. Without: accuracy when the modality "
@@ -27,6 +36,24 @@ ABOUT = (
     "many deviations of the channel; accuracy, mean over the modality that has "
     "it. Gap: mean difference of the modalities' phi_CMI, in bits."
 )
+
+
+def about_labels(results: Mapping[str, Any]) -> str:
+    """Says what scores are of several labels at once, "" of one class.
+
+    Args:
+      results: With the labels' names, if there are several.
+    """
+    names = results.get("label_names", ())
+    if not names:
+        return ""
+    return (
+        f"An example has {len(names)} labels, each 0 or 1, predicted at a "
+        "threshold of 1/2. Accuracy is the share of all labels of all examples "
+        "that is right, exact match the share of examples with no label wrong; "
+        "macro-F1, mAP (average precision) and AUROC are means over the "
+        "labels. Losses and contributions are sums over the labels."
+    )
 
 
 def section(results: Mapping[str, Any]) -> list[str]:
@@ -67,10 +94,16 @@ def section(results: Mapping[str, Any]) -> list[str]:
             "",
         ]
     if len(modalities) > 1:
+        shared = runs[0]["predictions"]
         lines += [
-            "What the predictions of each pair share about the label: partial "
-            "information decomposition of the predicted classes, in bits "
-            "(plug-in). The contribution gap, the mean difference of phi_CMI, "
+            (
+                "What the predictions of each pair share about the label: "
+                "partial information decomposition of the predicted classes, "
+                "in bits (plug-in). "
+                if shared
+                else ""
+            )
+            + "The contribution gap, the mean difference of phi_CMI, "
             f"is {_of(runs, 'contribution_gap', digits=3)} bits; the "
             "Shapley shares in the accuracy are, in points, "
             + ", ".join(
@@ -78,9 +111,9 @@ def section(results: Mapping[str, Any]) -> list[str]:
             )
             + ".",
             "",
-            _predictions(runs, modalities),
-            "",
         ]
+        if shared:
+            lines += [_predictions(runs, modalities), ""]
     return lines
 
 
@@ -129,7 +162,7 @@ def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     }
     lines = []
     if told:
-        lines += [ABOUT, "", _by_method(told), ""]
+        lines += [_about(told), "", _by_method(told), ""]
     found = {label: best_alone(one) for label, one in results.items()}
     below = [
         f"{label} ({best[0]} alone, by {fixed(best[1], 1)} points)"
@@ -144,6 +177,15 @@ def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
             "",
         ]
     return lines
+
+
+def _about(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the columns of a comparison are."""
+    first = next(iter(results.values()))
+    if "exact_match" not in first["runs"][0]["scores"][FUSED]:
+        return ABOUT
+    _, others = ABOUT.split(". ", 1)
+    return f"mAP, AUROC: means over the labels. {others}"
 
 
 def kept(run: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, Any]:
@@ -189,7 +231,9 @@ def _beyond(
     """What the table of a comparison has of a run, by column."""
     found = {
         title: 100 * _number(run["scores"][FUSED][key])
-        for title, key in (("AUROC", "auroc"), ("ECE", "ece"))
+        for key, title in _TITLES.items()
+        # It has a column of the table before.
+        if key in run["scores"][FUSED] and key != "macro_f1"
     }
     several = modalities if len(modalities) > 1 else ()
     for m in several:
@@ -205,7 +249,7 @@ def _beyond(
 
 
 def _scores(runs: Sequence[Mapping[str, Any]]) -> str:
-    keys = ("macro_f1", "auroc", "ece")
+    keys = [key for key in _TITLES if key in runs[0]["scores"][FUSED]]
     rows = [
         [
             name if name == FUSED else f"{name} alone",
@@ -213,7 +257,7 @@ def _scores(runs: Sequence[Mapping[str, Any]]) -> str:
         ]
         for name in runs[0]["scores"]
     ]
-    header = ["in %", "macro-F1", "AUROC", "ECE"]
+    header = ["in %", *(_TITLES[key] for key in keys)]
     return markdown_table(header, rows)
 
 

@@ -78,6 +78,7 @@ def write(
         "",
         results_table(results),
         "",
+        *([about, ""] if (about := scores.about_labels(results)) else []),
         *([warning, ""] if warning else []),
         f"Training took {results['training_seconds']:.0f} s.",
         "",
@@ -92,7 +93,11 @@ def write(
     whole = page.of_markdown(
         text,
         workdir,
-        [answers.of_training(*accuracies(results))],
+        [
+            answers.of_training(
+                *accuracies(results), len(results.get("label_names", ()))
+            )
+        ],
         accuracy_bars({results["method"]: results}),
     )
     (workdir / "report.html").write_text(whole, encoding="utf-8")
@@ -135,10 +140,12 @@ def accuracy_bars(some: Mapping[str, Mapping[str, Any]]) -> str:
                     spread,
                 )
             )
+    first = next(iter(some.values()))
+    on = "labels of examples" if "label_names" in first else "examples"
     return page.bars(
         rows,
         100.0,
-        "How often the model is right on examples that it has not seen, with "
+        f"How often the model is right on {on} that it has not seen, with "
         "all modalities (fused) and with one alone, after the last epoch "
         "(mean; line: one sd over seeds to either side).",
     )

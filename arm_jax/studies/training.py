@@ -129,6 +129,7 @@ def _trained(
         "examples": {k: len(v) for k, v in run.dataset.splits.items()},
         "steps": run.schedule.total,
         "class_names": list(run.dataset.class_names),
+        **_labels(run.dataset),
         "training_seconds": sum(r["seconds"] for r in timings.read()),
         "runs": [
             {
@@ -140,6 +141,12 @@ def _trained(
             for number, seed in enumerate(run.seeds)
         ],
     }
+
+
+def _labels(dataset: Dataset) -> dict[str, list[str]]:
+    """The names of the labels that an example has at once, if it has."""
+    names = dataset.label_names
+    return {"label_names": list(names)} if names else {}
 
 
 def _analysed(

@@ -3,12 +3,14 @@
 `valuate` reads a finished run and writes, for the chosen split,
 valuation_SPLIT.npz, valuation_SPLIT.html and figures into its workdir:
 
-    id, label           [n]
+    id, label           [n]; label [n, labels] where there are several
     phi_mi              [seeds, n]              bits, with the true label
     phi_cmi             [seeds, n, modalities]  bits, with the true label
     expected_phi_mi     [seeds, n]              bits, without labels
     expected_phi_cmi    [seeds, n, modalities]  bits, without labels
     modalities          names, in the order of the last axis
+
+Of several labels, contributions are sums over the labels (arm_jax.tasks).
 """
 
 from pathlib import Path
