@@ -45,10 +45,11 @@ def of_run(
       `scores`: of `FUSED` and of each modality alone `macro_f1`, `auroc` and
       `ece`; of several labels `micro_f1`, `exact_match` and
       `average_precision`, too. `subsets`: accuracy from each subset that is
-      not empty, by its names with "+" between them. `noise`: accuracy of all with noise in one,
-      by modality, at `probing.LEVELS`. Shares of 1. `patterns`, where examples
-      lack modalities: by what they have, the number of `examples` and the
-      `accuracy`. Accuracies are as in `evaluation.summarize`.
+      not empty, by its names with "+" between them. `noise`: accuracy of all
+      with noise in one, by modality, at `probing.LEVELS`. Shares of 1.
+      `patterns`, where examples lack modalities: by what they have, the number
+      of `examples` and the `accuracy`. Accuracies are as in
+      `evaluation.summarize`.
     """
     members = shapley.coalitions(len(modalities))
     log_p = log_softmax(np.asarray(probe.logits, np.float64), axis=-1)

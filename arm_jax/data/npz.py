@@ -369,8 +369,8 @@ def _table(archive: packed.Archive, key: str, num_classes: int) -> np.ndarray:
     table = table.astype(np.int64)
     if (table.sum(axis=1) == 1).all():
         raise InputError(
-            f"{where} has one label in each row, as classes are: give them as "
-            f"such, {packed.shown(key)}.argmax(axis=1)"
+            f"{where} has one 1 in each row, as one class of several has: of "
+            f"one-hot rows take {packed.shown(key)}.argmax(axis=1)"
         )
     return table
 
