@@ -71,4 +71,7 @@ def summed(
     """
     mask = jnp.atleast_2d(mask)
     each = logits(heads, features)
-    return sum(mask[:, m, None] * z for m, z in enumerate(each))
+    return sum(
+        mask[(slice(None), m, *(None,) * (z.ndim - 1))] * z
+        for m, z in enumerate(each)
+    )
