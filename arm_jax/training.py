@@ -259,7 +259,7 @@ def _by_name(values: dict[str, jax.Array]) -> dict[str, jax.Array]:
 def bind_head(model: Model, method: Method, variables: Variables) -> Head:
     """Returns `head(features, mask) -> logits` of the trained method."""
 
-    def plain(features: Mapping[str, jax.Array], mask: jax.Array) -> jax.Array:
+    def plain(features: Mapping[str, jax.Array], mask: jax.Array) -> Any:
         return model.head(variables.params, features, mask, variables.state)
 
     own = variables.params.get(_OWN, ())
@@ -359,7 +359,8 @@ def make_predict_step(
 def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:
     """What every method logs: accuracy, and contributions in bits.
 
-    Of several labels, accuracy is the share of them that is right.
+    Of several labels, accuracy is the share of them that is right; of a number
+    the share of its variance in the training split that is explained.
     Copies with fewer modalities have no contributions and do not count.
     """
     label = batch["label"]

@@ -38,6 +38,7 @@ OPTIONS = {
     "weights": "weights",
     "num_classes": 0,
     "label_names": (),
+    "task": "",
     "seed": 0,
     "standardize": True,
 }

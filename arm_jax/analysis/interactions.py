@@ -41,8 +41,9 @@ def of_split(
     if len(split) < 2:
         reason = f"{len(split)} {split_name} example is too few to count"
         return {f"{a} + {b}": {"reason": reason} for a, b in pairs}
-    if dataset.label_names:
-        reason = "examples have several labels"
+    if dataset.label_names or dataset.target is not None:
+        has = "a number" if dataset.target is not None else "several labels"
+        reason = f"examples have {has} and no class"
         return {f"{a} + {b}": {"reason": reason} for a, b in pairs}
     if split.present is not None:
         reason = f"{split_name} examples lack modalities"

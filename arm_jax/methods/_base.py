@@ -45,7 +45,8 @@ class Context(NamedTuple):
 
     Attributes:
       modalities: Names, sorted.
-      num_classes: Number of classes; 2 where there are several labels.
+      num_classes: Number of classes; 2 where there are several labels, and of
+        outputs where a number is predicted.
       widths: Width of the features, by modality.
       params: Parameters of the model before the first step, for a memory that
         holds what they were.
@@ -90,7 +91,7 @@ class Forward(NamedTuple):
         modalities; those missing from the batch stay masked.
         An entry other than 0 and 1 weighs what the modality adds. Of several
         labels, logits are `[batch, labels, 2]` and `label` is `[batch,
-        labels]`.
+        labels]`; of a number, a `Gaussian` stands in the place of logits.
       log_prior: log p(y) in the training split, `[classes]` or `[labels, 2]`,
         nats.
       step: Number of steps taken before this one, for schedules.

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from arm_jax.config import ModelConfig
 from arm_jax.errors import InputError, check_known
+from arm_jax.gaussian import Gaussian
 from arm_jax.models import fusions
 from arm_jax.models.branch import Branch
 from arm_jax.models.tuning import Tuning
@@ -52,6 +53,7 @@ class Model(NamedTuple):
         computed once. Of several labels, logits are `[batch, labels, 2]`.
       labels: Number of labels that an example has at once, each 0 or 1; 0
         where it has one class.
+      regression: Whether a number is predicted: `head` returns a `Gaussian`.
     """
 
     modalities: tuple[str, ...]
@@ -63,8 +65,9 @@ class Model(NamedTuple):
     init: Callable[[jax.Array], tuple[Params, State]]
     load: Callable[[Params, State], tuple[Params, State]]
     encode: Callable[..., tuple[Features, State]]
-    head: Callable[..., jax.Array]
+    head: Callable[..., Any]
     labels: int = 0
+    regression: bool = False
 
 
 def create_model(
@@ -74,6 +77,7 @@ def create_model(
     fusion: str = "",
     *,
     labels: int = 0,
+    regression: bool = False,
 ) -> Model:
     """Builds the model for modalities whose examples are of given shapes.
 
@@ -85,6 +89,8 @@ def create_model(
       fusion: Name of the fusion that a method needs; empty for any.
       labels: Number of labels that an example has at once, of which each has
         `num_classes` values, 2; 0 where it has one class.
+      regression: Whether a number is predicted, by two outputs: `num_classes`
+        is 2 then.
 
     Raises:
       InputError: Unknown encoder, fusion, option or modality; an encoder that
@@ -175,10 +181,12 @@ def create_model(
         features: Mapping[str, jax.Array],
         mask: jax.Array,
         state: State,
-    ) -> jax.Array:
+    ) -> Any:
         logits = head_module.apply(
             {_PARAMS: params["head"]}, features, mask, state["means"]
         )
+        if regression:
+            return Gaussian.of_outputs(logits)
         if labels:
             return logits.reshape(*logits.shape[:-1], labels, num_classes)
         return logits
@@ -199,6 +207,7 @@ def create_model(
         encode,
         head,
         labels,
+        regression,
     )
 
 

@@ -25,6 +25,9 @@ _TITLES = {
     "macro_f1": "macro-F1",
     "micro_f1": "micro-F1",
     "exact_match": "exact match",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "correlation": "correlation",
     "average_precision": "mAP",
     "auroc": "AUROC",
     "ece": "ECE",
@@ -38,12 +41,37 @@ ABOUT = (
 )
 
 
-def about_labels(results: Mapping[str, Any]) -> str:
-    """Says what scores are of several labels at once, "" of one class.
+# Those that are no shares of 1, and decimals of what is not in %.
+_PLAIN = ("rmse", "mae", "correlation")
+_DIGITS = dict.fromkeys((_TITLES[key] for key in _PLAIN), 3) | {_GAP: 2}
+
+
+def word(results: Mapping[str, Any]) -> str:
+    """Returns what `accuracy` in results is called.
 
     Args:
-      results: With the labels' names, if there are several.
+      results: With `target`, where a number is predicted.
     """
+    return "R^2" if "target" in results else "accuracy"
+
+
+def about(results: Mapping[str, Any]) -> str:
+    """Says what scores are where no class is predicted, "" where one is.
+
+    Args:
+      results: With the names of several labels, or `target`.
+    """
+    if "target" in results:
+        target = results["target"]
+        return (
+            "The label is a number, of mean "
+            f"{target['mean']:.4g} and deviation {target['deviation']:.4g} in "
+            "the training split. R^2 (`accuracy` in results.json) is 1 less "
+            "the mean squared error as a share of the variance of all "
+            "examples, and below 0 where their mean does better; RMSE and MAE "
+            "are in the number's unit, losses and contributions those of the "
+            "standardised number's density."
+        )
     names = results.get("label_names", ())
     if not names:
         return ""
@@ -68,26 +96,27 @@ def section(results: Mapping[str, Any]) -> list[str]:
     modalities = results["modalities"]
     lacking = all("patterns" in run for run in runs)
     levels = ", ".join(f"{x:g}" for x in LEVELS)
-    lines = ["## Beyond accuracy", "", _scores(runs), ""]
+    measure = word(results)
+    lines = [f"## Beyond {measure}", "", _scores(runs), ""]
     if len(modalities) > 1:
         lines += [
-            "Accuracy in % by the modalities that are there at test, the "
-            "others masked"
+            f"{measure.capitalize()} in % by the modalities that are there at "
+            "test, the others masked"
             + (", on the examples that have these:" if lacking else ":"),
             "",
-            _subsets(runs, modalities),
+            _subsets(runs, modalities, measure),
             "",
         ]
     if lacking:
         lines += [
-            "Fused accuracy in % of the test examples by what they have:",
+            f"Fused {measure} in % of the test examples by what they have:",
             "",
-            _patterns(runs),
+            _patterns(runs, measure),
             "",
         ]
     if runs[0]["noise"]:
         lines += [
-            "Fused accuracy in % with Gaussian noise in the inputs of one "
+            f"Fused {measure} in % with Gaussian noise in the inputs of one "
             f"modality, of {levels} deviations of the channel:",
             "",
             _noise(runs),
@@ -105,7 +134,7 @@ def section(results: Mapping[str, Any]) -> list[str]:
             )
             + "The contribution gap, the mean difference of phi_CMI, "
             f"is {_of(runs, 'contribution_gap', digits=3)} bits; the "
-            "Shapley shares in the accuracy are, in points, "
+            f"Shapley shares in the {measure} are, in points, "
             + ", ".join(
                 f"{m} {_of(runs, 'shapley', m, scale=100)}" for m in modalities
             )
@@ -125,8 +154,8 @@ def warning(results: Mapping[str, Any]) -> str:
     name, loss = below
     return (
         f"Warning: the fused prediction is below {name} alone, by "
-        f"{fixed(loss, 1)} points of test accuracy in the mean. Fusing costs "
-        "more than it gives here."
+        f"{fixed(loss, 1)} points of test {word(results)} in the mean. Fusing "
+        "costs more than it gives here."
     )
 
 
@@ -182,10 +211,16 @@ def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _about(results: Mapping[str, Mapping[str, Any]]) -> str:
     """What the columns of a comparison are."""
     first = next(iter(results.values()))
-    if "exact_match" not in first["runs"][0]["scores"][FUSED]:
-        return ABOUT
-    _, others = ABOUT.split(". ", 1)
-    return f"mAP, AUROC: means over the labels. {others}"
+    keys = first["runs"][0]["scores"][FUSED]
+    of_auroc, of_ece, others = ABOUT.split(". ", 2)
+    if "rmse" in keys:
+        return (
+            "RMSE, MAE: in the number's unit. Correlation: Pearson's. "
+            + others.replace("accuracy", "R^2")
+        )
+    if "exact_match" in keys:
+        of_auroc = "mAP, AUROC: means over the labels"
+    return f"{of_auroc}. {of_ece}. {others}"
 
 
 def kept(run: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, Any]:
@@ -218,7 +253,7 @@ def _by_method(results: Mapping[str, Mapping[str, Any]]) -> str:
         told = [_beyond(run, one["modalities"]) for run in one["runs"]]
         columns = {name: [x[name] for x in told] for name in told[0]}
         cells = [
-            mean_and_sd(values, 2 if name == _GAP else 1)
+            mean_and_sd(values, _DIGITS.get(name, 1))
             for name, values in columns.items()
         ]
         rows.append([label, *cells])
@@ -230,7 +265,8 @@ def _beyond(
 ) -> dict[str, float]:
     """What the table of a comparison has of a run, by column."""
     found = {
-        title: 100 * _number(run["scores"][FUSED][key])
+        title: (1 if key in _PLAIN else 100)
+        * _number(run["scores"][FUSED][key])
         for key, title in _TITLES.items()
         # It has a column of the table before.
         if key in run["scores"][FUSED] and key != "macro_f1"
@@ -253,21 +289,27 @@ def _scores(runs: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
             name if name == FUSED else f"{name} alone",
-            *(_of(runs, "scores", name, key, scale=100) for key in keys),
+            *(
+                _of(runs, "scores", name, key, digits=3)
+                if key in _PLAIN
+                else _of(runs, "scores", name, key, scale=100)
+                for key in keys
+            ),
         ]
         for name in runs[0]["scores"]
     ]
-    header = ["in %", *(_TITLES[key] for key in keys)]
+    unit = "in its unit" if keys[0] in _PLAIN else "in %"
+    header = [unit, *(_TITLES[key] for key in keys)]
     return markdown_table(header, rows)
 
 
 def _subsets(
-    runs: Sequence[Mapping[str, Any]], modalities: Sequence[str]
+    runs: Sequence[Mapping[str, Any]], modalities: Sequence[str], measure: str
 ) -> str:
     names = list(runs[0]["subsets"])
     if len(modalities) <= _MOST:
         rows = [[name, _of(runs, "subsets", name, scale=100)] for name in names]
-        return markdown_table(["there", "accuracy"], rows)
+        return markdown_table(["there", measure], rows)
     rows = []
     for size in range(len(modalities), 0, -1):
         own = [n for n in names if n.count(SEPARATOR) == size - 1]
@@ -285,7 +327,7 @@ def _subsets(
     return markdown_table(header, rows)
 
 
-def _patterns(runs: Sequence[Mapping[str, Any]]) -> str:
+def _patterns(runs: Sequence[Mapping[str, Any]], measure: str) -> str:
     rows = [
         [
             name,
@@ -294,7 +336,7 @@ def _patterns(runs: Sequence[Mapping[str, Any]]) -> str:
         ]
         for name, found in runs[0]["patterns"].items()
     ]
-    return markdown_table(["has", "examples", "accuracy"], rows)
+    return markdown_table(["has", "examples", measure], rows)
 
 
 def _noise(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -63,14 +63,15 @@ def write(
     described = part(
         "The interactions", lambda: _interactions(workdir, results)
     )
-    beyond = part("What is beyond accuracy", lambda: scores.section(results))
+    measure = scores.word(results)
+    beyond = part(f"What is beyond {measure}", lambda: scores.section(results))
     warning = scores.warning(results)
     seeds = [run["seed"] for run in results["runs"]]
     selected = [str(run["selected_step"]) for run in results["runs"]]
     lines = [
         f"# {results['method']} on {plain(results['dataset'])}",
         "",
-        f"Test accuracy in % ({results['examples']['test']} examples; mean +- "
+        f"Test {measure} in % ({results['examples']['test']} examples; mean +- "
         f"sd over seeds {', '.join(map(str, seeds))}), fused and of each "
         "modality alone (the others masked), after the last epoch (step "
         f"{results['steps']}) and at the best epoch on validation (step "
@@ -78,7 +79,7 @@ def write(
         "",
         results_table(results),
         "",
-        *([about, ""] if (about := scores.about_labels(results)) else []),
+        *([about, ""] if (about := scores.about(results)) else []),
         *([warning, ""] if warning else []),
         f"Training took {results['training_seconds']:.0f} s.",
         "",
@@ -95,7 +96,9 @@ def write(
         workdir,
         [
             answers.of_training(
-                *accuracies(results), len(results.get("label_names", ()))
+                *accuracies(results),
+                labels=len(results.get("label_names", ())),
+                number="target" in results,
             )
         ],
         accuracy_bars({results["method"]: results}),
@@ -142,10 +145,13 @@ def accuracy_bars(some: Mapping[str, Mapping[str, Any]]) -> str:
             )
     first = next(iter(some.values()))
     on = "labels of examples" if "label_names" in first else "examples"
+    what = f"How often the model is right on {on}"
+    if "target" in first:
+        what = "How much of the number's variance is explained on examples"
     return page.bars(
         rows,
         100.0,
-        f"How often the model is right on {on} that it has not seen, with "
+        f"{what} that it has not seen, with "
         "all modalities (fused) and with one alone, after the last epoch "
         "(mean; line: one sd over seeds to either side).",
     )
@@ -197,6 +203,7 @@ def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
 
 def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     records = JsonLines(workdir / "metrics.jsonl").read()
+    measure = scores.word(results)
 
     def draw(axis: Any, split: str, key: str, label: str, **style: Any) -> None:
         by_step: dict[int, list[float]] = {}
@@ -223,15 +230,16 @@ def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     with figure(folder / "loss.svg", figsize=size) as (_, axis):
         draw(axis, "train", "cross_entropy", "training", alpha=0.6)
         draw(axis, "validation", "loss", "validation")
-        axis.set(
-            xlabel="step", ylabel="cross-entropy, fused (nats)", ylim=(0, None)
-        )
+        axis.set(xlabel="step", ylabel="cross-entropy, fused (nats)")
+        if measure == "accuracy":
+            # That of a density may be negative.
+            axis.set(ylim=(0, None))
         axis.legend()
     with figure(folder / "accuracy.svg", figsize=size) as (_, axis):
         draw(axis, "validation", "accuracy", "fused", color="black")
         for name in results["modalities"]:
             draw(axis, "validation", f"accuracy_{name}", f"{name} alone")
-        axis.set(xlabel="step", ylabel="validation accuracy")
+        axis.set(xlabel="step", ylabel=f"validation {measure}")
         axis.legend()
     with figure(folder / "contribution.svg", figsize=size) as (_, axis):
         for name in results["modalities"]:
@@ -240,7 +248,7 @@ def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
         axis.legend()
     return [
         "![Loss while training](figures/loss.svg)",
-        "![Validation accuracy while training, with all modalities and with "
+        f"![Validation {measure} while training, with all modalities and with "
         "each alone](figures/accuracy.svg)",
         "![Contribution of each modality given the others while "
         "training](figures/contribution.svg)",

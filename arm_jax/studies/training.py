@@ -129,7 +129,7 @@ def _trained(
         "examples": {k: len(v) for k, v in run.dataset.splits.items()},
         "steps": run.schedule.total,
         "class_names": list(run.dataset.class_names),
-        **_labels(run.dataset),
+        **_task(run.dataset),
         "training_seconds": sum(r["seconds"] for r in timings.read()),
         "runs": [
             {
@@ -143,8 +143,10 @@ def _trained(
     }
 
 
-def _labels(dataset: Dataset) -> dict[str, list[str]]:
-    """The names of the labels that an example has at once, if it has."""
+def _task(dataset: Dataset) -> dict[str, Any]:
+    """What is predicted, where it is no class."""
+    if dataset.target is not None:
+        return {"target": dataset.target._asdict()}
     names = dataset.label_names
     return {"label_names": list(names)} if names else {}
 
@@ -161,7 +163,14 @@ def _analysed(
     noisy, probes = run.probe(variables, "test")
     terms = bridge.of_predictions(predictions, modalities)
     return [
-        scores.of_run(probe, split.label, modalities, noisy, split.present)
+        scores.of_run(
+            probe,
+            split.label,
+            modalities,
+            noisy,
+            split.present,
+            run.dataset.unit,
+        )
         | {
             "contribution_gap": scores.contribution_gap(summary),
             "predictions": of_pairs,
