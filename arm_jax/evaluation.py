@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from arm_jax import processes
+from arm_jax import multilabel, processes
 from arm_jax.data import Split
 from arm_jax.data.pipeline import eval_batches
+from arm_jax.gaussian import Gaussian
 from arm_jax.training import Variables
 from arm_jax.valuation import (
     Subsets,
@@ -24,8 +25,9 @@ class Predictions(NamedTuple):
 
     Attributes:
       log_probs: in nats; `full` `[n, classes]`, `alone` and `without`
-        `[modalities, n, classes]`.
-      label: `[n]`.
+        `[modalities, n, classes]`; of several labels with `labels, 2` in the
+        place of `classes`; of numbers Gaussians.
+      label: `[n]`, or `[n, labels]`.
       id: `[n]`.
       present: Which modalities the examples have, `[n, modalities]`; None if
         all have all.
@@ -85,22 +87,39 @@ def summarize(
     predictions: Predictions,
     modalities: tuple[str, ...],
     log_prior: np.ndarray,
+    unit: float = 1.0,
 ) -> dict[str, float]:
     """Returns accuracy and cross-entropy, fused and alone, and contributions.
 
     Accuracies and the macro-F1 are shares of 1, the loss is in nats, `phi_mi`
     and `phi_cmi_MODALITY` are mean contributions in bits (arm_jax.valuation).
     What is of one modality is the mean over the examples that have it.
+
+    Of several labels, accuracy is the share of all labels of all examples that
+    is right at a threshold of 1/2; loss and contributions are sums over the
+    labels; the macro-F1 is the mean over labels of each one's; and there are
+    `micro_f1` and `exact_match`, the share of examples with no label wrong.
+
+    Of a number, `accuracy` is R^2, 1 less the mean squared error as a share of
+    the split's variance, which may be negative; the loss is the negative log
+    density of the standardised number; and in the place of the macro-F1 are
+    `rmse` and `mae`, in the number's unit, and `correlation`, Pearson's.
+
+    Args:
+      predictions: Those of a run.
+      modalities: Names, sorted.
+      log_prior: See `valuation.joint_contribution`.
+      unit: See `Dataset.unit`.
     """
     label = predictions.label
-    log_probs = Subsets(
-        *(np.asarray(x, np.float64) for x in predictions.log_probs)
+    log_probs = jax.tree.map(
+        lambda x: np.asarray(x, np.float64), predictions.log_probs
     )
     phi_mi = joint_contribution(log_probs, log_prior, label)
     phi_cmi = conditional_contributions(log_probs, label)
     result = {
-        "accuracy": float((log_probs.full.argmax(-1) == label).mean()),
-        "macro_f1": macro_f1(np.argmax(log_probs.full, axis=-1), label),
+        "accuracy": float(shares(log_probs.full, label).mean()),
+        **more_scores(log_probs.full, label, unit),
         "loss": float(-at_label(log_probs.full, label).mean()),
         "phi_mi": float(phi_mi.mean() / np.log(2)),
     }
@@ -108,14 +127,67 @@ def summarize(
         has: Any = slice(None)
         if predictions.present is not None:
             has = predictions.present[:, m] > 0
-        right = log_probs.alone[m].argmax(-1) == label
-        result[f"accuracy_{name}"] = _mean(right[has])
+        alone = jax.tree.map(lambda x, m=m: x[m], log_probs.alone)
+        result[f"accuracy_{name}"] = _mean(shares(alone, label)[has])
         result[f"phi_cmi_{name}"] = float(_mean(phi_cmi[m][has]) / np.log(2))
     return result
 
 
 def _mean(x: Any) -> float:
     return float(x.mean()) if len(x) else float("nan")
+
+
+def shares(log_probs: Any, label: np.ndarray) -> np.ndarray:
+    """What each example adds to the accuracy, which is the mean over them.
+
+    Args:
+      log_probs: Of one prediction, `[n, ...]`, or Gaussians.
+      label: Labels of the whole split.
+
+    Returns:
+      Whether it is right, `[n]`, or of several labels `[n, labels]`; of a
+      number 1 less the squared error as a share of the split's variance.
+    """
+    if isinstance(log_probs, Gaussian):
+        error = log_probs.mean - label.astype(np.float64)
+        return 1 - error**2 / label.var(dtype=np.float64)
+    return np.argmax(log_probs, axis=-1) == label
+
+
+def more_scores(
+    log_probs: Any, label: np.ndarray, unit: float = 1.0
+) -> dict[str, float]:
+    """Returns what is scored beside the accuracy, see `summarize`.
+
+    Args:
+      log_probs: Of one prediction, `[n, ...]`, or Gaussians.
+      label: Labels.
+      unit: Of a number.
+    """
+    if isinstance(log_probs, Gaussian):
+        return _of_number(log_probs.mean, label.astype(np.float64), unit)
+    predicted = np.argmax(log_probs, axis=-1)
+    if label.ndim == 1:
+        return {"macro_f1": macro_f1(predicted, label)}
+    return {
+        "macro_f1": multilabel.macro_f1(predicted, label),
+        "micro_f1": multilabel.micro_f1(predicted, label),
+        "exact_match": multilabel.exact_match(predicted, label),
+    }
+
+
+def _of_number(
+    mean: np.ndarray, label: np.ndarray, unit: float
+) -> dict[str, float]:
+    error = (mean - label) * unit
+    deviations = mean.std() * label.std()
+    product = ((mean - mean.mean()) * (label - label.mean())).mean()
+    return {
+        "rmse": float(np.sqrt((error**2).mean())),
+        "mae": float(np.abs(error).mean()),
+        # Of what is the same for all examples there is none.
+        "correlation": float(product / deviations if deviations else np.nan),
+    }
 
 
 def macro_f1(predicted: np.ndarray, label: np.ndarray) -> float:

@@ -36,12 +36,13 @@ class Probe(NamedTuple):
 
     Attributes:
       logits: Of each subset in the order of `shapley.coalitions`,
-        `[batch, 2 ** modalities, classes]`.
+        `[batch, 2 ** modalities, classes]` or `[..., labels, 2]`, or Gaussians.
       noisy: Whether the prediction of all modalities is right with noise in
-        one, 1 or 0, `[batch, modalities with noise, levels]`.
+        one, 1 or 0, or what `valuation.is_right` says of other labels, `[batch,
+        modalities with noise, levels]`.
     """
 
-    logits: Array
+    logits: Any
     noisy: Array
 
 
@@ -108,7 +109,8 @@ def make_step(
         grid = jax.vmap(over_levels, in_axes=(0, None))(
             jnp.asarray(places, jnp.int32), jnp.arange(len(LEVELS))
         )
-        return Probe(jnp.moveaxis(logits, 0, 1), jnp.moveaxis(grid, -1, 0))
+        logits = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), logits)
+        return Probe(logits, jnp.moveaxis(grid, -1, 0))
 
     return probe
 

@@ -16,6 +16,7 @@ from arm_jax import (
     optimizers,
     parallel,
     probing,
+    tasks,
     training,
     vocabulary,
 )
@@ -154,7 +155,10 @@ class Run(NamedTuple):
     def summarize(self, predictions: Predictions) -> dict[str, float]:
         """Accuracy, loss and contributions of a run."""
         return evaluation.summarize(
-            predictions, self.model.modalities, self.dataset.log_prior
+            predictions,
+            self.model.modalities,
+            self.dataset.log_prior,
+            self.dataset.unit,
         )
 
     def probe(
@@ -229,7 +233,8 @@ def prepare(config: Config) -> Run:
         state = training.create_state(model, method, optimizer, seed)
         best = Best(
             variables=jax.tree.map(jnp.copy, state.variables),
-            accuracy=jnp.full((), -1.0),
+            # Below all; the share of a variance may be any negative number.
+            accuracy=jnp.full((), -jnp.inf if model.regression else -1.0),
             step=jnp.zeros((), jnp.int32),
         )
         # At least one row: checkpoints cannot hold empty arrays.
@@ -260,7 +265,7 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
 
     Raises:
       InputError: The method is not defined for so many modalities, for
-        examples that lack some, or for the
+        examples that lack some, for several labels, or for the
         model, or not for so few epochs, or its warm-up is no shorter than
         the training, or it has options for another number of modalities; or
         see `create_model`.
@@ -280,6 +285,14 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
             f"lack modalities, as those of {dataset.name} do; defined are "
             + ", ".join(takes)
         )
+    task = tasks.of(dataset)
+    if task not in methods.tasks(name):
+        takes = [x for x in methods.names() if task in methods.tasks(x)]
+        raise InputError(
+            f"config method.name: '{name}' is not defined for "
+            f"{tasks.NAMES[task]}, as {dataset.name} has; defined are "
+            + ", ".join(takes)
+        )
     if method.starts() >= config.train.epochs:
         raise InputError(
             f"method '{name}' has a warm-up of {method.starts()} epochs, no "
@@ -297,8 +310,10 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
     model = create_model(
         config.model,
         dataset.specs,
-        len(dataset.class_names),
+        2 if task == tasks.REGRESSION else len(dataset.class_names),
         method.needs_fusion,
+        labels=len(dataset.label_names),
+        regression=task == tasks.REGRESSION,
     )
     methods.check_head(name, method, model.additive)
     return model

@@ -55,7 +55,12 @@ def create_state(
     init_key, step_key = jax.random.split(jax.random.key(seed))
     params, model_state = model.init(init_key)
     context = Context(
-        model.modalities, model.num_classes, model.widths, params, model_state
+        model.modalities,
+        model.num_classes,
+        model.widths,
+        params,
+        model_state,
+        model.labels,
     )
     own = method.parameters(context, jax.random.fold_in(init_key, 1))
     if jax.tree.leaves(own):
@@ -92,7 +97,7 @@ def make_train_step(
       model: Model.
       method: Method with its options.
       optimizer: Gradient transformation.
-      log_prior: log p(y) of the training split, `[classes]`.
+      log_prior: log p(y) of the training split, `[classes]` or `[labels, 2]`.
       axis_name: Name of the mapped device axis.
       missing: Whether examples lack modalities: what a batch masks is then
         blank from the inputs on, and means of features are over those that
@@ -254,7 +259,7 @@ def _by_name(values: dict[str, jax.Array]) -> dict[str, jax.Array]:
 def bind_head(model: Model, method: Method, variables: Variables) -> Head:
     """Returns `head(features, mask) -> logits` of the trained method."""
 
-    def plain(features: Mapping[str, jax.Array], mask: jax.Array) -> jax.Array:
+    def plain(features: Mapping[str, jax.Array], mask: jax.Array) -> Any:
         return model.head(variables.params, features, mask, variables.state)
 
     own = variables.params.get(_OWN, ())
@@ -354,6 +359,8 @@ def make_predict_step(
 def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:
     """What every method logs: accuracy, and contributions in bits.
 
+    Of several labels, accuracy is the share of them that is right; of a number
+    the share of its variance in the training split that is explained.
     Copies with fewer modalities have no contributions and do not count.
     """
     label = batch["label"]

@@ -10,6 +10,17 @@ are the pointwise joint contribution, whose mean is a lower bound on I(X;Y)
 (Barber and Agakov 2003), and the pointwise conditional contribution of
 modality m given the others. For exact posteriors their means are I(X;Y) and
 I(X_m;Y|X_rest).
+
+Labels are classes `[batch]`, or several at once, each 0 or 1, `[batch,
+labels]`. There are log-probabilities `[..., batch, labels, 2]` then, one
+distribution per label, and log p(y_i) is the sum over the labels, which are
+taken as independent given the inputs. So contributions are sums over the
+labels, and their means bounds on the sum of the labels' informations, see
+arm_jax.tasks.
+
+Or the label is a number `[batch]`, float, and a `Gaussian` stands in the place
+of log-probabilities: p(y|x) and p(y) are densities then. Whatever unit y has,
+contributions are in nats.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,10 +31,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from arm_jax.errors import InputError
+from arm_jax.gaussian import Gaussian
 from bounds import inputs
 
 Array = jax.Array | np.ndarray
-Head = Callable[[Mapping[str, jax.Array], jax.Array], jax.Array]
+# Of classes and labels, log-probabilities are arrays; of numbers, Gaussians.
+Head = Callable[[Mapping[str, jax.Array], jax.Array], Any]
 
 
 class Subsets(NamedTuple):
@@ -38,27 +51,27 @@ class Subsets(NamedTuple):
       without: all but each modality, `[modalities, ...]`.
     """
 
-    full: Array
-    alone: Array
-    without: Array
+    full: Any
+    alone: Any
+    without: Any
 
 
 def batch_first(log_probs: Subsets) -> Subsets:
     """Moves the axis of modalities behind that of the batch."""
-    xp = log_probs.full.__array_namespace__()
     return log_probs._replace(
-        alone=xp.moveaxis(log_probs.alone, 0, 1),
-        without=xp.moveaxis(log_probs.without, 0, 1),
+        alone=jax.tree.map(_swapped, log_probs.alone),
+        without=jax.tree.map(_swapped, log_probs.without),
     )
 
 
 def modalities_first(log_probs: Subsets) -> Subsets:
     """Undoes `batch_first`."""
-    xp = log_probs.full.__array_namespace__()
-    return log_probs._replace(
-        alone=xp.moveaxis(log_probs.alone, 1, 0),
-        without=xp.moveaxis(log_probs.without, 1, 0),
-    )
+    return batch_first(log_probs)
+
+
+def _swapped(x: Any) -> Any:
+    """Returns an array whose first two axes have changed places."""
+    return x.__array_namespace__().moveaxis(x, 0, 1)
 
 
 def subset_masks(modalities: int) -> Subsets:
@@ -71,11 +84,13 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     """Log-probabilities (nats) of all subsets, by vmapping the head over masks.
 
     Args:
-      head: `head(features, mask) -> logits [batch, classes]`.
+      head: `head(features, mask) -> logits`, `[batch, classes]` or `[batch,
+        labels, 2]`, or a `Gaussian`.
       features: Features of each modality, `[batch, width]`; computed once.
 
     Returns:
-      Arrays `[..., batch, classes]` by subset.
+      Arrays `[..., batch, classes]` or `[..., batch, labels, 2]` by subset, or
+      Gaussians.
     """
     count = len(features)
     masks = subset_masks(count)
@@ -83,8 +98,30 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     logits = jax.vmap(head, in_axes=(None, 0))(
         features, masks_for(features, stacked)
     )
-    log_p = jax.nn.log_softmax(logits)
-    return Subsets(log_p[0], log_p[1 : 1 + count], log_p[1 + count :])
+    log_p = normalized(logits)
+    places = 0, slice(1, 1 + count), slice(1 + count, None)
+    return Subsets(
+        *(jax.tree.map(lambda x, at=at: x[at], log_p) for at in places)
+    )
+
+
+def normalized(outputs: Any) -> Any:
+    """Returns log-probabilities of logits; Gaussians stay what they are."""
+    if isinstance(outputs, Gaussian):
+        return outputs
+    return jax.nn.log_softmax(outputs)
+
+
+def of_outputs(outputs: Array, label: Array) -> Any:
+    """Returns what the outputs of a linear layer say of a label of this kind.
+
+    Args:
+      outputs: `[..., classes]`, `[..., labels, 2]`, or of a number `[..., 2]`.
+      label: integers, or floats, which are numbers.
+    """
+    if np.issubdtype(label.dtype, np.floating):
+        return Gaussian.of_outputs(outputs)
+    return jax.nn.log_softmax(outputs)
 
 
 def masks_for(features: Mapping[str, jax.Array], masks: Array) -> jax.Array:
@@ -92,44 +129,71 @@ def masks_for(features: Mapping[str, jax.Array], masks: Array) -> jax.Array:
     return jnp.asarray(masks, next(iter(features.values())).dtype)
 
 
-def is_right(scores: Array, label: Array) -> jax.Array:
-    """Whether the label `[batch]` has the largest of the scores.
+def is_right(scores: Any, label: Array) -> jax.Array:
+    """Whether the label has the largest of the scores, `[..., batch]`.
 
     Args:
-      scores: `[..., batch, classes]`.
-      label: `[batch]`.
+      scores: `[..., batch, classes]`, or `[..., batch, labels, 2]`.
+      label: `[batch]`, or `[batch, labels]`.
+
+    Returns:
+      bool; of several labels the share that is right; of a number 1 less its
+      squared error, in which the mean over examples is the share of a variance
+      of 1 that Gaussians explain.
     """
+    if isinstance(scores, Gaussian):
+        return (
+            1 - (scores.mean - jnp.broadcast_to(label, scores.mean.shape)) ** 2
+        )
     largest = jnp.argmax(scores, axis=-1)
-    return largest == jnp.broadcast_to(label, largest.shape).astype(
+    right = largest == jnp.broadcast_to(label, largest.shape).astype(
         largest.dtype
     )
+    return right.mean(axis=-1) if np.ndim(label) > 1 else right
 
 
-def at_label(log_probs: Array, label: Array) -> Any:
+def at_label(log_probs: Any, label: Array) -> Any:
     """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`.
 
-    NumPy arrays stay such, as in all functions of contributions with labels.
+    Of several labels `[batch, labels]`, the sum over them is picked from
+    `[..., batch, labels, 2]`. Of a number it is the log density. NumPy arrays
+    stay such, as in all functions of contributions with labels.
 
     Raises:
       InputError: outside of jit, a label that is no integer or no class.
     """
+    if isinstance(log_probs, Gaussian):
+        return log_probs.log_density(label)
     _check_label(label, log_probs.shape[-1])
     xp = log_probs.__array_namespace__()
     index = xp.broadcast_to(label, log_probs.shape[:-1])[..., None]
-    return xp.take_along_axis(log_probs, index, axis=-1)[..., 0]
+    found = xp.take_along_axis(log_probs, index, axis=-1)[..., 0]
+    return found.sum(axis=-1) if np.ndim(label) > 1 else found
 
 
 def joint_contribution(
     log_probs: Subsets, log_prior: Array, label: Array
 ) -> Any:
-    """phi_MI `[batch]` in nats; `log_prior` is log p(y), `[classes]`.
+    """phi_MI `[batch]` in nats.
+
+    Args:
+      log_probs: Those of all subsets.
+      log_prior: log p(y), `[classes]`, or of several labels `[labels, 2]`; of a
+        number mean and log deviation of its Gaussian, `[2]`.
+      label: `[batch]`, or `[batch, labels]`.
 
     Raises:
       InputError: as `at_label`.
     """
-    _check_label(label, len(log_prior))
+    if isinstance(log_probs.full, Gaussian):
+        prior = _prior(log_prior, log_probs.full)
+        return at_label(log_probs.full, label) - at_label(prior, label)
+    _check_label(label, np.shape(log_prior)[-1])
     xp = log_probs.full.__array_namespace__()
     prior = xp.asarray(log_prior, dtype=log_probs.full.dtype)
+    if np.ndim(label) > 1:
+        prior = xp.broadcast_to(prior, log_probs.full.shape)
+        return at_label(log_probs.full, label) - at_label(prior, label)
     return at_label(log_probs.full, label) - xp.take(prior, label)
 
 
@@ -147,16 +211,32 @@ def expected_conditional_contributions(log_probs: Subsets) -> jax.Array:
     """Expected phi_CMI `[modalities, batch]` in nats, without labels.
 
     Under the model's own prediction the expectation of phi_CMI is
-    KL(p_all || p_{all but m}), never negative.
+    KL(p_all || p_{all but m}), never negative. `full` must be of one axis of
+    examples: what is behind it tells classes from several labels.
     """
-    return _divergence(log_probs.full, log_probs.without)
+    full, without = log_probs.full, log_probs.without
+    if isinstance(full, Gaussian):
+        return full.broadcast_to(without.mean.shape).divergence(without)
+    events = np.ndim(full) - 1
+    return _divergence(full, without, events)
 
 
 def expected_joint_contribution(
     log_probs: Subsets, log_prior: Array
 ) -> jax.Array:
     """Expected phi_MI `[batch]` in nats, without labels: KL(p_all || p(y))."""
-    return _divergence(log_probs.full, jnp.asarray(log_prior))
+    if isinstance(log_probs.full, Gaussian):
+        return log_probs.full.divergence(_prior(log_prior, log_probs.full))
+    return _divergence(
+        log_probs.full, jnp.asarray(log_prior), np.ndim(log_prior)
+    )
+
+
+def _prior(log_prior: Array, like: Gaussian) -> Gaussian:
+    """The prior of a number, as often as there are predictions."""
+    xp = like.mean.__array_namespace__()
+    mean, log_deviation = xp.asarray(log_prior, dtype=like.mean.dtype)
+    return Gaussian(mean, log_deviation).broadcast_to(like.mean.shape)
 
 
 def _check_label(label: Array, classes: int) -> None:
@@ -166,12 +246,16 @@ def _check_label(label: Array, classes: int) -> None:
     values = inputs.integers("label", np.ma.ravel(label))
     bad = np.flatnonzero((values < 0) | (values >= classes))
     if len(bad):
+        place = np.unravel_index(bad[0], np.shape(label) or (1,))
         raise InputError(
-            f"label[{bad[0]}] is {values[bad[0]]}, outside 0..{classes - 1}"
+            f"label[{', '.join(map(str, place))}] is {values[bad[0]]}, outside "
+            f"0..{classes - 1}"
         )
 
 
-def _divergence(log_p: Array, log_q: Array) -> jax.Array:
+def _divergence(log_p: Array, log_q: Array, events: int) -> jax.Array:
+    """KL divergence, summed over the last `events` axes."""
     log_q = jnp.asarray(log_q, log_p.dtype)
     log_p, log_q = jnp.broadcast_arrays(log_p, log_q)
-    return (jnp.exp(log_p) * (log_p - log_q)).sum(axis=-1)
+    each = jnp.exp(log_p) * (log_p - log_q)
+    return each.sum(axis=tuple(range(-events, 0)))

@@ -37,6 +37,8 @@ OPTIONS = {
     "group": "",
     "weights": "weights",
     "num_classes": 0,
+    "label_names": (),
+    "task": "",
     "seed": 0,
     "standardize": True,
 }

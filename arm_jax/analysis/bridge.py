@@ -13,6 +13,7 @@ import numpy as np
 
 import bounds
 from arm_jax.evaluation import Predictions
+from arm_jax.gaussian import Gaussian
 from bounds.estimation.samples import count
 
 TERMS = ("redundancy", "unique1", "unique2", "synergy")
@@ -28,7 +29,9 @@ def of_predictions(
 ) -> list[dict[str, float]]:
     """PID (bits, plug-in) of each pair's predicted classes with the label.
 
-    Of the examples that have all modalities, where some lack one.
+    Of the examples that have all modalities, where some lack one. Nothing where
+    they have several labels, whose table would be of all their combinations, or
+    a number.
 
     Args:
       predictions: Predictions of each run.
@@ -38,12 +41,17 @@ def of_predictions(
       For each run, the terms of each pair under `key`.
     """
     pairs = list(itertools.combinations(range(len(modalities)), 2))
-    if not pairs:
+    first = predictions[0]
+    if (
+        not pairs
+        or first.label.ndim > 1
+        or isinstance(first.log_probs.full, Gaussian)
+    ):
         return [{} for _ in predictions]
-    classes = predictions[0].log_probs.full.shape[-1]
+    classes = first.log_probs.full.shape[-1]
     counts = []
     for of_run in predictions:
-        has = _complete(of_run)
+        has = complete(of_run)
         predicted = np.argmax(of_run.log_probs.alone, axis=-1).T[has]
         label = of_run.label[has]
         counts += [
@@ -66,7 +74,7 @@ def of_predictions(
     return found
 
 
-def _complete(predictions: Predictions) -> Any:
+def complete(predictions: Predictions) -> Any:
     """The examples that have all modalities; all, where none has."""
     if predictions.present is None:
         return slice(None)

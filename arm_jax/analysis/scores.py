@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from scipy.special import log_softmax
 from scipy.stats import rankdata
@@ -16,7 +17,9 @@ from scipy.stats import rankdata
 from arm_jax import probing, shapley
 from arm_jax.analysis.outputs import calibration_error
 from arm_jax.data.outputs import SEPARATOR
-from arm_jax.evaluation import macro_f1
+from arm_jax.evaluation import more_scores, shares
+from arm_jax.gaussian import Gaussian
+from arm_jax.multilabel import average_precision
 
 # What all modalities together are called.
 FUSED = "fused"
@@ -28,29 +31,39 @@ def of_run(
     modalities: Sequence[str],
     noisy: Sequence[str],
     present: np.ndarray | None = None,
+    unit: float = 1.0,
 ) -> dict[str, Any]:
     """Returns the scores of one run on one split.
 
     Args:
       probe: What the model makes of the split.
-      label: Classes, `[n]`.
+      label: Classes, `[n]`, or several labels, `[n, labels]`, or a number.
       modalities: Names, sorted.
       noisy: Those that can have noise.
       present: 1 for the modalities that examples have, `[n, modalities]`; None
         if all have all.
+      unit: See `Dataset.unit`.
 
     Returns:
       `shapley`: by modality, shares of the accuracy of all less that of none.
       `scores`: of `FUSED` and of each modality alone `macro_f1`, `auroc` and
-      `ece`. `subsets`: accuracy from each subset that is not empty, by its
+      `ece`; of several labels `micro_f1`, `exact_match` and
+      `average_precision`, too; of a number `rmse`, `mae` and `correlation`
+      alone. `subsets`: accuracy from each subset that is not empty, by its
       names with "+" between them. `noise`: accuracy of all with noise in one,
-      by modality, at `probing.LEVELS`. Shares of 1. `patterns`, where examples
-      lack modalities: by what they have, the number of `examples` and the
-      `accuracy`.
+      by modality, at `probing.LEVELS`. Shares of 1.
+      `patterns`, where examples lack modalities: by what they have, the number
+      of `examples` and the `accuracy`. Accuracies are as in
+      `evaluation.summarize`.
     """
     members = shapley.coalitions(len(modalities))
-    log_p = log_softmax(np.asarray(probe.logits, np.float64), axis=-1)
-    right = np.argmax(log_p, axis=-1) == label[:, None]
+    log_p = _log_probs(probe.logits)
+    each = [
+        jax.tree.map(lambda x, k=k: x[:, k], log_p) for k in range(len(members))
+    ]
+    right = np.stack([shares(x, label) for x in each], axis=1)
+    if label.ndim > 1:
+        right = right.mean(axis=-1)
     has = np.ones((len(label), len(modalities)), bool)
     if present is not None:
         has = present > 0
@@ -65,7 +78,8 @@ def of_run(
             own = FUSED if row.all() else names[k]
             # The fused prediction is of what there is.
             of = covered[:, k] if own != FUSED else np.ones(len(label), bool)
-            scores[own] = _scores(log_p[of, k], label[of])
+            chosen = jax.tree.map(lambda x, of=of: x[of], each[k])
+            scores[own] = _scores(chosen, label[of], unit)
     if len(modalities) == 1:
         scores[names[-1]] = scores[FUSED]
     weights = shapley.weights(len(modalities))
@@ -77,13 +91,29 @@ def of_run(
             for k in range(1, len(names))
         },
         "noise": {
-            name: probe.noisy[:, m].mean(axis=0, dtype=np.float64).tolist()
+            name: _of_noise(probe, m, label).tolist()
             for m, name in enumerate(noisy)
         },
     }
     if present is not None:
         found["patterns"] = _patterns(has, right[:, -1], names)
     return found
+
+
+def _log_probs(outputs: Any) -> Any:
+    """Log-probabilities in float64 of the outputs of a head."""
+    if isinstance(outputs, Gaussian):
+        return jax.tree.map(lambda x: np.asarray(x, np.float64), outputs)
+    return log_softmax(np.asarray(outputs, np.float64), axis=-1)
+
+
+def _of_noise(probe: probing.Probe, m: int, label: np.ndarray) -> np.ndarray:
+    """Accuracy with noise in one modality, by level."""
+    mean = probe.noisy[:, m].mean(axis=0, dtype=np.float64)
+    if isinstance(probe.logits, Gaussian):
+        # There as a share of a variance of 1, the training split's.
+        return 1 - (1 - mean) / label.var(dtype=np.float64)
+    return mean
 
 
 def contribution_gap(scores: Mapping[str, float]) -> float:
@@ -109,30 +139,46 @@ def auroc(log_probs: np.ndarray, label: np.ndarray) -> float:
       log_probs: `[n, classes]`; any increasing function of probabilities.
       label: `[n]`.
     """
-    areas = []
     classes = log_probs.shape[1]
     # Of two, the second says all.
-    for k in range(int(classes == 2), classes):
-        of_class = label == k
+    chosen = np.arange(int(classes == 2), classes)
+    return _mean_area(log_probs[:, chosen], label[:, None] == chosen)
+
+
+def _mean_area(scores: np.ndarray, has: np.ndarray) -> float:
+    """Mean over the columns of `[n, columns]` that are not constant."""
+    areas = []
+    for column, of_class in zip(scores.T, has.T, strict=True):
         positives = int(of_class.sum())
-        negatives = len(label) - positives
+        negatives = len(of_class) - positives
         if positives and negatives:
-            ranks = rankdata(log_probs[:, k])[of_class].sum()
+            ranks = rankdata(column)[of_class].sum()
             above = ranks - positives * (positives + 1) / 2
             areas.append(above / (positives * negatives))
     return float(np.mean(areas)) if areas else np.nan
 
 
-def _scores(log_p: np.ndarray, label: np.ndarray) -> dict[str, float]:
+def _scores(log_p: Any, label: np.ndarray, unit: float) -> dict[str, float]:
+    if isinstance(log_p, Gaussian):
+        if not len(label):
+            return dict.fromkeys(("rmse", "mae", "correlation"), np.nan)
+        return more_scores(log_p, label, unit)
+    several = label.ndim > 1
     if not len(label):
-        return dict.fromkeys(("macro_f1", "auroc", "ece"), np.nan)
+        more = ("micro_f1", "exact_match", "average_precision")
+        keys = ("macro_f1", *(more if several else ()), "auroc", "ece")
+        return dict.fromkeys(keys, np.nan)
     predicted = np.argmax(log_p, axis=-1)
-    confidence = np.exp(log_p.max(axis=-1))
-    return {
-        "macro_f1": macro_f1(predicted, label),
-        "auroc": auroc(log_p, label),
-        "ece": calibration_error(confidence, predicted == label),
-    }
+    confidence = np.exp(log_p.max(axis=-1)).ravel()
+    found = more_scores(log_p, label)
+    if several:
+        odds = log_p[..., 1] - log_p[..., 0]
+        found["average_precision"] = average_precision(odds, label)
+        found["auroc"] = _mean_area(odds, label == 1)
+    else:
+        found["auroc"] = auroc(log_p, label)
+    right = (predicted == label).ravel()
+    return found | {"ece": calibration_error(confidence, right)}
 
 
 def _patterns(

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -26,7 +26,9 @@ class Split:
       inputs: In memory, modality name to array `[n, ...]`, or pytree of arrays
         (token ids and their mask are one modality): float32, integers or bool.
         Or a `Source`, which reads them when they are asked for.
-      label: int32 array `[n]`, classes 0 to K-1.
+      label: int32 array `[n]`, classes 0 to K-1; or `[n, labels]`, 1 for the
+        labels that an example has and else 0; or float32 `[n]`, a number to be
+        predicted, standardised by the training split.
       id: int32 array `[n]`, stable over runs and machines.
       groups: further integer arrays `[n]`, such as the subject; only whether
         two of them are equal counts.
@@ -113,13 +115,38 @@ class Split:
         return batch
 
 
+class Target(NamedTuple):
+    """A number to be predicted, in the training split.
+
+    Attributes:
+      mean: Mean.
+      deviation: Standard deviation.
+    """
+
+    mean: float
+    deviation: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """The three splits and what a model has to know about them."""
+    """The three splits and what a model has to know about them.
+
+    Attributes:
+      name: Name, for messages.
+      class_names: Names of the classes; of the two values of each label, where
+        an example has several.
+      splits: By name.
+      label_names: Names of the labels that an example has at once, see
+        arm_jax.tasks; none where it has one class.
+      target: What `label` was before it was standardised, where it is a number;
+        there are no names of classes then. None where it is none.
+    """
 
     name: str
     class_names: tuple[str, ...]
     splits: Mapping[str, Split]
+    label_names: tuple[str, ...] = ()
+    target: Target | None = None
 
     @functools.cached_property
     def specs(self) -> dict[str, Any]:
@@ -142,10 +169,24 @@ class Dataset:
 
     @property
     def log_prior(self) -> np.ndarray:
-        """Log share of each class in the training split, `[K]`, nats."""
+        """Log share of each class in the training split, nats.
+
+        `[K]`; or `[labels, 2]`, of the examples without and with each label;
+        or of a number mean and log deviation of its Gaussian, `[2]`.
+        """
+        if self.target is not None:
+            return np.zeros(2)
         label = self.splits["train"].label
+        if self.label_names:
+            share = label.mean(axis=0)
+            return np.log(np.stack([1 - share, share], axis=-1))
         counts = np.bincount(label, minlength=len(self.class_names))
         return np.log(counts / counts.sum())
+
+    @property
+    def unit(self) -> float:
+        """What 1 in a label is in the unit of the number it is; 1 of others."""
+        return 1.0 if self.target is None else self.target.deviation
 
     @functools.cached_property
     def digest(self) -> str:
@@ -154,6 +195,10 @@ class Dataset:
         Equal data have equal digests on all machines.
         """
         sha = hashlib.sha256(repr([str(k) for k in self.class_names]).encode())
+        if self.label_names:
+            sha.update(repr([str(k) for k in self.label_names]).encode())
+        if self.target is not None:
+            sha.update(repr([float(x) for x in self.target]).encode())
         for split_name, split in sorted(self.splits.items()):
             if isinstance(split.inputs, Source):
                 sha.update(repr((split_name, split.inputs.digest)).encode())
@@ -213,7 +258,9 @@ def checked(dataset: Dataset) -> Dataset:
     Raises:
       InputError: splits other than the three; arrays that do not belong
         together; an empty split, missing or infinite features, labels outside
-        0..K-1, or a class that has no training example.
+        0..K-1, a class that has no training example, a label that all
+        training examples have, or none, or numbers to be predicted that are
+        not standardised, or constant in a split.
     """
     if set(dataset.splits) != set(SPLITS):
         raise InputError(
@@ -222,7 +269,24 @@ def checked(dataset: Dataset) -> Dataset:
         )
     for split_name, split in dataset.splits.items():
         where = f"{dataset.name}, split '{split_name}'"
-        _check_arrays(where, split, dataset.splits["train"])
+        _check_arrays(where, split, dataset)
+    if dataset.target is not None:
+        _check_target(dataset)
+    elif dataset.label_names:
+        _check_labels(dataset)
+    else:
+        _check_classes(dataset)
+    for split_name, split in dataset.splits.items():
+        where = f"{dataset.name}, split '{split_name}'"
+        if not isinstance(split.inputs, Source):
+            for name, x in named_leaves(dict(split.inputs)):
+                there = presence.of(split, name.partition("/")[0])
+                check_complete(f"{where}: {name}", x[there])
+    return dataset
+
+
+def _check_classes(dataset: Dataset) -> None:
+    """Checks the range of classes, and that each can be learned."""
     classes = len(dataset.class_names)
     for split_name, split in dataset.splits.items():
         where = f"{dataset.name}, split '{split_name}'"
@@ -233,17 +297,95 @@ def checked(dataset: Dataset) -> Dataset:
         classes,
         dataset.class_names,
     )
+
+
+def _check_labels(dataset: Dataset) -> None:
+    """Checks that labels are 0 or 1, and that each can be learned."""
+    if len(dataset.class_names) != 2:
+        raise InputError(
+            f"{dataset.name}: each of several labels has two values, got the "
+            f"names of {len(dataset.class_names)}"
+        )
     for split_name, split in dataset.splits.items():
-        where = f"{dataset.name}, split '{split_name}'"
-        if not isinstance(split.inputs, Source):
-            for name, x in named_leaves(dict(split.inputs)):
-                there = presence.of(split, name.partition("/")[0])
-                check_complete(f"{where}: {name}", x[there])
-    return dataset
+        check_table(f"{dataset.name}, split '{split_name}': label", split.label)
+    share = dataset.splits["train"].label.mean(axis=0)
+    constant = np.flatnonzero((share == 0) | (share == 1))
+    if len(constant):
+        first = constant[0]
+        raise InputError(
+            f"{dataset.name}: {'every' if share[first] else 'no'} training "
+            f"example has label {first} ({dataset.label_names[first]}), and "
+            f"so for {len(constant)} of {len(share)} labels: leave them out"
+        )
 
 
-def _check_arrays(where: str, split: Split, train: Split) -> None:
-    """Checks that the arrays of a split belong together and to `train`."""
+def _check_target(dataset: Dataset) -> None:
+    """Checks that numbers to be predicted are standardised, and vary."""
+    if dataset.class_names or dataset.label_names:
+        raise InputError(
+            f"{dataset.name}: a number to be predicted has no names of classes "
+            "or labels"
+        )
+    for split_name, split in dataset.splits.items():
+        where = f"{dataset.name}, split '{split_name}': label"
+        inputs.check_finite(where, split.label)
+        if (split.label == split.label[0]).all():
+            raise InputError(
+                f"{where} is the same for all examples, so that nothing of it "
+                "can be explained"
+            )
+    train = dataset.splits["train"].label.astype(np.float64)
+    if abs(train.mean()) > 1e-3 or abs(train.std() - 1) > 1e-3:
+        raise InputError(
+            f"{dataset.name}: label must be standardised by the training split "
+            "(arm_jax.data.dataset.standardized_target), got there mean "
+            f"{train.mean():.3g} and deviation {train.std():.3g}"
+        )
+
+
+def standardized_target(
+    name: str, x: np.ndarray, train: np.ndarray
+) -> tuple[np.ndarray, Target]:
+    """Brings a number to mean 0 and deviation 1 on the training rows.
+
+    Args:
+      name: What it is, for messages.
+      x: Finite numbers, `[n]`.
+      train: Rows of the training split.
+
+    Returns:
+      float32 `[n]`, and what they were.
+
+    Raises:
+      InputError: They are the same in all training rows, or their deviation is
+        no number of float64.
+    """
+    x = x.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = float(x[train].mean()), float(x[train].std())
+    if not 0 < deviation < np.inf:
+        raise InputError(
+            f"{name} has the deviation {deviation} in the training split: "
+            "there is nothing to predict, or it must be scaled"
+        )
+    scaled = (x - mean) / deviation
+    return scaled.astype(np.float32), Target(mean, deviation)
+
+
+def check_table(name: str, table: np.ndarray) -> None:
+    """Raises InputError that names the first entry other than 0 and 1."""
+    bad = np.argwhere((table != 0) & (table != 1))
+    if len(bad):
+        row, column = bad[0]
+        raise InputError(
+            f"{name}[{row}, {column}] is {table[row, column]}; in a table of "
+            "labels, 1 says that the row has the label, and 0 that it has not"
+        )
+
+
+def _check_arrays(where: str, split: Split, dataset: Dataset) -> None:
+    """Checks that the arrays of a split belong together and to training."""
+    train, labels = dataset.splits["train"], len(dataset.label_names)
     if not len(split):
         raise InputError(f"{where}: no examples")
     specs = named_leaves(_specs(split))
@@ -261,6 +403,20 @@ def _check_arrays(where: str, split: Split, train: Split) -> None:
                 f"{x.dtype}"
             )
     vectors = {"label": split.label, "id": split.id, **split.groups}
+    if labels:
+        table = vectors.pop("label")
+        if table.shape[1:] != (labels,) or table.dtype.kind not in "iu":
+            raise InputError(
+                f"{where}: label must be integers [n, {labels}], a column for "
+                f"each label, got {table.dtype} {table.shape}"
+            )
+    if dataset.target is not None:
+        number = vectors.pop("label")
+        if number.ndim != 1 or number.dtype != np.float32:
+            raise InputError(
+                f"{where}: label must be a vector of float32, got "
+                f"{number.dtype} {number.shape}"
+            )
     for name, x in vectors.items():
         if x.ndim != 1 or x.dtype.kind not in "iu":
             raise InputError(

@@ -41,10 +41,10 @@ def _drawn(
     labels = labels[rows]
     if groups is None:
         values, counts = np.unique(labels, return_counts=True)
-        units, what = (
-            int(counts.min()),
-            f"rows of class {values[counts.argmin()]}",
-        )
+        what = f"rows of class {values[counts.argmin()]}"
+        units = int(counts.min())
+        if len(values) == 1:
+            what = "rows"
         folds = StratifiedKFold
     else:
         groups = groups[rows]

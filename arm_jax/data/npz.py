@@ -4,8 +4,11 @@
 
 The rows of all arrays belong together. A modality is an array `[n, ...,
 channels]` of any type of numbers. Labels are names, or the classes 0 to K-1; of
-other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels. An
-array `weights`, one number per row, counts rows more or less, as those of a
+other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels. Or
+they are a table `[n, labels]` of True and False (or 1 and 0), where a row has
+several of them at once, or none: the genres of a film (arm_jax.tasks). With
+`task="regression"` they are numbers, such as an age, to be predicted as such.
+An array `weights`, one number per row, counts rows more or less, as those of a
 survey, or the inverse of the probability that a row is observed at all.
 
 A row may lack modalities, those of a sensor that was off or a text that was
@@ -26,14 +29,17 @@ from arm_jax.data.dataset import (
     check_complete,
     check_learnable,
     check_range,
+    check_table,
     checked,
+    standardized_target,
 )
 from arm_jax.data.options import typed
 from arm_jax.data.scaling import standardized_parts
-from arm_jax.errors import InputError
+from arm_jax.errors import InputError, shortened
 from bounds import inputs
 from bounds.estimation.calibration import weights_of
 
+_TASKS = ("", "regression")
 _CODES = ", ".join(f"{code} ({name})" for code, name in enumerate(SPLITS))
 
 
@@ -47,21 +53,25 @@ def load(
     group: str = "",
     weights: str = "weights",
     num_classes: int = 0,
+    label_names: Sequence[str] = (),
+    task: str = "",
     seed: int = 0,
     standardize: bool = True,
 ) -> Dataset:
     """Loads modalities, labels and splits from an .npz file.
 
     If the file has no array `split`, a fifth of the rows is drawn for testing
-    and a fifth for validation, stratified by class and, with `group`, without a
-    group on two sides; if the array marks no validation rows, a fifth of the
-    training rows is drawn. Arrays that are not asked for are not read.
+    and a fifth for validation, stratified by class (by no label of a table, and
+    by no number) and, with `group`, without a group on two sides; if the array
+    marks no validation rows, a fifth of the training rows is drawn. Arrays that
+    are not asked for are not read.
 
     Args:
       path: the file; arrays of objects (pickles) are refused.
       modalities: names of the arrays to use, also as one text with commas,
         "image,text"; all but the named others if empty.
-      label: name of the array of classes 0 to K-1 or their names, `[n]`.
+      label: name of the array of classes 0 to K-1 or their names, `[n]`; or of
+        a table of labels, `[n, labels]`.
       split: name of the array of 0 (train), 1 (validation), 2 (test), `[n]`.
       group: name of an integer array `[n]`, such as the subject; empty for
         none. Its numbers are kept, as int64.
@@ -69,6 +79,10 @@ def load(
         where interactions are quantified. Without an array of the default name,
         or with an empty one, rows count the same.
       num_classes: number K of classes; 0 takes the largest label plus one.
+      label_names: names of the columns of a table of labels, also as one text
+        with commas; their numbers if empty.
+      task: "regression" to predict the label as a number, which is standardised
+        by the training rows; empty for classes or a table of labels.
       seed: random seed of the drawn parts.
       standardize: bring each channel (last axis) to mean 0 and deviation 1 on
         the training rows, before it becomes float32.
@@ -80,10 +94,13 @@ def load(
       InputError: an unreadable file, a missing array, lengths that differ,
         NaN or infinite features, features that float32 does not carry, rows
         without a modality, labels that are no integers or outside 0..K-1,
-        unknown split codes, weights that are negative or all zero, or a class
-        without training rows.
+        unknown split codes, weights that are negative or all zero, a class
+        without training rows, or a table of labels with other entries than 0
+        and 1, with one 1 in each row, as of classes, or with a label that all
+        training rows have, or none; or numbers to be predicted that are not
+        finite, or all the same in a split.
     """
-    _check_options(path, num_classes, seed)
+    _check_options(path, num_classes, seed, task)
     file = packed.expanded(path)
     name = file.name
     with packed.Archive(file) as archive:
@@ -92,16 +109,29 @@ def load(
         headers = _headers(archive, others, chosen, automatic=not modalities)
         present = presence.read(archive, chosen, headers[label].shape[0])
         archive.check_fits(_memory(headers, others, standardize=standardize))
-        labels, names = _labels(archive, label, num_classes)
-        classes = len(names) or num_classes or int(labels.max()) + 1
-        check_range(name, labels, classes)
-        check_learnable(name, {"train": labels}, classes)
+        columns: tuple[str, ...] = ()
+        regression = task == _TASKS[1]
+        if regression:
+            names = ()
+            labels = _numbers(archive, label, num_classes, label_names)
+        elif _is_table(headers[label]):
+            names = ("0", "1")
+            labels = _table(archive, label, num_classes)
+            columns = _columns(archive, label, labels, label_names)
+        else:
+            labels, names = _labels(archive, label, num_classes, label_names)
+            classes = len(names) or num_classes or int(labels.max()) + 1
+            check_range(name, labels, classes)
+            check_learnable(name, {"train": labels}, classes)
+            names = names or tuple(str(k) for k in range(classes))
         groups = {group: _integers(archive, group)} if group else {}
         weight = _weights(archive, weights) if weights in others else None
         codes = drawing.split_codes(
             name,
             _given_codes(archive, split) if split in others else None,
-            labels,
+            np.zeros(len(labels), np.int64)
+            if columns or regression
+            else labels,
             groups.get(group),
             seed,
         )
@@ -111,6 +141,12 @@ def load(
                 raise InputError(
                     f"{name}: no row of '{split}' is {code} ({SPLITS[code]})"
                 )
+        target = None
+        if regression:
+            where = f"{name}: '{packed.shown(label)}'"
+            labels, target = standardized_target(where, labels, rows[0])
+        else:
+            labels = labels.astype(np.int32)
         # One modality after another, so that only one is there unscaled.
         features = {
             key: _features(
@@ -121,7 +157,7 @@ def load(
     splits = {
         split_name: Split(
             inputs={key: parts[code] for key, parts in features.items()},
-            label=labels[rows[code]].astype(np.int32),
+            label=labels[rows[code]],
             id=rows[code].astype(np.int32),
             groups={key: x[rows[code]] for key, x in groups.items()},
             weights=None if weight is None else weight[rows[code]],
@@ -132,13 +168,15 @@ def load(
     return checked(
         Dataset(
             name=name,
-            class_names=names or tuple(str(k) for k in range(classes)),
+            class_names=names,
             splits=splits,
+            label_names=columns,
+            target=target,
         )
     )
 
 
-def _check_options(path: str, num_classes: int, seed: int) -> None:
+def _check_options(path: str, num_classes: int, seed: int, task: str) -> None:
     if not path:
         raise InputError(
             "data set 'npz' needs the option 'path' "
@@ -147,6 +185,11 @@ def _check_options(path: str, num_classes: int, seed: int) -> None:
     if num_classes < 0:
         raise InputError(
             f"data set 'npz': num_classes must be at least 0, got {num_classes}"
+        )
+    if task not in _TASKS:
+        raise InputError(
+            "data set 'npz': config data.options.task must be 'regression' or "
+            f"empty, got '{shortened(task)}'"
         )
     if not 0 <= seed < 2**32:
         raise InputError(
@@ -309,11 +352,28 @@ def _features(
 
 
 def _labels(
-    archive: packed.Archive, key: str, num_classes: int
+    archive: packed.Archive,
+    key: str,
+    num_classes: int,
+    label_names: Sequence[str],
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Returns classes `[n]`, and their names if those are the labels."""
-    if archive.header(key).dtype.kind != "U":
-        return _integers(archive, key), ()
+    if label_names:
+        raise InputError(
+            f"{archive.path.name}: label_names are for a table of labels "
+            f"[n, labels], and '{key}' has one axis"
+        )
+    kind = archive.header(key).dtype.kind
+    if kind != "U":
+        try:
+            return _integers(archive, key), ()
+        except InputError as error:
+            if kind != "f":
+                raise
+            raise InputError(
+                f"{error}; of a number that is to be predicted as such, set "
+                "config data.options.task=regression"
+            ) from error
     text = archive.read(key)
     where = f"{archive.path.name}: '{key}'"
     if text.ndim != 1:
@@ -325,6 +385,70 @@ def _labels(
         raise InputError(f"{where}[{empty[0]}] is an empty name")
     names, labels = np.unique(text, return_inverse=True)
     return labels, tuple(map(str, names))
+
+
+def _numbers(
+    archive: packed.Archive,
+    key: str,
+    num_classes: int,
+    label_names: Sequence[str],
+) -> np.ndarray:
+    """Returns the numbers to be predicted, `[n]`."""
+    where = f"{archive.path.name}: '{packed.shown(key)}'"
+    header = archive.header(key)
+    if header.dtype.kind not in "iuf" or len(header.shape) != 1:
+        raise InputError(
+            f"{where} must be a vector of numbers, one for each row, for "
+            f"task='regression', got {header.dtype} {header.shape}"
+        )
+    if num_classes or label_names:
+        raise InputError(
+            f"{where} is a number for task='regression': num_classes and "
+            "label_names are for classes and labels"
+        )
+    with packed.about(archive.path.name):
+        return inputs.finite(packed.shown(key), archive.read(key))
+
+
+def _is_table(header: packed.Header) -> bool:
+    """Whether labels are a table; what is none of a right type has no task."""
+    shape = header.shape
+    return len(shape) == 2 and shape[1] > 1 and header.dtype.kind in "biu"
+
+
+def _table(archive: packed.Archive, key: str, num_classes: int) -> np.ndarray:
+    """Returns a table of labels, 0 and 1, int64 `[n, labels]`."""
+    where = f"{archive.path.name}: '{packed.shown(key)}'"
+    if num_classes:
+        raise InputError(f"{where} is a table: num_classes is for classes")
+    table = archive.read(key)
+    check_table(where, table)
+    table = table.astype(np.int64)
+    if (table.sum(axis=1) == 1).all():
+        raise InputError(
+            f"{where} has one 1 in each row, as one class of several has: of "
+            f"one-hot rows take {packed.shown(key)}.argmax(axis=1)"
+        )
+    return table
+
+
+def _columns(
+    archive: packed.Archive,
+    key: str,
+    table: np.ndarray,
+    given: Sequence[str],
+) -> tuple[str, ...]:
+    """Returns the names of the labels of a table."""
+    count = table.shape[1]
+    if not given:
+        return tuple(map(str, range(count)))
+    names = tuple(x.strip() for item in given for x in item.split(","))
+    if len(names) != count or len(set(names)) < count or "" in names:
+        raise InputError(
+            f"{archive.path.name}: label_names must name each of the {count} "
+            f"columns of '{packed.shown(key)}' once, got {packed.listed(names)}"
+        )
+    return names
 
 
 def _integers(archive: packed.Archive, key: str) -> np.ndarray:

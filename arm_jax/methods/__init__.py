@@ -20,7 +20,9 @@ whose fields are the options and whose hooks are those of `Method`.
 
 Beside either, `TAKES_MISSING = True` says that the method is defined where
 examples lack modalities: it then counts an example with what `mask` says it
-has. `TUNED` says which options a comparison may choose, and among
+has. `TASKS = ("classes", "labels")` says that it is defined where examples have
+several labels at once, see arm_jax.tasks; without it, it is for one class.
+`TUNED` says which options a comparison may choose, and among
 which values, see `grid`.
 """
 
@@ -89,6 +91,11 @@ def create(name: str, options: Mapping[str, Any]) -> Method:
 def takes_missing(name: str) -> bool:
     """Whether a method is defined where examples lack modalities."""
     return bool(getattr(_module(name), "TAKES_MISSING", False))
+
+
+def tasks(name: str) -> tuple[str, ...]:
+    """Returns the tasks that a method is defined for, see arm_jax.tasks."""
+    return tuple(getattr(_module(name), "TASKS", ("classes",)))
 
 
 def grid(name: str, options: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -45,11 +45,14 @@ class Context(NamedTuple):
 
     Attributes:
       modalities: Names, sorted.
-      num_classes: Number of labels.
+      num_classes: Number of classes; 2 where there are several labels, and of
+        outputs where a number is predicted.
       widths: Width of the features, by modality.
       params: Parameters of the model before the first step, for a memory that
         holds what they were.
       state: State of the model likewise.
+      labels: Number of labels that an example has at once, see arm_jax.tasks;
+        0 where it has one class.
     """
 
     modalities: tuple[str, ...]
@@ -57,6 +60,7 @@ class Context(NamedTuple):
     widths: Mapping[str, int]
     params: Any = None
     state: Any = None
+    labels: int = 0
 
     def common_width(self, method: str) -> int:
         """Returns the width of all modalities' features.
@@ -85,8 +89,11 @@ class Forward(NamedTuple):
       head: `head(features, mask) -> logits [batch, classes]`, differentiable
         in the features and in the parameters it closes over. `mask` is over
         modalities; those missing from the batch stay masked.
-        An entry other than 0 and 1 weighs what the modality adds.
-      log_prior: log p(y) in the training split, `[classes]`, nats.
+        An entry other than 0 and 1 weighs what the modality adds. Of several
+        labels, logits are `[batch, labels, 2]` and `label` is `[batch,
+        labels]`; of a number, a `Gaussian` stands in the place of logits.
+      log_prior: log p(y) in the training split, `[classes]` or `[labels, 2]`,
+        nats.
       step: Number of steps taken before this one, for schedules.
       memory: What `Method.init` made and `Method.remember` keeps.
       turn: Number of the turn, a Python integer; see `Method.turns`.

@@ -1,5 +1,6 @@
 """A linear head for each modality, which several methods have of their own."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +13,21 @@ Heads = Mapping[str, Mapping[str, Any]]
 
 
 def init(context: Context, key: jax.Array) -> Any:
-    """Returns a head on the features of each modality, by name."""
+    """Returns a head on the features of each modality, by name.
+
+    Of several labels, kernels are `[width, labels, 2]` and biases likewise.
+    """
+    shape = (context.num_classes,)
+    if context.labels:
+        shape = (context.labels, context.num_classes)
     keys = jax.random.split(key, len(context.modalities))
     initial = jax.nn.initializers.lecun_normal()
     return {
         name: {
-            "kernel": initial(k, (width, context.num_classes)),
-            "bias": jnp.zeros(context.num_classes),
+            "kernel": initial(k, (width, math.prod(shape))).reshape(
+                width, *shape
+            ),
+            "bias": jnp.zeros(shape),
         }
         for k, (name, width) in zip(
             keys, sorted(context.widths.items()), strict=True
@@ -27,8 +36,22 @@ def init(context: Context, key: jax.Array) -> Any:
 
 
 def logits(heads: Heads, features: Mapping[str, Any]) -> list[Any]:
-    """Returns logits `[batch, classes]` of each modality; NumPy stays such."""
-    return [terms.linear(heads[name], x) for name, x in features.items()]
+    """Returns logits of each modality; NumPy stays such.
+
+    They are `[batch, classes]` or `[batch, labels, 2]`.
+    """
+    return [_logits(heads[name], x) for name, x in features.items()]
+
+
+def _logits(head: Mapping[str, Any], x: Any) -> Any:
+    shape = head["bias"].shape
+    if len(shape) == 1:
+        return terms.linear(head, x)
+    flat = {
+        "kernel": head["kernel"].reshape(len(head["kernel"]), -1),
+        "bias": head["bias"].reshape(-1),
+    }
+    return terms.linear(flat, x).reshape(len(x), *shape)
 
 
 def log_probs(heads: Heads, features: Mapping[str, jax.Array]) -> jax.Array:
@@ -48,4 +71,7 @@ def summed(
     """
     mask = jnp.atleast_2d(mask)
     each = logits(heads, features)
-    return sum(mask[:, m, None] * z for m, z in enumerate(each))
+    return sum(
+        mask[(slice(None), m, *(None,) * (z.ndim - 1))] * z
+        for m, z in enumerate(each)
+    )

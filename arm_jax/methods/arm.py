@@ -37,12 +37,14 @@ from arm_jax.valuation import (
     at_label,
     conditional_contributions,
     expected_conditional_contributions,
+    normalized,
     subset_log_probs,
 )
 
 FORMS = ("loose", "strict")
 FUSIONS = ("none", "running", "sample")
 TAKES_MISSING = True
+TASKS = ("classes", "labels", "regression")
 # Decay a step of the running contributions.
 _DECAY = 0.99
 TUNED = {"unimodal": (1.0, 4.0, 16.0), "learning_rate": (1.0, 3.0)}
@@ -194,7 +196,7 @@ def _reaching_own_encoder(forward: Forward, label: jax.Array) -> jax.Array:
     rows = []
     for name, features in forward.features.items():
         logits = forward.head(frozen | {name: features}, everything)
-        rows.append(at_label(jax.nn.log_softmax(logits), label))
+        rows.append(at_label(normalized(logits), label))
     return jnp.stack(rows)
 
 

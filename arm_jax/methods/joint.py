@@ -5,6 +5,7 @@ import jax
 from arm_jax.methods import Batch, Forward, Metrics, terms
 
 TAKES_MISSING = True
+TASKS = ("classes", "labels", "regression")
 TUNED = {"learning_rate": (1.0, 0.1, 0.3, 3.0, 10.0, 30.0)}
 
 

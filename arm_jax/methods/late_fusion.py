@@ -34,6 +34,7 @@ from arm_jax.methods import (
 from arm_jax.valuation import Head
 
 TAKES_MISSING = True
+TASKS = ("classes", "labels")
 TUNED = {
     "average": ("probabilities", "logits"),
     "learning_rate": (1.0, 0.3, 3.0),
@@ -116,11 +117,13 @@ def mean_probability(log_p: jax.Array, mask: jax.Array) -> jax.Array:
     """Returns the logarithm of the mean probability, `[batch, classes]`.
 
     Args:
-      log_p: `[modalities, batch, classes]`.
+      log_p: `[modalities, batch, classes]`, or of several labels `[modalities,
+        batch, labels, 2]`, and so is the result.
       mask: 1 for the modalities that are kept, `[modalities]` or `[batch,
         modalities]`; where none is, all classes are alike.
     """
-    weight = jnp.broadcast_to(mask, log_p.shape[1::-1]).T[..., None]
+    weight = jnp.broadcast_to(mask, log_p.shape[1::-1]).T
+    weight = weight[(..., *(None,) * (log_p.ndim - 2))]
     scores = jnp.where(weight > 0, log_p, -jnp.inf)
     nobody = (weight > 0).sum(axis=0, keepdims=True) == 0
     scores = jnp.where(nobody, 0.0, scores)

@@ -38,6 +38,7 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import Head
 
+TASKS = ("classes", "labels")
 TUNED = {"learning_rate": (1.0, 0.1, 0.3, 3.0, 10.0, 30.0)}
 _JOINT = "joint"
 

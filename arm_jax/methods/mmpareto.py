@@ -43,8 +43,10 @@ from arm_jax.methods import (
     _heads,
     terms,
 )
+from arm_jax.valuation import of_outputs
 
 TAKES_MISSING = True
+TASKS = ("classes", "labels", "regression")
 TUNED = {"gamma": (1.5, 1.0, 3.0), "learning_rate": (1.0, 3.0)}
 
 
@@ -76,7 +78,7 @@ class MMPareto(Method):
             zip(forward.features, own, strict=True)
         ):
             values[_own(name)] = terms.kept_cross_entropy(
-                jax.nn.log_softmax(logits), batch, batch["mask"][:, m]
+                of_outputs(logits, batch["label"]), batch, batch["mask"][:, m]
             )
         return Losses(values, {})
 

@@ -15,9 +15,10 @@ import jax
 import jax.numpy as jnp
 
 from arm_jax.methods import Batch, Forward, Metrics, joint, terms
-from arm_jax.valuation import at_label
+from arm_jax.valuation import at_label, normalized
 
 TAKES_MISSING = True
+TASKS = ("classes", "labels", "regression")
 TUNED = {"rate": (0.3, 0.1, 0.5), "learning_rate": (1.0, 3.0)}
 
 
@@ -39,7 +40,7 @@ def loss(
         return joint.loss(forward, batch)
     draws = forward.uniform(len(forward.features))
     logits = forward.head(forward.features, kept(draws, batch["mask"], rate))
-    log_p = at_label(jax.nn.log_softmax(logits), batch["label"])
+    log_p = at_label(normalized(logits), batch["label"])
     return -log_p.mean(), {}
 
 

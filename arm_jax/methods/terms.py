@@ -27,13 +27,11 @@ def unimodal_cross_entropies(log_probs: Subsets, batch: Batch) -> jax.Array:
     return kept_cross_entropy(log_probs.alone, batch, batch["mask"].T)
 
 
-def kept_cross_entropy(
-    log_probs: Array, batch: Batch, kept: Array
-) -> jax.Array:
+def kept_cross_entropy(log_probs: Any, batch: Batch, kept: Array) -> jax.Array:
     """Mean cross-entropy `[...]`, 0 for the examples that lack the modality.
 
     Args:
-      log_probs: `[..., batch, classes]`.
+      log_probs: `[..., batch, classes]`, or what `valuation.at_label` takes.
       batch: the examples.
       kept: 1 for those that have the modality, `[..., batch]`.
     """

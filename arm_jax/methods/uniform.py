@@ -9,6 +9,7 @@ import jax
 from arm_jax.methods import Batch, Forward, Metrics, terms
 
 TAKES_MISSING = True
+TASKS = ("classes", "labels", "regression")
 TUNED = {"unimodal": (1.0, 0.3, 3.0), "learning_rate": (1.0, 3.0)}
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from arm_jax.config import ModelConfig
 from arm_jax.errors import InputError, check_known
+from arm_jax.gaussian import Gaussian
 from arm_jax.models import fusions
 from arm_jax.models.branch import Branch
 from arm_jax.models.tuning import Tuning
@@ -24,7 +25,7 @@ class Model(NamedTuple):
 
     Attributes:
       modalities: Names, sorted; the order of masks.
-      num_classes: Number of labels.
+      num_classes: Number of classes; 2 where there are several labels.
       widths: Width of the features, by modality.
       additive: Whether logits are a sum of terms of the single modalities.
       tuning: How the encoder of each modality is trained.
@@ -49,7 +50,10 @@ class Model(NamedTuple):
         from the modalities whose entry of `mask`, `[modalities]` or
         `[batch, modalities]`, is not 0; one that is not 1 either scales what
         the modality adds. vmap over masks evaluates all subsets on features
-        computed once.
+        computed once. Of several labels, logits are `[batch, labels, 2]`.
+      labels: Number of labels that an example has at once, each 0 or 1; 0
+        where it has one class.
+      regression: Whether a number is predicted: `head` returns a `Gaussian`.
     """
 
     modalities: tuple[str, ...]
@@ -61,7 +65,9 @@ class Model(NamedTuple):
     init: Callable[[jax.Array], tuple[Params, State]]
     load: Callable[[Params, State], tuple[Params, State]]
     encode: Callable[..., tuple[Features, State]]
-    head: Callable[..., jax.Array]
+    head: Callable[..., Any]
+    labels: int = 0
+    regression: bool = False
 
 
 def create_model(
@@ -69,6 +75,9 @@ def create_model(
     specs: Mapping[str, Any],
     num_classes: int,
     fusion: str = "",
+    *,
+    labels: int = 0,
+    regression: bool = False,
 ) -> Model:
     """Builds the model for modalities whose examples are of given shapes.
 
@@ -76,8 +85,12 @@ def create_model(
       config: Encoders and fusion.
       specs: By modality: the shape of one example, a tuple; or its shape and
         type, a `jax.ShapeDtypeStruct`; or a pytree of those.
-      num_classes: Number of labels.
+      num_classes: Number of classes.
       fusion: Name of the fusion that a method needs; empty for any.
+      labels: Number of labels that an example has at once, of which each has
+        `num_classes` values, 2; 0 where it has one class.
+      regression: Whether a number is predicted, by two outputs: `num_classes`
+        is 2 then.
 
     Raises:
       InputError: Unknown encoder, fusion, option or modality; an encoder that
@@ -106,7 +119,9 @@ def create_model(
         for name in modalities
     }
     widths = {name: branch.width for name, branch in branches.items()}
-    head_module = _create_fusion(config, fusion, widths, num_classes)
+    head_module = _create_fusion(
+        config, fusion, widths, (labels or 1) * num_classes
+    )
 
     def init(key: jax.Array) -> tuple[Params, State]:
         params: dict[str, Params] = {}
@@ -166,10 +181,15 @@ def create_model(
         features: Mapping[str, jax.Array],
         mask: jax.Array,
         state: State,
-    ) -> jax.Array:
-        return head_module.apply(
+    ) -> Any:
+        logits = head_module.apply(
             {_PARAMS: params["head"]}, features, mask, state["means"]
         )
+        if regression:
+            return Gaussian.of_outputs(logits)
+        if labels:
+            return logits.reshape(*logits.shape[:-1], labels, num_classes)
+        return logits
 
     return Model(
         modalities,
@@ -186,6 +206,8 @@ def create_model(
         load,
         encode,
         head,
+        labels,
+        regression,
     )
 
 

@@ -60,7 +60,12 @@ def how_much(known: float, entropy: float, names: Sequence[str]) -> str:
 
 
 def of_training(
-    method: str, accuracy: Mapping[str, float], examples: int
+    method: str,
+    accuracy: Mapping[str, float],
+    examples: int,
+    *,
+    labels: int = 0,
+    number: bool = False,
 ) -> str:
     """How well a trained model does, and on whom it relies.
 
@@ -68,13 +73,16 @@ def of_training(
       method: name of the method.
       accuracy: in %, of "fused" and of each modality alone, by name.
       examples: number of those it was tested on.
+      labels: number of labels that each has at once; 0 for one class.
+      number: whether a number is predicted; accuracies are R^2 in % then.
     """
     alone = {k: v for k, v in accuracy.items() if k != "fused"}
-    out = (
-        f"Trained by {method}, the model is right on "
-        f"{fixed(accuracy['fused'], 1)} % of {examples:,} examples that it "
-        "has not seen"
-    )
+    each = f"the {labels} labels of each of " if labels else ""
+    share = f"{fixed(accuracy['fused'], 1)} %"
+    does = f"is right on {share} of {each}{examples:,} examples"
+    if number:
+        does = f"explains {share} of the variance in {examples:,} examples"
+    out = f"Trained by {method}, the model {does} that it has not seen"
     if len(alone) < 2:
         return out + "."
     worst, *_, best = sorted(alone, key=lambda name: alone[name])
@@ -86,7 +94,9 @@ def of_training(
 
 
 def of_comparison(
-    gains: Mapping[str, tuple[float, float, float]], baseline: str
+    gains: Mapping[str, tuple[float, float, float]],
+    baseline: str,
+    measure: str = "accuracy",
 ) -> str:
     """Which methods are better than the first, and whether that is sure.
 
@@ -94,6 +104,7 @@ def of_comparison(
       gains: mean difference of accuracy to the first in points, and the ends
         of its interval (NaN if there is none), by method.
       baseline: name of the first.
+      measure: what accuracy is called.
     """
     sure = [name for name, (_, low, _) in gains.items() if low > 0]
     worse = [name for name, (_, _, high) in gains.items() if high < 0]
@@ -104,7 +115,7 @@ def of_comparison(
     if best in sure:
         _, low, high = (fixed(x, 1, plus=True) for x in gains[best])
         out = (
-            f"{best} does best, {lead} points of accuracy against {baseline} "
+            f"{best} does best, {lead} points of {measure} against {baseline} "
             f"(95 % interval {low} to {high})"
         )
         others = len(sure) - 1

@@ -95,12 +95,13 @@ def _answered(summary: Mapping[str, Any]) -> tuple[list[str], str]:
         rows.append(
             page.Bar(label, [("", mean, 0)], said, (mean - half, mean + half))
         )
+    measure = scores_report.word(summary)
     caption = (
-        f"Fused accuracy, {basis(summary)} (line: one sd to either side); in "
+        f"Fused {measure}, {basis(summary)} (line: one sd to either side); in "
         f"parentheses the difference to {baseline} in points, with its 95 % "
         "interval."
     )
-    answer = answers.of_comparison(gains, baseline)
+    answer = answers.of_comparison(gains, baseline, measure)
     return [answer], page.bars(rows, 100.0, caption, legend=False)
 
 
@@ -124,7 +125,8 @@ def summarize(
 
     Returns:
       `split`; `groups`, those that have a table, of the labels that are done;
-      `dataset`, `modalities`, `examples`; `variants`, that of each run; by
+      `dataset`, `modalities`, `examples`, and `label_names` where there are
+      several at once, or `target` where it is a number; `variants`, that of each run; by
       label `accuracies`, in % on the split at the last epoch; and on the test
       split `results`, the scores of each run.
     """
@@ -145,6 +147,9 @@ def summarize(
         "dataset": first["dataset"],
         "modalities": first["modalities"],
         "examples": first["examples"][split],
+        **{
+            key: first[key] for key in ("label_names", "target") if key in first
+        },
         "variants": [run["variant"] for run in first["runs"]],
         "accuracies": {
             label: _tested(one) if on_test else _validated(curves[label], one)
@@ -191,17 +196,22 @@ def basis(summary: Mapping[str, Any]) -> str:
 
 def introduction(summary: Mapping[str, Any]) -> str:
     """What the tables are on, and what their columns are."""
-    about = f"{basis(summary)}, accuracies in %"
+    measure = scores_report.word(summary)
+    several = "accuracies" if measure == "accuracy" else measure
+    about = f"{basis(summary)}, {several} in %"
     if summary["split"] == "test":
         about += (
             ". `last` is the last epoch, `selected` the best one on "
             "validation; all else is at the last epoch. Shapley: share of each "
-            "modality in the accuracy, in points."
+            f"modality in the {measure}, in points."
         )
     else:
         about += " at the last epoch. The test split has no part in this."
+    task = scores_report.about(summary)
+    if task:
+        about += f" {task}"
     return (
-        f"{about} The difference is that of the fused accuracy to the first "
+        f"{about} The difference is that of the fused {measure} to the first "
         "row, paired by run, with its 95 % interval (Student's t)."
     )
 
@@ -241,7 +251,8 @@ def tuning(summary: Mapping[str, Any]) -> list[str]:
     rows = tuning_report.table(
         summary["tuning"], on_test=summary["split"] == "test"
     )
-    return [tuning_report.ABOUT, "", rows]
+    measure = scores_report.word(summary)
+    return [tuning_report.ABOUT.replace("accuracy", measure), "", rows]
 
 
 def _arrays(accuracies: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
@@ -261,7 +272,11 @@ def _drawn(
     variants = [run["variant"] for run in first["runs"]]
     if len(set(variants)) > 1:
         drawn = figures.draw_variants(
-            folder / "figures", figures.slug(group), accuracies, variants
+            folder / "figures",
+            figures.slug(group),
+            accuracies,
+            variants,
+            scores_report.word(first),
         )
         lines += _images(drawn)
     empty = [
@@ -287,13 +302,14 @@ def table(results: Results) -> str:
     modalities = first["modalities"]
     alone = [f"accuracy_{m}" for m in modalities]
     baseline = percent(first, "accuracy")
+    of_classes = "macro_f1" in first["runs"][0]["test"]["last"]
     rows: list[list[str]] = []
     for label, found in results.items():
         scores: list[np.ndarray] = [
             percent(found, "accuracy"),
             percent(found, "accuracy", "selected"),
             *(percent(found, key) for key in alone),
-            percent(found, "macro_f1"),
+            *([percent(found, "macro_f1")] if of_classes else []),
             *(shares(found, m) for m in modalities),
         ]
         gain = difference(scores[0], baseline) if rows else ""
@@ -304,7 +320,7 @@ def table(results: Results) -> str:
             "last",
             "selected",
             *(f"{m} alone" for m in modalities),
-            "macro-F1",
+            *(["macro-F1"] if of_classes else []),
             *(f"Shapley {m}" for m in modalities),
             "difference",
         ],

@@ -12,6 +12,7 @@ import numpy as np
 
 from arm_jax.analysis import bridge
 from arm_jax.reports.pieces import COLORS, figure
+from arm_jax.reports.scores import word
 from arm_jax.workdir import JsonLines
 
 # Accuracies in % of each run, by label and key of the scores.
@@ -101,11 +102,11 @@ def draw(
             axis.set(xlabel="epoch", ylabel=ylabel)
         made.append((file, caption))
 
-    dominant = _dominant(curves, modalities)
+    dominant, measure = _dominant(curves, modalities), word(first)
     draw(
         "dominant",
-        f"Validation accuracy of the dominant modality ({dominant}) alone",
-        f"{dominant} alone, validation accuracy",
+        f"Validation {measure} of the dominant modality ({dominant}) alone",
+        f"{dominant} alone, validation {measure}",
         lambda c: c.get("validation", f"accuracy_{dominant}"),
     )
     draw(
@@ -154,18 +155,26 @@ def draw_variants(
     prefix: str,
     accuracies: Accuracies,
     variants: Sequence[str],
+    measure: str = "accuracy",
 ) -> list[tuple[str, str]]:
     """Means and deviations over seeds, methods side by side.
+
+    Args:
+      folder: Folder of the figures.
+      prefix: Beginning of their names.
+      accuracies: By label.
+      variants: The variant of each run.
+      measure: What accuracy is called.
 
     Returns:
       The figures' files and captions.
     """
     names = list(dict.fromkeys(variants))
     panels = {
-        "variants": ("fused accuracy (%)", "Fused accuracy by variant"),
+        "variants": (f"fused {measure} (%)", f"Fused {measure} by variant"),
         "variants_over": (
             "less the best modality alone (points)",
-            "What the fused accuracy is above the best modality alone, by "
+            f"What the fused {measure} is above the best modality alone, by "
             "variant",
         ),
     }
@@ -275,6 +284,9 @@ def _bridge(
     for term in bridge.TERMS:
         file = f"{prefix}_bridge_{term}.svg"
         name = bridge.key(term, first, second)
+        # Of several labels there are none.
+        if not any(len(c.get("validation", name)[0]) for c in curves.values()):
+            continue
         with _with_legend(folder / file, len(curves)) as axis:
             _bands(axis, curves, lambda c, n=name: c.get("validation", n))
             axis.set(xlabel="epoch", ylabel=f"{titles[term]} (bits)")

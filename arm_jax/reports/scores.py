@@ -1,12 +1,10 @@
 """Tables beyond accuracy, of one training and of a comparison."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from arm_jax.analysis.bridge import TERMS, key
 from arm_jax.analysis.scores import FUSED
 from arm_jax.data.outputs import SEPARATOR
 from arm_jax.probing import LEVELS
@@ -20,6 +18,18 @@ from arm_jax.reports.pieces import (
 # More subsets than those of so many modalities are told by their sizes.
 _MOST = 4
 _GAP = "gap"
+# Titles of what is read off the predictions, by key.
+_TITLES = {
+    "macro_f1": "macro-F1",
+    "micro_f1": "micro-F1",
+    "exact_match": "exact match",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "correlation": "correlation",
+    "average_precision": "mAP",
+    "auroc": "AUROC",
+    "ece": "ECE",
+}
 ABOUT = (
     "AUROC: one class against the rest, mean over classes. ECE: expected "
     "calibration error in 15 bins, in %. Without: accuracy when the modality "
@@ -27,6 +37,49 @@ ABOUT = (
     "many deviations of the channel; accuracy, mean over the modality that has "
     "it. Gap: mean difference of the modalities' phi_CMI, in bits."
 )
+
+
+# Those that are no shares of 1, and decimals of what is not in %.
+_PLAIN = ("rmse", "mae", "correlation")
+_DIGITS = dict.fromkeys((_TITLES[key] for key in _PLAIN), 3) | {_GAP: 2}
+
+
+def word(results: Mapping[str, Any]) -> str:
+    """Returns what `accuracy` in results is called.
+
+    Args:
+      results: With `target`, where a number is predicted.
+    """
+    return "R^2" if "target" in results else "accuracy"
+
+
+def about(results: Mapping[str, Any]) -> str:
+    """Says what scores are where no class is predicted, "" where one is.
+
+    Args:
+      results: With the names of several labels, or `target`.
+    """
+    if "target" in results:
+        target = results["target"]
+        return (
+            "The label is a number, of mean "
+            f"{target['mean']:.4g} and deviation {target['deviation']:.4g} in "
+            "the training split. R^2 (`accuracy` in results.json) is 1 less "
+            "the mean squared error as a share of the variance of all "
+            "examples, and below 0 where their mean does better; RMSE and MAE "
+            "are in the number's unit, losses and contributions those of the "
+            "standardised number's density."
+        )
+    names = results.get("label_names", ())
+    if not names:
+        return ""
+    return (
+        f"An example has {len(names)} labels, each 0 or 1, predicted at a "
+        "threshold of 1/2. Accuracy is the share of all labels of all examples "
+        "that is right, exact match the share of examples with no label wrong; "
+        "macro-F1, mAP (average precision) and AUROC are means over the "
+        "labels. Losses and contributions are sums over the labels."
+    )
 
 
 def section(results: Mapping[str, Any]) -> list[str]:
@@ -41,26 +94,27 @@ def section(results: Mapping[str, Any]) -> list[str]:
     modalities = results["modalities"]
     lacking = all("patterns" in run for run in runs)
     levels = ", ".join(f"{x:g}" for x in LEVELS)
-    lines = ["## Beyond accuracy", "", _scores(runs), ""]
+    measure = word(results)
+    lines = [f"## Beyond {measure}", "", _scores(runs), ""]
     if len(modalities) > 1:
         lines += [
-            "Accuracy in % by the modalities that are there at test, the "
-            "others masked"
+            f"{measure.capitalize()} in % by the modalities that are there at "
+            "test, the others masked"
             + (", on the examples that have these:" if lacking else ":"),
             "",
-            _subsets(runs, modalities),
+            _subsets(runs, modalities, measure),
             "",
         ]
     if lacking:
         lines += [
-            "Fused accuracy in % of the test examples by what they have:",
+            f"Fused {measure} in % of the test examples by what they have:",
             "",
-            _patterns(runs),
+            _patterns(runs, measure),
             "",
         ]
     if runs[0]["noise"]:
         lines += [
-            "Fused accuracy in % with Gaussian noise in the inputs of one "
+            f"Fused {measure} in % with Gaussian noise in the inputs of one "
             f"modality, of {levels} deviations of the channel:",
             "",
             _noise(runs),
@@ -68,17 +122,13 @@ def section(results: Mapping[str, Any]) -> list[str]:
         ]
     if len(modalities) > 1:
         lines += [
-            "What the predictions of each pair share about the label: partial "
-            "information decomposition of the predicted classes, in bits "
-            "(plug-in). The contribution gap, the mean difference of phi_CMI, "
+            "The contribution gap, the mean difference of phi_CMI, "
             f"is {_of(runs, 'contribution_gap', digits=3)} bits; the "
-            "Shapley shares in the accuracy are, in points, "
+            f"Shapley shares in the {measure} are, in points, "
             + ", ".join(
                 f"{m} {_of(runs, 'shapley', m, scale=100)}" for m in modalities
             )
             + ".",
-            "",
-            _predictions(runs, modalities),
             "",
         ]
     return lines
@@ -92,8 +142,8 @@ def warning(results: Mapping[str, Any]) -> str:
     name, loss = below
     return (
         f"Warning: the fused prediction is below {name} alone, by "
-        f"{fixed(loss, 1)} points of test accuracy in the mean. Fusing costs "
-        "more than it gives here."
+        f"{fixed(loss, 1)} points of test {word(results)} in the mean. Fusing "
+        "costs more than it gives here."
     )
 
 
@@ -129,7 +179,7 @@ def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     }
     lines = []
     if told:
-        lines += [ABOUT, "", _by_method(told), ""]
+        lines += [_about(told), "", _by_method(told), ""]
     found = {label: best_alone(one) for label, one in results.items()}
     below = [
         f"{label} ({best[0]} alone, by {fixed(best[1], 1)} points)"
@@ -144,6 +194,21 @@ def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
             "",
         ]
     return lines
+
+
+def _about(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the columns of a comparison are."""
+    first = next(iter(results.values()))
+    keys = first["runs"][0]["scores"][FUSED]
+    of_auroc, of_ece, others = ABOUT.split(". ", 2)
+    if "rmse" in keys:
+        return (
+            "RMSE, MAE: in the number's unit. Correlation: Pearson's. "
+            + others.replace("accuracy", "R^2")
+        )
+    if "exact_match" in keys:
+        of_auroc = "mAP, AUROC: means over the labels"
+    return f"{of_auroc}. {of_ece}. {others}"
 
 
 def kept(run: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, Any]:
@@ -176,7 +241,7 @@ def _by_method(results: Mapping[str, Mapping[str, Any]]) -> str:
         told = [_beyond(run, one["modalities"]) for run in one["runs"]]
         columns = {name: [x[name] for x in told] for name in told[0]}
         cells = [
-            mean_and_sd(values, 2 if name == _GAP else 1)
+            mean_and_sd(values, _DIGITS.get(name, 1))
             for name, values in columns.items()
         ]
         rows.append([label, *cells])
@@ -188,8 +253,11 @@ def _beyond(
 ) -> dict[str, float]:
     """What the table of a comparison has of a run, by column."""
     found = {
-        title: 100 * _number(run["scores"][FUSED][key])
-        for title, key in (("AUROC", "auroc"), ("ECE", "ece"))
+        title: (1 if key in _PLAIN else 100)
+        * _number(run["scores"][FUSED][key])
+        for key, title in _TITLES.items()
+        # It has a column of the table before.
+        if key in run["scores"][FUSED] and key != "macro_f1"
     }
     several = modalities if len(modalities) > 1 else ()
     for m in several:
@@ -205,25 +273,31 @@ def _beyond(
 
 
 def _scores(runs: Sequence[Mapping[str, Any]]) -> str:
-    keys = ("macro_f1", "auroc", "ece")
+    keys = [key for key in _TITLES if key in runs[0]["scores"][FUSED]]
     rows = [
         [
             name if name == FUSED else f"{name} alone",
-            *(_of(runs, "scores", name, key, scale=100) for key in keys),
+            *(
+                _of(runs, "scores", name, key, digits=3)
+                if key in _PLAIN
+                else _of(runs, "scores", name, key, scale=100)
+                for key in keys
+            ),
         ]
         for name in runs[0]["scores"]
     ]
-    header = ["in %", "macro-F1", "AUROC", "ECE"]
+    unit = "in its unit" if keys[0] in _PLAIN else "in %"
+    header = [unit, *(_TITLES[key] for key in keys)]
     return markdown_table(header, rows)
 
 
 def _subsets(
-    runs: Sequence[Mapping[str, Any]], modalities: Sequence[str]
+    runs: Sequence[Mapping[str, Any]], modalities: Sequence[str], measure: str
 ) -> str:
     names = list(runs[0]["subsets"])
     if len(modalities) <= _MOST:
         rows = [[name, _of(runs, "subsets", name, scale=100)] for name in names]
-        return markdown_table(["there", "accuracy"], rows)
+        return markdown_table(["there", measure], rows)
     rows = []
     for size in range(len(modalities), 0, -1):
         own = [n for n in names if n.count(SEPARATOR) == size - 1]
@@ -241,7 +315,7 @@ def _subsets(
     return markdown_table(header, rows)
 
 
-def _patterns(runs: Sequence[Mapping[str, Any]]) -> str:
+def _patterns(runs: Sequence[Mapping[str, Any]], measure: str) -> str:
     rows = [
         [
             name,
@@ -250,7 +324,7 @@ def _patterns(runs: Sequence[Mapping[str, Any]]) -> str:
         ]
         for name, found in runs[0]["patterns"].items()
     ]
-    return markdown_table(["has", "examples", "accuracy"], rows)
+    return markdown_table(["has", "examples", measure], rows)
 
 
 def _noise(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -266,22 +340,6 @@ def _noise(runs: Sequence[Mapping[str, Any]]) -> str:
     ]
     header = ["noise in", *(f"{level:g}" for level in LEVELS)]
     return markdown_table(header, rows)
-
-
-def _predictions(
-    runs: Sequence[Mapping[str, Any]], modalities: Sequence[str]
-) -> str:
-    rows = [
-        [
-            f"{a} + {b}",
-            *(
-                _of(runs, "predictions", key(term, a, b), digits=3)
-                for term in TERMS
-            ),
-        ]
-        for a, b in itertools.combinations(modalities, 2)
-    ]
-    return markdown_table(["predictions of", "R", "U1", "U2", "S"], rows)
 
 
 def _of(

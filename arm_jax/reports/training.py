@@ -63,14 +63,15 @@ def write(
     described = part(
         "The interactions", lambda: _interactions(workdir, results)
     )
-    beyond = part("What is beyond accuracy", lambda: scores.section(results))
+    measure = scores.word(results)
+    beyond = part(f"What is beyond {measure}", lambda: scores.section(results))
     warning = scores.warning(results)
     seeds = [run["seed"] for run in results["runs"]]
     selected = [str(run["selected_step"]) for run in results["runs"]]
     lines = [
         f"# {results['method']} on {plain(results['dataset'])}",
         "",
-        f"Test accuracy in % ({results['examples']['test']} examples; mean +- "
+        f"Test {measure} in % ({results['examples']['test']} examples; mean +- "
         f"sd over seeds {', '.join(map(str, seeds))}), fused and of each "
         "modality alone (the others masked), after the last epoch (step "
         f"{results['steps']}) and at the best epoch on validation (step "
@@ -78,6 +79,7 @@ def write(
         "",
         results_table(results),
         "",
+        *([about, ""] if (about := scores.about(results)) else []),
         *([warning, ""] if warning else []),
         f"Training took {results['training_seconds']:.0f} s.",
         "",
@@ -92,7 +94,13 @@ def write(
     whole = page.of_markdown(
         text,
         workdir,
-        [answers.of_training(*accuracies(results))],
+        [
+            answers.of_training(
+                *accuracies(results),
+                labels=len(results.get("label_names", ())),
+                number="target" in results,
+            )
+        ],
         accuracy_bars({results["method"]: results}),
     )
     (workdir / "report.html").write_text(whole, encoding="utf-8")
@@ -135,46 +143,63 @@ def accuracy_bars(some: Mapping[str, Mapping[str, Any]]) -> str:
                     spread,
                 )
             )
+    first = next(iter(some.values()))
+    on = "labels of examples" if "label_names" in first else "examples"
+    what = f"How often the model is right on {on}"
+    if "target" in first:
+        what = "How much of the number's variance is explained on examples"
     return page.bars(
         rows,
         100.0,
-        "How often the model is right on examples that it has not seen, with "
+        f"{what} that it has not seen, with "
         "all modalities (fused) and with one alone, after the last epoch "
         "(mean; line: one sd over seeds to either side).",
     )
 
 
 def interactions_table(interactions: Mapping[str, Mapping[str, Any]]) -> str:
-    """Returns the PID of each pair in bits; what is left out, below it."""
-    rows = [
-        [pair, *(fixed(pid[term], 3) for term in TERMS)]
-        for pair, pid in computed(interactions).items()
-    ]
-    blocks = [
-        plain(f"{pair} is left out: {found['reason']}.")
-        for pair, found in interactions.items()
-        if "reason" in found
-    ]
+    """Returns the PID of each pair in bits; doubts and what is left out below.
+
+    Args:
+      interactions: As `arm_jax.analysis.interactions` makes them.
+    """
+    rows, blocks = [], []
+    for pair, found in interactions.items():
+        if "reason" in found:
+            blocks.append(plain(f"{pair} is left out: {found['reason']}."))
+            continue
+        rows.append([pair, *(_with_interval(found, term) for term in TERMS)])
+        blocks += [plain(f"{pair}: {doubt}.") for doubt in found["doubts"]]
     if rows:
         header = ["modalities", "R", "U1", "U2", "S"]
         blocks.insert(0, markdown_table(header, rows))
     return "\n\n".join(blocks)
 
 
+def _with_interval(found: Mapping[str, Any], term: str) -> str:
+    if found[term] is None:
+        return "none"
+    low, high = (fixed(end, 2) for end in found["interval"][term])
+    return f"{fixed(found[term], 2)} [{low}, {high}]"
+
+
 def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     pairs = results.get("interactions", {})
     if not pairs:
         return []
-    lines = ["", "## Interactions with the label", ""]
+    lines = ["", "## Interactions in the predictions", ""]
     with_numbers = computed(pairs)
     if with_numbers:
         pid = next(iter(with_numbers.values()))
         lines += [
-            "Partial information decomposition (BROJA) in bits on the test "
-            f"examples, each modality discretised to {pid['clusters']} "
-            "clusters at most: redundancy R, what the first and the second "
-            "know alone (U1, U2), synergy S. These are plug-in estimates from "
-            f"{pid['samples']} samples, biased: their sum is too large.",
+            "What the model has learned of each modality and of both: its "
+            "posteriors of the test examples from each alone and from both, "
+            "calibrated out of fold, decomposed in bits [95 % interval] into "
+            "what both say (redundancy R), what only the first or the second "
+            "does (U1, U2), and what only both together do (synergy S); "
+            f"{pid['samples']} examples, the first seed. What simple "
+            "classifiers make of the same data, whatever the training: "
+            "`arm-jax quantify`.",
             "",
         ]
     lines.append(interactions_table(pairs))
@@ -182,14 +207,15 @@ def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
         _interactions_figure(workdir, with_numbers)
         lines += [
             "",
-            "![Interactions of the modalities with the label, as in the "
-            "table](figures/interactions.svg)",
+            "![Interactions in the predictions, as in the table]"
+            "(figures/interactions.svg)",
         ]
     return lines
 
 
 def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     records = JsonLines(workdir / "metrics.jsonl").read()
+    measure = scores.word(results)
 
     def draw(axis: Any, split: str, key: str, label: str, **style: Any) -> None:
         by_step: dict[int, list[float]] = {}
@@ -216,15 +242,16 @@ def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     with figure(folder / "loss.svg", figsize=size) as (_, axis):
         draw(axis, "train", "cross_entropy", "training", alpha=0.6)
         draw(axis, "validation", "loss", "validation")
-        axis.set(
-            xlabel="step", ylabel="cross-entropy, fused (nats)", ylim=(0, None)
-        )
+        axis.set(xlabel="step", ylabel="cross-entropy, fused (nats)")
+        if measure == "accuracy":
+            # That of a density may be negative.
+            axis.set(ylim=(0, None))
         axis.legend()
     with figure(folder / "accuracy.svg", figsize=size) as (_, axis):
         draw(axis, "validation", "accuracy", "fused", color="black")
         for name in results["modalities"]:
             draw(axis, "validation", f"accuracy_{name}", f"{name} alone")
-        axis.set(xlabel="step", ylabel="validation accuracy")
+        axis.set(xlabel="step", ylabel=f"validation {measure}")
         axis.legend()
     with figure(folder / "contribution.svg", figsize=size) as (_, axis):
         for name in results["modalities"]:
@@ -233,7 +260,7 @@ def _learning_curves(workdir: Path, results: Mapping[str, Any]) -> list[str]:
         axis.legend()
     return [
         "![Loss while training](figures/loss.svg)",
-        "![Validation accuracy while training, with all modalities and with "
+        f"![Validation {measure} while training, with all modalities and with "
         "each alone](figures/accuracy.svg)",
         "![Contribution of each modality given the others while "
         "training](figures/contribution.svg)",
@@ -255,7 +282,8 @@ def _interactions_figure(
             ("unique2", "unique to the second"),
             ("synergy", "synergy"),
         ):
-            widths = [pid[key] for pid in pairs.values()]
+            # A synergy below 0 is one that the model has not learned.
+            widths = [max(pid[key] or 0.0, 0.0) for pid in pairs.values()]
             axis.barh(list(pairs), widths, left=left, label=label, height=0.6)
             left = [a + b for a, b in zip(left, widths, strict=True)]
         axis.set(xlabel="information about the label (bits)")

@@ -118,7 +118,12 @@ def html(
         "",
         "phi_MI is what all modalities say of a sample's label, phi_CMI what "
         "one adds to the others, in bits; below 0 it misleads. Label-free: "
-        "what the model itself expects of them.",
+        "what the model itself expects of them."
+        + (
+            " All are sums over the labels that a sample has at once."
+            if values["label"].ndim > 1
+            else ""
+        ),
         "",
         summary_table(values),
         "",

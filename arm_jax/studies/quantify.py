@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from arm_jax import data, lock, processes, record
+from arm_jax import data, lock, processes, record, tasks
 from arm_jax.config import SourceConfig, from_mapping
 from arm_jax.data import Dataset, Split
 from arm_jax.errors import InputError
@@ -250,6 +250,7 @@ def prepare(config: QuantifyConfig) -> tuple[Dataset, Rows]:
         of, in the modalities, the labels or their division.
     """
     dataset = data.load(config.data.name, config.data.options)
+    tasks.need_classes(dataset, "what `quantify` measures")
     names = config.modalities or dataset.modalities
     for modality in (*names, *config.models.series):
         if modality not in dataset.modalities:

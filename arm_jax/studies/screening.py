@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from arm_jax import data, lock, record
+from arm_jax import data, lock, record, tasks
 from arm_jax.config import SourceConfig, from_mapping
 from arm_jax.errors import InputError
 from arm_jax.reports import screening as report
@@ -103,6 +103,7 @@ def _candidates(
     dataset: data.Dataset, config: ScreeningConfig
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Symbols of each candidate, of independent samples, and their labels."""
+    tasks.need_classes(dataset, "a screening")
     names = config.modalities or dataset.modalities
     splits = list(dataset.splits.values())
     if any(split.weights is not None for split in splits):

@@ -3,12 +3,15 @@
 `valuate` reads a finished run and writes, for the chosen split,
 valuation_SPLIT.npz, valuation_SPLIT.html and figures into its workdir:
 
-    id, label           [n]
+    id, label           [n]; label [n, labels] where there are several
     phi_mi              [seeds, n]              bits, with the true label
     phi_cmi             [seeds, n, modalities]  bits, with the true label
     expected_phi_mi     [seeds, n]              bits, without labels
     expected_phi_cmi    [seeds, n, modalities]  bits, without labels
     modalities          names, in the order of the last axis
+
+Of several labels, contributions are sums over the labels (arm_jax.tasks). A
+number is in its own unit in `label`.
 """
 
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from arm_jax.data import Dataset
 from arm_jax.data.dataset import SPLITS
 from arm_jax.errors import check_choice
 from arm_jax.evaluation import Predictions
@@ -49,7 +53,7 @@ def valuate(workdir: str | Path, split: str = "test") -> dict[str, np.ndarray]:
     first = predictions[0]
     arrays |= {
         "id": first.id,
-        "label": first.label,
+        "label": _in_unit(first.label, run.dataset),
         "modalities": np.asarray(run.model.modalities),
     }
     file = workdir / f"valuation_{split}.npz"
@@ -60,6 +64,13 @@ def valuate(workdir: str | Path, split: str = "test") -> dict[str, np.ndarray]:
     whole = valuation_report.html(arrays, split, workdir, drawn)
     (workdir / f"valuation_{split}.html").write_text(whole, encoding="utf-8")
     return arrays
+
+
+def _in_unit(label: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Undoes the standardisation of a number."""
+    if dataset.target is None:
+        return label
+    return dataset.target.mean + dataset.unit * label.astype(np.float64)
 
 
 def _of_run(

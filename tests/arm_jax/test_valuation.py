@@ -10,6 +10,7 @@ from arm_jax.valuation import (
     conditional_contributions,
     expected_conditional_contributions,
     expected_joint_contribution,
+    is_right,
     joint_contribution,
     subset_log_probs,
     subset_masks,
@@ -179,3 +180,84 @@ def test_labels_that_are_no_classes(label, message):
     ):
         with pytest.raises(InputError, match=message):
             call()
+
+
+def two_labels():
+    """Two examples with two labels, by two modalities; probabilities by hand.
+
+    Returns:
+      Probability of each label: of all modalities, and alone; and the labels.
+    """
+    full = np.array([[0.8, 0.3], [0.6, 0.9]])
+    alone = np.array([[[0.7, 0.4], [0.5, 0.8]], [[0.6, 0.2], [0.9, 0.5]]])
+    return full, alone, np.array([[1, 0], [0, 1]])
+
+
+def of_labels(p):
+    return np.log(np.stack([1 - p, p], axis=-1))
+
+
+@pytest.mark.parametrize("xp", [np, jnp], ids=["numpy", "jax"])
+def test_contributions_of_several_labels_are_sums_over_them(xp):
+    full, alone, label = two_labels()
+    log_probs = Subsets(
+        *(xp.asarray(of_labels(p)) for p in (full, alone, alone[::-1]))
+    )
+    label = xp.asarray(label)
+    np.testing.assert_allclose(
+        at_label(log_probs.full, label),
+        [np.log(0.8 * 0.7), np.log(0.4 * 0.9)],
+        rtol=1e-6,
+    )
+    prior = of_labels(np.array([0.5, 0.25]))
+    np.testing.assert_allclose(
+        joint_contribution(log_probs, prior, label),
+        [np.log(0.8 * 0.7 / (0.5 * 0.75)), np.log(0.4 * 0.9 / (0.5 * 0.25))],
+        rtol=1e-6,
+    )
+    # Without the first there is the second, and the other way round.
+    np.testing.assert_allclose(
+        conditional_contributions(log_probs, label),
+        [
+            [np.log(0.56 / (0.6 * 0.8)), np.log(0.36 / (0.1 * 0.5))],
+            [np.log(0.56 / (0.7 * 0.6)), np.log(0.36 / (0.5 * 0.8))],
+        ],
+        rtol=1e-6,
+    )
+
+
+def test_expected_contributions_of_several_labels_are_sums_over_them():
+    full, alone, _ = two_labels()
+    log_probs = Subsets(
+        *(jnp.asarray(of_labels(p)) for p in (full, alone, alone[::-1]))
+    )
+
+    def divergence(p, q):
+        each = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+        return each.sum(axis=-1)
+
+    np.testing.assert_allclose(
+        expected_conditional_contributions(log_probs),
+        [divergence(full, alone[1]), divergence(full, alone[0])],
+        rtol=1e-5,
+    )
+    prior = np.array([0.5, 0.25])
+    np.testing.assert_allclose(
+        expected_joint_contribution(log_probs, of_labels(prior)),
+        divergence(full, prior),
+        rtol=1e-5,
+    )
+
+
+def test_share_of_labels_that_are_right():
+    scores = jnp.asarray(
+        of_labels(np.array([[0.9, 0.2, 0.6], [0.1, 0.7, 0.4]]))
+    )
+    label = jnp.asarray([[1, 0, 0], [0, 1, 0]])
+    np.testing.assert_allclose(is_right(scores, label), [2 / 3, 1])
+
+
+def test_labels_that_are_neither_0_nor_1():
+    full, *_ = two_labels()
+    with pytest.raises(InputError, match=r"label\[1, 0\] is 2, outside 0..1"):
+        at_label(of_labels(full), np.array([[1, 0], [2, 0]]))

@@ -27,8 +27,8 @@ COMMANDS = 50
 _HANGS = 60
 _ROWS = 60
 _OPTIONS = (
-    "modalities", "label", "split", "group", "weights", "num_classes", "seed",
-    "standardize", "unknown",
+    "modalities", "label", "split", "group", "weights", "num_classes",
+    "label_names", "task", "seed", "standardize", "unknown",
 )  # fmt: skip
 _ARRAYS = tuple(x for x in ODD if isinstance(x, np.ndarray))
 
