@@ -112,7 +112,7 @@ def normalized(outputs: Any) -> Any:
     return jax.nn.log_softmax(outputs)
 
 
-def of_outputs(outputs: Array, label: Array) -> Any:
+def of_outputs(outputs: jax.Array, label: Array) -> Any:
     """Returns what the outputs of a linear layer say of a label of this kind.
 
     Args:

@@ -238,6 +238,40 @@ def test_losses_are_negative_log_densities():
     np.testing.assert_allclose(fused, costs[0], rtol=1e-5)
 
 
+def test_dropout_of_modalities_is_joint_where_nothing_is_dropped():
+    batch = batch_of_numbers()
+    _, model, state = started("joint")
+    seen = helpers.forward(model, state.variables.params, batch)
+    never = methods.create("modality_dropout", {"rate": 1e-9})
+    (expected,) = (
+        methods.create("joint", {}).losses(seen, batch).values.values()
+    )
+    (value,) = never.losses(seen, batch).values.values()
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["none", "running"])
+def test_both_forms_of_arm_have_one_value(fusion):
+    """Their gradients differ alone."""
+    batch = batch_of_numbers()
+    _, model, state = started("joint")
+    found = []
+    for form in ("loose", "strict"):
+        method = methods.create("arm", {"form": form, "fusion": fusion})
+        seen = helpers.forward(
+            model,
+            state.variables.params,
+            batch,
+            memory=jnp.zeros(2),
+            method=method,
+        )
+        found.append(method.losses(seen, batch))
+    np.testing.assert_allclose(
+        found[0].values["loss"], found[1].values["loss"], rtol=1e-5
+    )
+    np.testing.assert_allclose(found[0].carry, found[1].carry, rtol=1e-4)
+
+
 def test_mmpareto_learns_a_number():
     """By its own heads as well, which have the two outputs."""
     method, model, state = started("mmpareto")
