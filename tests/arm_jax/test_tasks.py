@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -149,15 +150,21 @@ def started(name, labels):
 
 def losses_of(name, labels, batch):
     method, model, state = started(name, labels)
-    seen = helpers.forward(
-        model,
-        state.variables.params,
-        batch,
-        memory=state.variables.memory,
-        method=method,
-    )
-    some = jax.nn.log_softmax(seen.head(seen.features, np.array([1.0, 0.0])))
-    return method.losses(seen, batch).values | {"prediction": some}
+
+    def of(variables):
+        seen = helpers.forward(
+            model,
+            variables.params,
+            batch,
+            memory=variables.memory,
+            method=method,
+        )
+        logits = seen.head(seen.features, jnp.array([1.0, 0.0]))
+        return method.losses(seen, batch).values | {
+            "prediction": jax.nn.log_softmax(logits)
+        }
+
+    return jax.jit(of, compiler_options=helpers.QUICKLY)(state.variables)
 
 
 @pytest.mark.parametrize("name", COVERED)
