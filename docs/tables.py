@@ -158,7 +158,9 @@ def _scaling() -> str:
 
 
 def _demo() -> str:
-    return f"```\n{demo.text(_results('demo'))}\n```"
+    results = _results("demo")
+    interactions = results.pop("interactions")
+    return f"```\n{demo.text(results, interactions)}\n```"
 
 
 def _advice(*names: str) -> str:

@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     config = overrides.load("watch", command="quantify")
     config.symbols.when = "needed"
     known = quantify(cli.to_dict(config), workdir / "interactions")
-    text = report.text(results)
+    text = report.text(results, known)
     page = workdir / "report.html"
     page.write_text(report.html(results, known, workdir), encoding="utf-8")
     (workdir / "report.md").write_text(

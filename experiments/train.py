@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     print(f"\nTest accuracy in %, {results['method']}:\n")
     print(training.results_table(results))
     if results.get("interactions"):
-        print("\nInteractions of the modalities with the label, in bits:\n")
+        print("\nInteractions in the predictions, in bits [95 % interval]:\n")
         print(training.interactions_table(results["interactions"]))
     print(f"\nreport: {Path(workdir) / 'report.html'}")
     return 0

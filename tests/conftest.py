@@ -19,6 +19,10 @@ os.environ.setdefault(
     * importlib.metadata.version("jaxlib").startswith("0.10."),
 )
 
+# Where in the sources an operation stands serves error messages of XLA alone,
+# and looking for it is a tenth of tracing and lowering.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+
 import contextlib
 import ctypes
 import gc

@@ -51,7 +51,7 @@ def of_predictions(
     classes = first.log_probs.full.shape[-1]
     counts = []
     for of_run in predictions:
-        has = _complete(of_run)
+        has = complete(of_run)
         predicted = np.argmax(of_run.log_probs.alone, axis=-1).T[has]
         label = of_run.label[has]
         counts += [
@@ -74,7 +74,7 @@ def of_predictions(
     return found
 
 
-def _complete(predictions: Predictions) -> Any:
+def complete(predictions: Predictions) -> Any:
     """The examples that have all modalities; all, where none has."""
     if predictions.present is None:
         return slice(None)

@@ -1,82 +1,102 @@
-"""Interaction numbers of each pair of modalities with the label."""
+"""What a trained model makes of each pair of modalities, in bits.
+
+The bridge from training to `bounds`: a model predicts from each modality alone
+and from both, and those posteriors, calibrated out of fold on the examples that
+are decomposed, have redundancy, unique informations and synergy
+(`bounds.pid_of_posteriors`). They are about the data as far as this model has
+learned them: a neglected modality looks as if it knew little. What simple
+classifiers make of the same data is `arm_jax.studies.quantify`.
+"""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import bounds
-from arm_jax.data import Dataset
+from arm_jax.analysis.bridge import TERMS, complete
 from arm_jax.errors import InputError
-from bounds.estimation import discretize, samples
+from arm_jax.evaluation import Predictions
+from arm_jax.gaussian import Gaussian
 
-CLUSTERS = 20
-TERMS = ("redundancy", "unique1", "unique2", "synergy")
+# Enough for a line in a report; `quantify` takes its time.
+_ATOMS, _REPLICATES = 1000, 100
+_SEVERAL = "examples have several labels, or a number"
 
 
-def of_split(
-    dataset: Dataset, split_name: str, *, clusters: int = CLUSTERS
+def of_predictions(
+    predictions: Predictions, modalities: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """PID (bits) of every pair of modalities on one split.
-
-    Each modality is discretised by k-means on its features as the data set
-    gives them (standardised by channel); one with no more distinct rows than
-    clusters keeps them as its symbols. The joint table is the plug-in one, so
-    that the sum of the four is biased upwards.
+    """Decomposes the posteriors of every pair of modalities.
 
     Args:
-      dataset: The data.
-      split_name: The split whose examples are counted.
-      clusters: Most symbols per modality; no more than a tenth of the examples.
+      predictions: Of one run on one split; of the examples that have all
+        modalities, where some lack one.
+      modalities: Names, in the order of the predictions.
 
     Returns:
-      "first + second" to R, U1, U2, S, their certified numerical error, the
-      most clusters (`clusters`) and those of each modality (`clusters1`,
-      `clusters2`); or to a `reason` why the pair has no numbers.
+      "first + second" to R, U1, U2, S (None where there are more than three
+      modalities: nothing predicts from the pair), the `interval` of each, the
+      certified `gap` of the atoms, `doubts`, and the number of `samples`; or to
+      a `reason` why the pair has no numbers.
     """
-    split = dataset.splits[split_name]
-    clusters = max(2, min(clusters, len(split) // 10))
-    pairs = list(itertools.combinations(dataset.modalities, 2))
-    if len(split) < 2:
-        reason = f"{len(split)} {split_name} example is too few to count"
-        return {f"{a} + {b}": {"reason": reason} for a, b in pairs}
-    if dataset.label_names or dataset.target is not None:
-        has = "a number" if dataset.target is not None else "several labels"
-        reason = f"examples have {has} and no class"
-        return {f"{a} + {b}": {"reason": reason} for a, b in pairs}
-    if split.present is not None:
-        reason = f"{split_name} examples lack modalities"
-        return {f"{a} + {b}": {"reason": reason} for a, b in pairs}
-    symbols: dict[str, np.ndarray] = {}
-    reasons: dict[str, str] = {}
-    for name in dataset.modalities:
+    log_probs = predictions.log_probs
+    number = len(modalities)
+    pairs = list(itertools.combinations(range(number), 2))
+    names = [f"{modalities[i]} + {modalities[j]}" for i, j in pairs]
+    if predictions.label.ndim > 1 or isinstance(log_probs.full, Gaussian):
+        return {name: {"reason": _SEVERAL} for name in names}
+    has = complete(predictions)
+    label = predictions.label[has]
+    alone, without = (
+        np.exp(np.asarray(x, np.float64))[:, has]
+        for x in (log_probs.alone, log_probs.without)
+    )
+    full = np.exp(np.asarray(log_probs.full, np.float64))[has]
+    found: dict[str, dict[str, Any]] = {}
+    for name, (i, j) in zip(names, pairs, strict=True):
+        both = full if number == 2 else None
+        if number == 3:
+            both = without[3 - i - j]
         try:
-            symbols[name] = _symbols(split.arrays(name), clusters)
+            found[name] = _decomposed(alone[i], alone[j], both, label)
         except InputError as error:
-            # Some messages name it themselves.
-            own = "" if f"'{name}'" in str(error) else f"modality '{name}': "
-            reasons[name] = f"{own}{error}"
-    # One shape for all pairs, of which one program is compiled.
-    shape = (clusters, clusters, len(dataset.class_names))
-    interactions: dict[str, dict[str, Any]] = {}
-    for pair in pairs:
-        missing = [reasons[name] for name in pair if name in reasons]
-        if missing:
-            interactions[" + ".join(pair)] = {"reason": "; ".join(missing)}
-            continue
-        first, second = (symbols[name] for name in pair)
-        table = samples.count([first, second, split.label], shape)
-        pid = bounds.pid(table.counts, normalize=True)
-        interactions[" + ".join(pair)] = {
-            **{term: float(getattr(pid, term)) for term in TERMS},
-            "gap": float(pid.gap),
-            "clusters": clusters,
-            "clusters1": len(np.unique(first)),
-            "clusters2": len(np.unique(second)),
-            "samples": len(split),
-        }
-    return interactions
+            found[name] = {"reason": str(error)}
+    return found
+
+
+def _decomposed(
+    first: np.ndarray,
+    second: np.ndarray,
+    both: np.ndarray | None,
+    label: np.ndarray,
+) -> dict[str, Any]:
+    pid = bounds.pid_of_posteriors(
+        *(_normalized(p) for p in (first, second)),
+        r12=None if both is None else _normalized(both),
+        labels=label,
+        calibration="temperature",
+        max_atoms=_ATOMS,
+        replicates=_REPLICATES,
+    )
+    values = {term: getattr(pid, term) for term in TERMS}
+    return {
+        **{k: None if x is None else float(x) for k, x in values.items()},
+        "interval": {
+            term: list(pid.interval[term])
+            for term in TERMS
+            if term in pid.interval
+        },
+        "gap": float(pid.gap),
+        "doubts": list(pid.doubts),
+        "samples": len(label),
+    }
+
+
+def _normalized(p: np.ndarray) -> np.ndarray:
+    """Rows of sum 1: those of float32 logarithms are so to 1e-6."""
+    return p / p.sum(-1, keepdims=True)
 
 
 def computed(
@@ -88,13 +108,3 @@ def computed(
         for pair, found in interactions.items()
         if "reason" not in found
     }
-
-
-def _symbols(x: np.ndarray, clusters: int) -> np.ndarray:
-    """Returns at most `clusters` symbols `[n]` of the rows of `x`."""
-    distinct, symbols = np.unique(
-        x.reshape(len(x), -1), axis=0, return_inverse=True
-    )
-    if len(distinct) <= clusters:
-        return symbols.ravel()
-    return discretize.fit_kmeans(x, clusters)(x)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from arm_jax.reports import answers, page, quantify_html
+from arm_jax.reports import answers, page, quantify, quantify_html
 from arm_jax.reports.pieces import fixed, markdown_table, mean_and_sd, percent
 from arm_jax.reports.training import (
     EPOCHS,
@@ -14,9 +14,8 @@ from arm_jax.reports.training import (
     accuracy,
     accuracy_bars,
     accuracy_keys,
-    interactions_table,
 )
-from arm_jax.workdir import read_json
+from arm_jax.workdir import read_json, read_results
 
 # The one that neglects a modality, and the one that does not.
 METHODS = ("joint", "arm")
@@ -41,11 +40,14 @@ def comparison_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     return markdown_table(["epoch", "prediction", *results], rows)
 
 
-def text(results: Mapping[str, Mapping[str, Any]]) -> str:
+def text(
+    results: Mapping[str, Mapping[str, Any]], interactions: Mapping[str, Any]
+) -> str:
     """Returns what the demo prints.
 
     Args:
       results: Method name to its results.
+      interactions: What `arm_jax.quantify` says of the same data.
     """
     first = results[METHODS[0]]
     return "\n".join(
@@ -56,17 +58,21 @@ def text(results: Mapping[str, Mapping[str, Any]]) -> str:
             "",
             comparison_table(results),
             "",
-            "Information about the exercise in the two sensors, in bits "
-            "(plug-in estimates from clusters; their sum is biased upwards):",
+            "What the two sensors know about the exercise, in bits [95 % "
+            "interval]:",
             "",
-            interactions_table(first["interactions"]),
+            markdown_table(*quantify.posteriors_table(interactions)),
+            "",
+            answers.of_interactions(interactions),
         ]
     )
 
 
-def read(workdir: Path) -> dict[str, dict[str, Any]]:
-    """Returns the results of a finished demo, by method."""
-    return {m: read_json(workdir / m / "results.json") for m in METHODS}
+def read(workdir: Path) -> dict[str, Any]:
+    """Returns the results of a finished demo, by method, and "interactions"."""
+    trained = {m: read_json(workdir / m / "results.json") for m in METHODS}
+    asked = read_results(workdir / "interactions" / "results.json")
+    return trained | {"interactions": asked}
 
 
 def html(

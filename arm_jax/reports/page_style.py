@@ -83,7 +83,8 @@ th[aria-sort=descending] button::after { content: " \\2193"; }
             ("broad", "72rem"),
         )
     )
-    + """@media print {
+    + """@page { margin: 14mm; }
+@media print {
   :root { --ink: #000; --paper: #fff; --quiet: #444; --line: #bbb;
     --tint: #fff; --rest: #eee; }
   body { max-width: none; padding: 0; font-size: 10pt; }

@@ -1,12 +1,10 @@
 """Tables beyond accuracy, of one training and of a comparison."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from arm_jax.analysis.bridge import TERMS, key
 from arm_jax.analysis.scores import FUSED
 from arm_jax.data.outputs import SEPARATOR
 from arm_jax.probing import LEVELS
@@ -128,16 +126,8 @@ def section(results: Mapping[str, Any]) -> list[str]:
             "",
         ]
     if len(modalities) > 1:
-        shared = runs[0]["predictions"]
         lines += [
-            (
-                "What the predictions of each pair share about the label: "
-                "partial information decomposition of the predicted classes, "
-                "in bits (plug-in). "
-                if shared
-                else ""
-            )
-            + "The contribution gap, the mean difference of phi_CMI, "
+            "The contribution gap, the mean difference of phi_CMI, "
             f"is {_of(runs, 'contribution_gap', digits=3)} bits; the "
             f"Shapley shares in the {measure} are, in points, "
             + ", ".join(
@@ -146,8 +136,6 @@ def section(results: Mapping[str, Any]) -> list[str]:
             + ".",
             "",
         ]
-        if shared:
-            lines += [_predictions(runs, modalities), ""]
     return lines
 
 
@@ -357,22 +345,6 @@ def _noise(runs: Sequence[Mapping[str, Any]]) -> str:
     ]
     header = ["noise in", *(f"{level:g}" for level in LEVELS)]
     return markdown_table(header, rows)
-
-
-def _predictions(
-    runs: Sequence[Mapping[str, Any]], modalities: Sequence[str]
-) -> str:
-    rows = [
-        [
-            f"{a} + {b}",
-            *(
-                _of(runs, "predictions", key(term, a, b), digits=3)
-                for term in TERMS
-            ),
-        ]
-        for a, b in itertools.combinations(modalities, 2)
-    ]
-    return markdown_table(["predictions of", "R", "U1", "U2", "S"], rows)
 
 
 def _of(

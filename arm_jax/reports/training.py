@@ -158,36 +158,48 @@ def accuracy_bars(some: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def interactions_table(interactions: Mapping[str, Mapping[str, Any]]) -> str:
-    """Returns the PID of each pair in bits; what is left out, below it."""
-    rows = [
-        [pair, *(fixed(pid[term], 3) for term in TERMS)]
-        for pair, pid in computed(interactions).items()
-    ]
-    blocks = [
-        plain(f"{pair} is left out: {found['reason']}.")
-        for pair, found in interactions.items()
-        if "reason" in found
-    ]
+    """Returns the PID of each pair in bits; doubts and what is left out below.
+
+    Args:
+      interactions: As `arm_jax.analysis.interactions` makes them.
+    """
+    rows, blocks = [], []
+    for pair, found in interactions.items():
+        if "reason" in found:
+            blocks.append(plain(f"{pair} is left out: {found['reason']}."))
+            continue
+        rows.append([pair, *(_with_interval(found, term) for term in TERMS)])
+        blocks += [plain(f"{pair}: {doubt}.") for doubt in found["doubts"]]
     if rows:
         header = ["modalities", "R", "U1", "U2", "S"]
         blocks.insert(0, markdown_table(header, rows))
     return "\n\n".join(blocks)
 
 
+def _with_interval(found: Mapping[str, Any], term: str) -> str:
+    if found[term] is None:
+        return "none"
+    low, high = (fixed(end, 2) for end in found["interval"][term])
+    return f"{fixed(found[term], 2)} [{low}, {high}]"
+
+
 def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
     pairs = results.get("interactions", {})
     if not pairs:
         return []
-    lines = ["", "## Interactions with the label", ""]
+    lines = ["", "## Interactions in the predictions", ""]
     with_numbers = computed(pairs)
     if with_numbers:
         pid = next(iter(with_numbers.values()))
         lines += [
-            "Partial information decomposition (BROJA) in bits on the test "
-            f"examples, each modality discretised to {pid['clusters']} "
-            "clusters at most: redundancy R, what the first and the second "
-            "know alone (U1, U2), synergy S. These are plug-in estimates from "
-            f"{pid['samples']} samples, biased: their sum is too large.",
+            "What the model has learned of each modality and of both: its "
+            "posteriors of the test examples from each alone and from both, "
+            "calibrated out of fold, decomposed in bits [95 % interval] into "
+            "what both say (redundancy R), what only the first or the second "
+            "does (U1, U2), and what only both together do (synergy S); "
+            f"{pid['samples']} examples, the first seed. What simple "
+            "classifiers make of the same data, whatever the training: "
+            "`arm-jax quantify`.",
             "",
         ]
     lines.append(interactions_table(pairs))
@@ -195,8 +207,8 @@ def _interactions(workdir: Path, results: Mapping[str, Any]) -> list[str]:
         _interactions_figure(workdir, with_numbers)
         lines += [
             "",
-            "![Interactions of the modalities with the label, as in the "
-            "table](figures/interactions.svg)",
+            "![Interactions in the predictions, as in the table]"
+            "(figures/interactions.svg)",
         ]
     return lines
 
@@ -270,7 +282,8 @@ def _interactions_figure(
             ("unique2", "unique to the second"),
             ("synergy", "synergy"),
         ):
-            widths = [pid[key] for pid in pairs.values()]
+            # A synergy below 0 is one that the model has not learned.
+            widths = [max(pid[key] or 0.0, 0.0) for pid in pairs.values()]
             axis.barh(list(pairs), widths, left=left, label=label, height=0.6)
             left = [a + b for a, b in zip(left, widths, strict=True)]
         axis.set(xlabel="information about the label (bits)")

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from arm_jax.evaluation import Predictions
 from arm_jax.models import weights
 from arm_jax.reports import training as training_report
 from arm_jax.reports.pieces import part
+from arm_jax.studies.finished import load_run
 from arm_jax.training import Variables
 from arm_jax.workdir import (
     JsonLines,
@@ -43,8 +44,8 @@ def fit(
       config: Mapping for `arm_jax.config.Config`.
       workdir: Folder of the run, held by a lock meanwhile.
       progress: Whether to show a progress bar.
-      describe: Whether to say how the modalities of the data interact, which
-        takes some seconds and is the same in all runs on one data set.
+      describe: Whether to say how the modalities interact in the model's
+        predictions (`arm_jax.analysis.interactions`), which takes some seconds.
       allow: What may differ from the run's beginning, see
         `arm_jax.record.ALLOWED`.
       data_digest: Digest of the data, if it is known: a finished run is then
@@ -76,22 +77,25 @@ def fit(
         )
         processes.agree(record.of_numbers(made_with))
         record.enter(folder, made_with, allow)
-        results = _trained(
+        trained = _trained(
             run,
             folder,
             progress=progress,
             stop_after=stop_after,
             events=tensorboard,
         )
-        if results is None:
+        if trained is None:
             return None
+        results, predictions = trained
         # The presence of results says that the run is finished: what comes
         # behind can be made again from them.
         write_results(folder / "results.json", results)
         record.append(folder, "finish", made_with)
         if not leads:
             return results
-        return _reported(folder, results, run.dataset if describe else None)
+        return _reported(
+            folder, results, (lambda: predictions) if describe else None
+        )
 
 
 def _trained(
@@ -101,7 +105,8 @@ def _trained(
     progress: bool,
     stop_after: int | None,
     events: bool,
-) -> dict[str, Any] | None:
+) -> tuple[dict[str, Any], Predictions] | None:
+    """The results, and the first seed's predictions of the test split."""
     start = time.monotonic()
     outcome = loop.train(
         run,
@@ -122,7 +127,7 @@ def _trained(
     last = list(map(run.summarize, predictions))
     selected = run.score(outcome.best.variables, "test")
     more = _analysed(run, outcome.last, predictions, last)
-    return {
+    results = {
         "method": run.config.method.name,
         "dataset": run.dataset.name,
         "modalities": list(run.model.modalities),
@@ -141,6 +146,7 @@ def _trained(
             for number, seed in enumerate(run.seeds)
         ],
     }
+    return results, predictions[0]
 
 
 def _task(dataset: Dataset) -> dict[str, Any]:
@@ -189,11 +195,11 @@ def _read_back(
 ) -> dict[str, Any]:
     """Returns the results of a finished run, if they are of the same data."""
     results = read_results(folder / "results.json")
+    # Of several processes this one is alone here, and cannot predict.
+    describe = describe and processes.alone()
     describe = describe and "interactions" not in results
-    dataset = None
-    if data_digest is None or describe:
-        dataset = data.load(config.data.name, config.data.options)
-        data_digest = dataset.digest
+    if data_digest is None:
+        data_digest = data.load(config.data.name, config.data.options).digest
     now = record.current(data_digest, weights.digests(config.model.encoders))
     record.check(folder, now, record.ALLOWED)
     checkpoint.check_metrics(folder, results["steps"])
@@ -204,19 +210,28 @@ def _read_back(
         time_of_end or "an unknown day",
     )
     record.warn(folder, now)
-    return _reported(folder, results, dataset if describe else None)
+
+    def predictions() -> Predictions:
+        run, variables = load_run(folder)
+        return run.predict(variables, "test")[0]
+
+    return _reported(folder, results, predictions if describe else None)
 
 
 def _reported(
-    folder: Path, results: dict[str, Any], dataset: Dataset | None
+    folder: Path,
+    results: dict[str, Any],
+    predictions: Callable[[], Predictions] | None,
 ) -> dict[str, Any]:
-    """Adds the interactions of a data set, and writes the report if missing."""
+    """Adds the interactions if asked, and writes the report if missing."""
     trouble: list[str] = []
-    if dataset is not None:
+    if predictions is not None:
         described = {}
 
-        def describe(dataset: Dataset = dataset) -> list[str]:
-            described["interactions"] = interactions.of_split(dataset, "test")
+        def describe() -> list[str]:
+            described["interactions"] = interactions.of_predictions(
+                predictions(), results["modalities"]
+            )
             return []
 
         trouble = part("The interactions of the modalities", describe)
@@ -224,6 +239,6 @@ def _reported(
             results = results | described
             write_results(folder / "results.json", results)
     reports = [folder / f"report.{kind}" for kind in ("md", "html")]
-    if dataset is not None or not all(file.exists() for file in reports):
+    if predictions is not None or not all(file.exists() for file in reports):
         training_report.write(folder, results, trouble)
     return results

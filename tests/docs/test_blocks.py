@@ -61,7 +61,7 @@ def _without_solvers(monkeypatch):
     monkeypatch.setattr(_posterior_solve, "solve", solved)
     monkeypatch.setattr(classifiers, "_PATIENCE", 1)
     monkeypatch.setattr(loop, "train", untrained)
-    monkeypatch.setattr(interactions, "of_split", lambda *arguments: {})
+    monkeypatch.setattr(interactions, "of_predictions", lambda *arguments: {})
     monkeypatch.setattr(valuation, "draw", lambda *arguments: [])
     with quantify_helpers.without_compiling():
         yield

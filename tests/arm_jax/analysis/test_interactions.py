@@ -1,99 +1,122 @@
+"""What a model makes of pairs of modalities, from its predictions."""
+
 import numpy as np
 import pytest
 
 from arm_jax.analysis import interactions
-from arm_jax.data import Dataset, Split
+from arm_jax.evaluation import Predictions
 from arm_jax.reports.training import interactions_table
+from arm_jax.valuation import Subsets
+from bounds import problems
+from tests.bounds.estimation.remembering import remembering
+
+PROBLEM = problems.named("alone4")
+ROWS = 480
 
 
-def dataset(classes=2, **inputs):
-    rows = len(next(iter(inputs.values())))
-    label = np.arange(rows) % classes
-    split = Split(
-        inputs={k: np.asarray(x, np.float32) for k, x in inputs.items()},
-        label=label.astype(np.int32),
-        id=np.arange(rows),
-        groups={},
-    )
-    names = tuple(map(str, range(classes)))
-    return Dataset("made", names, dict.fromkeys(("train", "test"), split))
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_decomposed_twice():
+    with remembering():
+        yield
 
 
-def of_split(data):
-    return interactions.of_split(data, "test", clusters=4)
+@pytest.fixture(scope="module")
+def exact():
+    return PROBLEM.sample(ROWS, 0)
 
 
-def column(values):
-    return np.asarray(values, float)[:, None]
+def predictions(alone, without, full, label, present=None):
+    """Those of a model that says these probabilities."""
+    log = [np.log(np.maximum(x, 1e-30)) for x in (full, alone, without)]
+    log_probs = Subsets(*(np.asarray(x, np.float32) for x in log))
+    return Predictions(log_probs, label, np.arange(len(label)), present)
 
 
-def test_few_distinct_values_are_their_own_symbols(rng):
-    # The label is even or odd, as `sex` says.
-    data = dataset(
-        sex=column(np.arange(200) % 2),
-        flat=np.zeros((200, 3)),
-        image=rng.normal(size=(200, 4)),
-    )
-    found = of_split(data)
-    sex = found["image + sex"]
-    assert (sex["clusters1"], sex["clusters2"], sex["clusters"]) == (4, 2, 4)
-    assert sex["redundancy"] + sex["unique2"] == pytest.approx(1, abs=1e-6)
-    flat = found["flat + sex"]
-    assert (flat["clusters1"], flat["clusters2"]) == (1, 2)
-    wanted = {"redundancy": 0, "unique1": 0, "unique2": 1, "synergy": 0}
-    for term, value in wanted.items():
-        assert flat[term] == pytest.approx(value, abs=1e-6)
+def of_pair(s, present=None):
+    alone = np.stack([s.posterior1, s.posterior2])
+    return predictions(alone, alone[::-1], s.posterior12, s.labels, present)
 
 
-@pytest.mark.parametrize("distinct", [1, 2, 3, 4, 5])
-def test_any_number_of_distinct_rows(rng, distinct):
-    data = dataset(
-        few=column(np.arange(200) % distinct), image=rng.normal(size=(200, 2))
-    )
-    (found,) = of_split(data).values()
-    assert found["clusters1"] == min(distinct, 4)
-    assert found["gap"] < 1e-6
+@pytest.fixture(scope="module")
+def of_two(exact):
+    return interactions.of_predictions(of_pair(exact), ("a", "b"))["a + b"]
 
 
-def test_a_class_that_is_absent_changes_nothing(rng):
-    image, text = rng.normal(size=(2, 60, 3))
-    two = dataset(2, image=image, text=text)
-    three = Dataset("made", ("0", "1", "2"), two.splits)
-    a, b = map(of_split, (two, three))
+def test_exact_posteriors_give_the_truth(of_two):
     for term in interactions.TERMS:
-        assert a["image + text"][term] == pytest.approx(
-            b["image + text"][term], abs=1e-6
-        )
+        truth = getattr(PROBLEM.truth, term)
+        assert of_two[term] == pytest.approx(truth, abs=0.12)
+        low, high = of_two["interval"][term]
+        assert low <= of_two[term] <= high
+    assert of_two["samples"] == ROWS
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 11])
-def test_splits_of_few_rows(rng, rows):
-    image, text = rng.normal(size=(2, rows, 3))
-    found = interactions.of_split(dataset(image=image, text=text), "test")
-    if rows == 1:
-        reason = "1 test example is too few to count"
-        assert found == {"image + text": {"reason": reason}}
-        text = interactions_table(found)
-        assert text == f"image + text is left out: {reason}."
-    else:
-        assert found["image + text"]["clusters1"] == 2
+def test_of_three_the_pair_is_without_the_third(exact, of_two):
+    flat = np.full_like(exact.posterior1, 1 / 4)
+    s = exact
+    found = interactions.of_predictions(
+        predictions(
+            np.stack([s.posterior1, s.posterior2, flat]),
+            np.stack([s.posterior2, s.posterior1, s.posterior12]),
+            s.posterior12,
+            s.labels,
+        ),
+        ("a", "b", "c"),
+    )
+    assert list(found) == ["a + b", "a + c", "b + c"]
+    assert found["a + b"] == of_two
+    # What knows nothing shares nothing and adds nothing.
+    assert found["a + c"]["redundancy"] == pytest.approx(0, abs=1e-3)
+    assert found["a + c"]["synergy"] == pytest.approx(0, abs=0.02)
 
 
-def test_few_distinct_rows_among_many(rng):
-    # Only some of the rows are clustered, and hardly one of them is not 0.
-    many = np.zeros(40_000)
-    many[:40] = np.arange(40)
-    data = dataset(rare=column(many), bit=column(np.arange(40_000) % 2))
-    found = interactions.of_split(data, "test")
-    reason = found["bit + rare"].get("reason", "")
-    assert reason.startswith("modality 'rare': x has ")
+def test_of_four_nothing_predicts_from_a_pair(exact):
+    alone = np.stack([exact.posterior1, exact.posterior2] * 2)
+    found = interactions.of_predictions(
+        predictions(alone, alone, exact.posterior12, exact.labels), "abcd"
+    )
+    assert len(found) == 6
+    assert found["a + b"]["synergy"] is None
+    assert "| none |" in interactions_table(found)
+
+
+def test_examples_that_lack_a_modality_do_not_count(exact, of_two):
+    s = exact
+    garbled = s._replace(
+        **{
+            name: np.concatenate([x, np.roll(x[:50], 1, axis=-1)])
+            for name, x in s._asdict().items()
+            if name.startswith("posterior")
+        },
+        labels=np.concatenate([s.labels, s.labels[:50]]),
+    )
+    present = np.ones((ROWS + 50, 2))
+    present[ROWS:, 1] = 0
+    found = interactions.of_predictions(of_pair(garbled, present), ("a", "b"))
+    assert found["a + b"] == of_two
+
+
+def test_too_few_examples_and_several_labels_are_reasons(exact):
+    few = exact._replace(**{k: x[:5] for k, x in exact._asdict().items()})
+    found = interactions.of_predictions(of_pair(few), ("a", "b"))
+    assert found["a + b"]["reason"].endswith("at least 10 are needed")
+    several = of_pair(exact)._replace(label=np.zeros((ROWS, 3), int))
+    found = interactions.of_predictions(several, ("a", "b"))
+    assert interactions_table(found) == (
+        "a + b is left out: examples have several labels, or a number."
+    )
 
 
 def test_table_has_no_negative_zero():
-    pid = {"redundancy": -1e-12, "unique1": -0.2, "unique2": 0, "synergy": 0}
+    pid = dict.fromkeys(interactions.TERMS, 0.0) | {
+        "redundancy": -1e-12, "unique1": -0.2, "doubts": ["cannot say"],
+        "interval": dict.fromkeys(interactions.TERMS, (-1e-9, 0.25)),
+    }  # fmt: skip
     found = {"a + b": pid, "a + c": {"reason": "modality 'c' is odd"}}
     text = interactions_table(found)
-    assert "-0.000" not in text
-    assert "-0.200" in text
-    assert text.endswith("\n\na + c is left out: modality 'c' is odd.")
+    assert "-0.00" not in text
+    assert "-0.20 [0.00, 0.25]" in text
+    assert text.endswith(
+        "\n\na + b: cannot say.\n\na + c is left out: modality 'c' is odd."
+    )
     assert list(interactions.computed(found)) == ["a + b"]

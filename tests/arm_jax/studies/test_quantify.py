@@ -28,6 +28,7 @@ from bounds.estimation import (
 from configs import npz
 from experiments import cli
 from tests.bounds.estimation import quantify_helpers
+from tests.bounds.estimation.remembering import remembering
 
 
 def small_config(npz_file, **changes):
@@ -47,7 +48,7 @@ def small_config(npz_file, **changes):
 
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_is_compiled():
-    with quantify_helpers.without_compiling():
+    with quantify_helpers.without_compiling(), remembering():
         yield
 
 
@@ -281,7 +282,7 @@ def few_values(npz_arrays, tmp_path):
 )
 def test_modalities_of_few_values(solvers, npz_arrays, tmp_path, kind, folds):
     config = small_config(few_values(npz_arrays, tmp_path), folds=folds)
-    config["rest"] = False
+    config["rest"] = config["given"] = False
     config["symbols"] |= {"kind": kind, "number": 0, "most": 16,
                           "sensitivity": (2, 4, 8, 16)}  # fmt: skip
     results = run(config, tmp_path / "run", progress=False)
@@ -344,7 +345,7 @@ def test_a_pair_that_cannot_be_measured_is_a_sentence(
         return honest(view, number)
 
     monkeypatch.setattr(_sides.View, "symbols", symbols)
-    config = small_config(path, rest=False)
+    config = small_config(path, rest=False, given=False)
     results = run(config, tmp_path / "run", progress=False)
     assert list(results["pairs"]) == ["loud & more"]
     assert results["failed"] == {

@@ -48,8 +48,9 @@ def test_what_a_run_leaves(finished):
     assert len(results["runs"]) == 2
     assert results["runs"][1]["test"]["last"]["accuracy"] > 0.5
     pid = results["interactions"]["loud + quiet"]
-    total = sum(pid[k] for k in ("redundancy", "unique1", "unique2", "synergy"))
-    assert 0 < total <= np.log2(3) + 1e-6
+    alone = sum(pid[k] for k in ("redundancy", "unique1", "unique2"))
+    assert 0 < alone <= np.log2(3)
+    assert pid["samples"] == 50
     report = (workdir / "report.md").read_text()
     assert results_table(results) in report
     assert interactions_table(results["interactions"]) in report
@@ -125,12 +126,12 @@ def test_interactions_that_fail_lose_nothing(
     write_json(folder / "results.json", plain)
 
     def fail(*_):
-        raise RuntimeError("no clusters")
+        raise RuntimeError("no posteriors")
 
     with monkeypatch.context() as patch:
-        patch.setattr(interactions, "of_split", fail)
+        patch.setattr(interactions, "of_predictions", fail)
         assert fit(small_config(npz_file), folder, progress=False) == plain
-    assert "RuntimeError: no clusters" in (folder / "report.md").read_text()
+    assert "RuntimeError: no posteriors" in (folder / "report.md").read_text()
     # The next call makes them.
     assert fit(small_config(npz_file), folder, progress=False) == results
 
