@@ -1,13 +1,18 @@
 """The prediction of a number: a Gaussian for each example.
 
-The two outputs of a head are its natural parameters, as logits are those of a
-softmax: with r and s the outputs, p(y|x) has the precision (the inverse of the
-variance) softplus(s + log(e - 1)) and the mean r / precision. Outputs of 0 are
-the standard normal, which is the prior of a standardised number; outputs that
-are added over modalities multiply experts, up to the softplus; and the negative
-log density is convex in r and the precision, as cross-entropy is in logits. In
-the mean and the deviation it is not, and large errors with a small deviation
-let training diverge.
+A head has two outputs r and s, of which
+
+    precision = 1 + softplus(s),    mean = r / precision,
+
+and the precision is the inverse of the variance: the standard normal, the prior
+of a standardised number, times what the modalities say, a Gaussian of precision
+softplus(s). These are the natural parameters, as logits are those of a softmax:
+adding outputs of modalities multiplies experts (but for the softplus), and the
+negative log density is convex in r and the precision. In the mean and the
+deviation it is not, and some trainings end worse than they began. The variance
+is at most that of the training split, which keeps the mean from going to
+infinity with it; where examples are spread more than that, as some may be, the
+density is too narrow.
 """
 
 import math
@@ -18,8 +23,6 @@ import jax
 import jax.numpy as jnp
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
-# Its softplus is 1.
-_ONE = math.log(math.e - 1)
 
 
 class Gaussian(flax.struct.PyTreeNode):
@@ -51,7 +54,7 @@ class Gaussian(flax.struct.PyTreeNode):
     @classmethod
     def of_outputs(cls, outputs: jax.Array) -> "Gaussian":
         """Returns Gaussians `[..., batch]` of outputs `[..., batch, 2]`."""
-        precision = jax.nn.softplus(outputs[..., 1] + _ONE)
+        precision = 1 + jax.nn.softplus(outputs[..., 1])
         return cls(outputs[..., 0] / precision, -0.5 * jnp.log(precision))
 
     def broadcast_to(self, shape: tuple[int, ...]) -> "Gaussian":

@@ -7,9 +7,9 @@ Of several labels each is there or not, and all are taken as independent given
 the inputs: log p(y|x) is the sum over the labels of log p(y_l|x). Logits and
 log-probabilities are `[..., batch, labels, 2]`, and whoever normalises over the
 last axis needs no change. A contribution is then the sum of those to the single
-labels. Its mean is a bound on the sum over labels of their informations, in
-bits, which is not the information about all labels at once: what they share
-counts for each of them.
+labels. The mean of phi_MI is a lower bound on the sum over labels of the
+information about each, in bits, which is not the information about all labels
+at once: what they share counts for each of them.
 
 A number is standardised by its mean and deviation in the training split, and
 p(y|x) is a Gaussian (`arm_jax.gaussian`), by two outputs. The prior p(y) is the

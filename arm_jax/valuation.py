@@ -15,8 +15,7 @@ Labels are classes `[batch]`, or several at once, each 0 or 1, `[batch,
 labels]`. There are log-probabilities `[..., batch, labels, 2]` then, one
 distribution per label, and log p(y_i) is the sum over the labels, which are
 taken as independent given the inputs. So contributions are sums over the
-labels, and their means bounds on the sum of the labels' informations, see
-arm_jax.tasks.
+labels, and so is what the mean of phi_MI bounds, see arm_jax.tasks.
 
 Or the label is a number `[batch]`, float, and a `Gaussian` stands in the place
 of log-probabilities: p(y|x) and p(y) are densities then. Whatever unit y has,
@@ -112,7 +111,7 @@ def normalized(outputs: Any) -> Any:
     return jax.nn.log_softmax(outputs)
 
 
-def of_outputs(outputs: Array, label: Array) -> Any:
+def of_outputs(outputs: jax.Array, label: Array) -> Any:
     """Returns what the outputs of a linear layer say of a label of this kind.
 
     Args:

@@ -109,7 +109,7 @@ def _log_probs(outputs: Any) -> Any:
 
 def _of_noise(probe: probing.Probe, m: int, label: np.ndarray) -> np.ndarray:
     """Accuracy with noise in one modality, by level."""
-    mean = probe.noisy[:, m].mean(axis=0, dtype=np.float64)
+    mean = np.asarray(probe.noisy)[:, m].mean(axis=0, dtype=np.float64)
     if isinstance(probe.logits, Gaussian):
         # There as a share of a variance of 1, the training split's.
         return 1 - (1 - mean) / label.var(dtype=np.float64)

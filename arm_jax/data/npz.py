@@ -109,10 +109,10 @@ def load(
         headers = _headers(archive, others, chosen, automatic=not modalities)
         present = presence.read(archive, chosen, headers[label].shape[0])
         archive.check_fits(_memory(headers, others, standardize=standardize))
+        names: tuple[str, ...] = ()
         columns: tuple[str, ...] = ()
         regression = task == _TASKS[1]
         if regression:
-            names = ()
             labels = _numbers(archive, label, num_classes, label_names)
         elif _is_table(headers[label]):
             names = ("0", "1")

@@ -20,8 +20,9 @@ whose fields are the options and whose hooks are those of `Method`.
 
 Beside either, `TAKES_MISSING = True` says that the method is defined where
 examples lack modalities: it then counts an example with what `mask` says it
-has. `TASKS = ("classes", "labels")` says that it is defined where examples have
-several labels at once, see arm_jax.tasks; without it, it is for one class.
+has. `TASKS = ("classes", "labels", "regression")` says that it is defined where
+examples have several labels at once, or a number is predicted, too, see
+arm_jax.tasks; without it, it is for one class.
 `TUNED` says which options a comparison may choose, and among
 which values, see `grid`.
 """

@@ -15,9 +15,9 @@ Heads = Mapping[str, Mapping[str, Any]]
 def init(context: Context, key: jax.Array) -> Any:
     """Returns a head on the features of each modality, by name.
 
-    Of several labels, kernels are `[width, labels, 2]` and biases likewise.
+    Of several labels, kernels are `[width, labels, 2]`, biases likewise.
     """
-    shape = (context.num_classes,)
+    shape: tuple[int, ...] = (context.num_classes,)
     if context.labels:
         shape = (context.labels, context.num_classes)
     keys = jax.random.split(key, len(context.modalities))

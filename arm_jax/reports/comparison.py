@@ -126,9 +126,9 @@ def summarize(
     Returns:
       `split`; `groups`, those that have a table, of the labels that are done;
       `dataset`, `modalities`, `examples`, and `label_names` where there are
-      several at once, or `target` where it is a number; `variants`, that of each run; by
-      label `accuracies`, in % on the split at the last epoch; and on the test
-      split `results`, the scores of each run.
+      several at once, or `target` where it is a number; `variants`, that of
+      each run; by label `accuracies`, in % on the split at the last epoch; and
+      on the test split `results`, the scores of each run.
     """
     first = next(iter(results.values()))
     shown: list[tuple[str, list[str]]] = []

@@ -61,11 +61,16 @@ def about(results: Mapping[str, Any]) -> str:
     """
     if "target" in results:
         target = results["target"]
+        of = (
+            f", of mean {target['mean']:.4g} and deviation "
+            f"{target['deviation']:.4g} in the training split"
+        )
+        # Variants have training splits of their own.
+        if len(set(results.get("variants", ()))) > 1:
+            of = ""
         return (
-            "The label is a number, of mean "
-            f"{target['mean']:.4g} and deviation {target['deviation']:.4g} in "
-            "the training split. R^2 (`accuracy` in results.json) is 1 less "
-            "the mean squared error as a share of the variance of all "
+            f"The label is a number{of}. R^2 (`accuracy` in results.json) is "
+            "1 less the mean squared error as a share of the variance of all "
             "examples, and below 0 where their mean does better; RMSE and MAE "
             "are in the number's unit, losses and contributions those of the "
             "standardised number's density."
