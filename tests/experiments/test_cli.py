@@ -172,7 +172,12 @@ def test_an_interrupt_while_libraries_load_is_one_line(capsys):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_interrupted_imports():
-    code = "import experiments, os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    # Of a process in the background the shell has the signal ignored.
+    code = (
+        "import os, signal;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "import experiments; os.kill(os.getpid(), signal.SIGINT)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
         check=False,
