@@ -1,12 +1,14 @@
 """How long a training step takes on many devices, from measured constants.
 
-    python -m docs.checks.scaling --gpu=gpu.jsonl \
+    python -m docs.checks.scaling --gpu=gpu.jsonl --clips=243 \
         --out=docs/results/scaling.json
 
 Each device has its own batch, as large as on one. A step takes as long as the
 slowest of two that overlap: computing and then averaging the gradients, or
 reading what the next step needs. `gpu.jsonl` is what `docs.checks.gpu` leaves;
-what no measurement here gives is in `ASSUMED`, and said to be.
+`--clips` is how many a processor reads in a second (`docs.checks.clip_speed`),
+where that was not measured beside the GPU. What no measurement here gives is in
+`ASSUMED`, and said to be.
 """
 
 import argparse
@@ -35,6 +37,8 @@ ASSUMED = {
     "processors of a machine": 128,
 }
 _BATCH, _CLASSES, _TOKENS = 64, 31, 40
+# Those that a rate of the loader is measured with.
+_WORKERS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +115,7 @@ def large() -> tuple[int, float]:
 def of_measurements(lines: list[dict[str, Any]]) -> dict[str, Constants]:
     """Returns the constants of each model and type of numbers."""
     found: dict[str, Constants] = {}
-    rates = [x["clips/s"] / 16 for x in lines if x["part"] == "loader"]
+    rates = [x["clips/s"] / _WORKERS for x in lines if x["part"] == "loader"]
     example = 1 / max(rates) if rates else 0.0
     flops = next((x["flops"] for x in lines if x["part"] == "flops"), 3.5e12)
     count, messages = pair()
@@ -166,9 +170,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gpu", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--clips", type=float, default=0.0)
     given = parser.parse_args()
     text = given.gpu.read_text(encoding="utf-8")
-    found = results([json.loads(line) for line in text.splitlines()])
+    lines = [json.loads(line) for line in text.splitlines()]
+    if given.clips:
+        lines.append({"part": "loader", "clips/s": _WORKERS * given.clips})
+    found = results(lines)
     write_json(given.out, found)
     print(table(found))
 
