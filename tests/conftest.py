@@ -105,6 +105,15 @@ def _within_a_long_file():
         _give_memory_back()
 
 
+@pytest.fixture(scope="module")
+def nothing_is_fitted_twice():
+    """For `pytest.mark.usefixtures` of a file."""
+    from tests.bounds.estimation.remembering import remembering
+
+    with remembering():
+        yield
+
+
 @pytest.fixture(scope="session")
 def npz_arrays() -> dict[str, np.ndarray]:
     """A small task: `loud` and `quiet` see the class, one of them better."""

@@ -42,11 +42,7 @@ def of_predictions(
     """
     pairs = list(itertools.combinations(range(len(modalities)), 2))
     first = predictions[0]
-    if (
-        not pairs
-        or first.label.ndim > 1
-        or isinstance(first.log_probs.full, Gaussian)
-    ):
+    if not pairs or not of_classes(first):
         return [{} for _ in predictions]
     classes = first.log_probs.full.shape[-1]
     counts = []
@@ -72,6 +68,12 @@ def of_predictions(
                 terms[name] = float(getattr(pid, term)[at])
         found.append(terms)
     return found
+
+
+def of_classes(predictions: Predictions) -> bool:
+    """Whether each example has one class: not several labels, nor a number."""
+    numbers = isinstance(predictions.log_probs.full, Gaussian)
+    return predictions.label.ndim == 1 and not numbers
 
 
 def complete(predictions: Predictions) -> Any:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 import bounds
-from arm_jax.analysis.bridge import TERMS, complete
+from arm_jax.analysis.bridge import TERMS, complete, of_classes
 from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions
-from arm_jax.gaussian import Gaussian
 
 # Enough for a line in a report; `quantify` takes its time.
 _ATOMS, _REPLICATES = 1000, 100
@@ -45,7 +44,7 @@ def of_predictions(
     number = len(modalities)
     pairs = list(itertools.combinations(range(number), 2))
     names = [f"{modalities[i]} + {modalities[j]}" for i, j in pairs]
-    if predictions.label.ndim > 1 or isinstance(log_probs.full, Gaussian):
+    if not of_classes(predictions):
         return {name: {"reason": _SEVERAL} for name in names}
     has = complete(predictions)
     label = predictions.label[has]

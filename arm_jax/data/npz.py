@@ -21,25 +21,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from arm_jax.data import drawing, packed, presence
+from arm_jax.data import _npz_labels, drawing, packed, presence
 from arm_jax.data.dataset import (
     SPLITS,
     Dataset,
     Split,
     check_complete,
-    check_learnable,
-    check_range,
-    check_table,
     checked,
-    standardized_target,
 )
+from arm_jax.data.labels import standardized_target
 from arm_jax.data.options import typed
 from arm_jax.data.scaling import standardized_parts
-from arm_jax.errors import InputError, shortened
+from arm_jax.errors import InputError
 from bounds import inputs
 from bounds.estimation.calibration import weights_of
 
-_TASKS = ("", "regression")
 _CODES = ", ".join(f"{code} ({name})" for code, name in enumerate(SPLITS))
 
 
@@ -109,29 +105,13 @@ def load(
         headers = _headers(archive, others, chosen, automatic=not modalities)
         present = presence.read(archive, chosen, headers[label].shape[0])
         archive.check_fits(_memory(headers, others, standardize=standardize))
-        names: tuple[str, ...] = ()
-        columns: tuple[str, ...] = ()
-        regression = task == _TASKS[1]
-        if regression:
-            labels = _numbers(archive, label, num_classes, label_names)
-        elif _is_table(headers[label]):
-            names = ("0", "1")
-            labels = _table(archive, label, num_classes)
-            columns = _columns(archive, label, labels, label_names)
-        else:
-            labels, names = _labels(archive, label, num_classes, label_names)
-            classes = len(names) or num_classes or int(labels.max()) + 1
-            check_range(name, labels, classes)
-            check_learnable(name, {"train": labels}, classes)
-            names = names or tuple(str(k) for k in range(classes))
-        groups = {group: _integers(archive, group)} if group else {}
+        found = _npz_labels.read(archive, label, task, num_classes, label_names)
+        groups = {group: _npz_labels.integers(archive, group)} if group else {}
         weight = _weights(archive, weights) if weights in others else None
         codes = drawing.split_codes(
             name,
             _given_codes(archive, split) if split in others else None,
-            np.zeros(len(labels), np.int64)
-            if columns or regression
-            else labels,
+            found.strata,
             groups.get(group),
             seed,
         )
@@ -142,11 +122,11 @@ def load(
                     f"{name}: no row of '{split}' is {code} ({SPLITS[code]})"
                 )
         target = None
-        if regression:
+        if task:
             where = f"{name}: '{packed.shown(label)}'"
-            labels, target = standardized_target(where, labels, rows[0])
+            labels, target = standardized_target(where, found.values, rows[0])
         else:
-            labels = labels.astype(np.int32)
+            labels = found.values.astype(np.int32)
         # One modality after another, so that only one is there unscaled.
         features = {
             key: _features(
@@ -168,9 +148,9 @@ def load(
     return checked(
         Dataset(
             name=name,
-            class_names=names,
+            class_names=found.class_names,
             splits=splits,
-            label_names=columns,
+            label_names=found.label_names,
             target=target,
         )
     )
@@ -186,11 +166,7 @@ def _check_options(path: str, num_classes: int, seed: int, task: str) -> None:
         raise InputError(
             f"data set 'npz': num_classes must be at least 0, got {num_classes}"
         )
-    if task not in _TASKS:
-        raise InputError(
-            "data set 'npz': config data.options.task must be 'regression' or "
-            f"empty, got '{shortened(task)}'"
-        )
+    _npz_labels.check_task(task)
     if not 0 <= seed < 2**32:
         raise InputError(
             f"data set 'npz': seed must be in 0..{2**32 - 1}, got {seed}"
@@ -349,111 +325,6 @@ def _features(
     for own, at in zip(scaled, rows, strict=True):
         own[~present[at]] = 0
     return scaled
-
-
-def _labels(
-    archive: packed.Archive,
-    key: str,
-    num_classes: int,
-    label_names: Sequence[str],
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Returns classes `[n]`, and their names if those are the labels."""
-    if label_names:
-        raise InputError(
-            f"{archive.path.name}: label_names are for a table of labels "
-            f"[n, labels], and '{key}' has one axis"
-        )
-    kind = archive.header(key).dtype.kind
-    if kind != "U":
-        try:
-            return _integers(archive, key), ()
-        except InputError as error:
-            if kind != "f":
-                raise
-            raise InputError(
-                f"{error}; of a number that is to be predicted as such, set "
-                "config data.options.task=regression"
-            ) from error
-    text = archive.read(key)
-    where = f"{archive.path.name}: '{key}'"
-    if text.ndim != 1:
-        raise InputError(f"{where} must be a vector, got shape {text.shape}")
-    if num_classes:
-        raise InputError(f"{where} holds names: num_classes is for numbers")
-    empty = np.flatnonzero(text == "")
-    if len(empty):
-        raise InputError(f"{where}[{empty[0]}] is an empty name")
-    names, labels = np.unique(text, return_inverse=True)
-    return labels, tuple(map(str, names))
-
-
-def _numbers(
-    archive: packed.Archive,
-    key: str,
-    num_classes: int,
-    label_names: Sequence[str],
-) -> np.ndarray:
-    """Returns the numbers to be predicted, `[n]`."""
-    where = f"{archive.path.name}: '{packed.shown(key)}'"
-    header = archive.header(key)
-    if header.dtype.kind not in "iuf" or len(header.shape) != 1:
-        raise InputError(
-            f"{where} must be a vector of numbers, one for each row, for "
-            f"task='regression', got {header.dtype} {header.shape}"
-        )
-    if num_classes or label_names:
-        raise InputError(
-            f"{where} is a number for task='regression': num_classes and "
-            "label_names are for classes and labels"
-        )
-    with packed.about(archive.path.name):
-        return inputs.finite(packed.shown(key), archive.read(key))
-
-
-def _is_table(header: packed.Header) -> bool:
-    """Whether labels are a table; what is none of a right type has no task."""
-    shape = header.shape
-    return len(shape) == 2 and shape[1] > 1 and header.dtype.kind in "biu"
-
-
-def _table(archive: packed.Archive, key: str, num_classes: int) -> np.ndarray:
-    """Returns a table of labels, 0 and 1, int64 `[n, labels]`."""
-    where = f"{archive.path.name}: '{packed.shown(key)}'"
-    if num_classes:
-        raise InputError(f"{where} is a table: num_classes is for classes")
-    table = archive.read(key)
-    check_table(where, table)
-    table = table.astype(np.int64)
-    if (table.sum(axis=1) == 1).all():
-        raise InputError(
-            f"{where} has one 1 in each row, as one class of several has: of "
-            f"one-hot rows take {packed.shown(key)}.argmax(axis=1)"
-        )
-    return table
-
-
-def _columns(
-    archive: packed.Archive,
-    key: str,
-    table: np.ndarray,
-    given: Sequence[str],
-) -> tuple[str, ...]:
-    """Returns the names of the labels of a table."""
-    count = table.shape[1]
-    if not given:
-        return tuple(map(str, range(count)))
-    names = tuple(x.strip() for item in given for x in item.split(","))
-    if len(names) != count or len(set(names)) < count or "" in names:
-        raise InputError(
-            f"{archive.path.name}: label_names must name each of the {count} "
-            f"columns of '{packed.shown(key)}' once, got {packed.listed(names)}"
-        )
-    return names
-
-
-def _integers(archive: packed.Archive, key: str) -> np.ndarray:
-    with packed.about(archive.path.name):
-        return inputs.integers(packed.shown(key), archive.read(key))
 
 
 def _weights(archive: packed.Archive, key: str) -> np.ndarray:

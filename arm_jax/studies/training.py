@@ -14,7 +14,6 @@ from arm_jax.evaluation import Predictions
 from arm_jax.models import weights
 from arm_jax.reports import training as training_report
 from arm_jax.reports.pieces import part
-from arm_jax.studies.finished import load_run
 from arm_jax.training import Variables
 from arm_jax.workdir import (
     JsonLines,
@@ -198,7 +197,11 @@ def _read_back(
     # Of several processes this one is alone here, and cannot predict.
     describe = describe and processes.alone()
     describe = describe and "interactions" not in results
-    if data_digest is None:
+    # The data are read once, if at all.
+    run = loop.prepare(config) if describe else None
+    if run is not None:
+        data_digest = run.dataset.digest
+    elif data_digest is None:
         data_digest = data.load(config.data.name, config.data.options).digest
     now = record.current(data_digest, weights.digests(config.model.encoders))
     record.check(folder, now, record.ALLOWED)
@@ -210,12 +213,13 @@ def _read_back(
         time_of_end or "an unknown day",
     )
     record.warn(folder, now)
+    if run is None:
+        return _reported(folder, results, None)
 
-    def predictions() -> Predictions:
-        run, variables = load_run(folder)
-        return run.predict(variables, "test")[0]
+    def predictions(run: loop.Run = run) -> Predictions:
+        return run.predict(loop.last_variables(run, folder), "test")[0]
 
-    return _reported(folder, results, predictions if describe else None)
+    return _reported(folder, results, predictions)
 
 
 def _reported(

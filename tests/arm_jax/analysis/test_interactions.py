@@ -8,16 +8,10 @@ from arm_jax.evaluation import Predictions
 from arm_jax.reports.training import interactions_table
 from arm_jax.valuation import Subsets
 from bounds import problems
-from tests.bounds.estimation.remembering import remembering
 
+pytestmark = pytest.mark.usefixtures("nothing_is_fitted_twice")
 PROBLEM = problems.named("alone4")
 ROWS = 480
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _nothing_is_decomposed_twice():
-    with remembering():
-        yield
 
 
 @pytest.fixture(scope="module")

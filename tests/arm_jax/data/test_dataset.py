@@ -7,10 +7,10 @@ from arm_jax.data.dataset import (
     Dataset,
     Split,
     check_complete,
-    check_learnable,
     checked,
     standardized,
 )
+from arm_jax.data.labels import check_learnable
 from arm_jax.errors import InputError
 
 

@@ -28,7 +28,8 @@ from bounds.estimation import (
 from configs import npz
 from experiments import cli
 from tests.bounds.estimation import quantify_helpers
-from tests.bounds.estimation.remembering import remembering
+
+pytestmark = pytest.mark.usefixtures("nothing_is_fitted_twice")
 
 
 def small_config(npz_file, **changes):
@@ -48,7 +49,7 @@ def small_config(npz_file, **changes):
 
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_is_compiled():
-    with quantify_helpers.without_compiling(), remembering():
+    with quantify_helpers.without_compiling():
         yield
 
 

@@ -12,15 +12,9 @@ from bounds.estimation._likeliest import likeliest
 from bounds.estimation.frames import class_codes
 from bounds.estimation.late_fusion import fuse
 from bounds.estimation.refits import refits
-from tests.bounds.estimation.remembering import remembering
 
+pytestmark = pytest.mark.usefixtures("nothing_is_fitted_twice")
 PARTS = ("redundancy", "unique1", "unique2", "synergy")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _nothing_is_fitted_twice():
-    with remembering():
-        yield
 
 
 @pytest.fixture(scope="module")
