@@ -41,8 +41,8 @@ class DataConfig(SourceConfig):
     # Global batch size, over all devices and processes.
     batch_size: int = 64
     # Of data that are decoded when they are asked for: batches that are made at
-    # a time, 0 for the number of processors, or one with processes; and
-    # processes that make them, 0 for none but this one.
+    # a time, 0 for the number of processors; or, in place of these threads,
+    # processes that make one each, 0 for none.
     threads: int = 0
     processes: int = 0
 

@@ -189,7 +189,10 @@ def side_by_side(
 
     def make(number: int) -> Any:
         batches = [of_run(number) for of_run in makes]
-        stacked = jax.tree.map(lambda *x: np.stack(x), *batches)
+        # A run alone copies nothing.
+        stacked = jax.tree.map(
+            lambda *x: np.stack(x) if len(x) > 1 else x[0][None], *batches
+        )
         return split(stacked, axis=1, devices=devices)
 
     return make

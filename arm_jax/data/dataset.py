@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from arm_jax.data import labels, presence
+from arm_jax.data import labels, presence, workers
 from arm_jax.data.labels import Target
 from arm_jax.data.scaling import blocks, standardized_parts
 from arm_jax.data.source import Source, described, named_leaves
@@ -91,19 +91,19 @@ class Split:
     def take(
         self,
         indices: np.ndarray,
-        draw: Callable[..., np.random.Generator] | None = None,
+        seeds: np.ndarray | None = None,
     ) -> dict:
         """Returns the examples at `indices` as one batch.
 
         Args:
           indices: Positions in the split, of any shape.
-          draw: See `Source.take`; inputs in memory are not augmented.
+          seeds: See `Source.take`; inputs in memory are not augmented.
 
         Returns:
           `inputs`, `label`, `id`; and `mask`, of `present`, if there is one.
         """
         if isinstance(self.inputs, Source):
-            inputs = self.inputs.take(indices, draw)
+            inputs = self.inputs.take(indices, seeds)
         else:
             inputs = jax.tree.map(lambda x: x[indices], dict(self.inputs))
         batch = {
@@ -223,22 +223,40 @@ def with_workers(dataset: Dataset, threads: int, processes: int) -> Dataset:
     Args:
       dataset: The data set; what is in memory needs no workers.
       threads: See `Source`.
-      processes: See `Source`.
+      processes: Processes that make them in place of threads; 0 for none.
+
+    Raises:
+      InputError: Both are given.
     """
-    return dataclasses.replace(
-        dataset,
-        splits={
-            name: dataclasses.replace(
-                split,
-                inputs=dataclasses.replace(
-                    split.inputs, threads=threads, processes=processes
-                ),
-            )
-            if isinstance(split.inputs, Source)
-            else split
-            for name, split in dataset.splits.items()
-        },
-    )
+    if threads and processes:
+        raise InputError(
+            f"config data.threads {threads} and data.processes {processes}: "
+            "batches are made by threads or by processes, set one of them"
+        )
+    sources = {
+        name: split.inputs
+        for name, split in dataset.splits.items()
+        if isinstance(split.inputs, Source)
+    }
+    how: dict[str, dict[str, Any]] = {n: {"threads": threads} for n in sources}
+    if processes and sources:
+        pool = workers.Pool({n: x.make for n, x in sources.items()}, processes)
+        # One more waits for the process that is done first.
+        how = {
+            name: {
+                "threads": processes + 1,
+                "elsewhere": functools.partial(pool.take, name),
+            }
+            for name in sources
+        }
+    splits = {
+        name: dataclasses.replace(
+            dataset.splits[name],
+            inputs=dataclasses.replace(source, **how[name]),
+        )
+        for name, source in sources.items()
+    }
+    return dataclasses.replace(dataset, splits={**dataset.splits, **splits})
 
 
 def checked(dataset: Dataset) -> Dataset:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import grain
 import jax
 import numpy as np
-from absl import flags
 
 from arm_jax.data.dataset import Split
 from arm_jax.data.source import Source
@@ -86,12 +85,9 @@ def epoch_batches(
     def gather(number: int) -> dict:
         start = number * batch_size + first
         place = order[start : start + size]
-
-        def draw(at: int) -> np.random.Generator:
-            # The 2 sets these draws apart from that of the order.
-            return np.random.default_rng([seed, epoch, 2, int(place[at])])
-
-        return split.take(row[place], draw) | {"mask": mask[place]}
+        # The 2 sets these draws apart from that of the order.
+        seeds = np.array([[seed, epoch, 2, at] for at in place])
+        return split.take(row[place], seeds) | {"mask": mask[place]}
 
     return Batches(len(row) // batch_size, gather)
 
@@ -116,14 +112,7 @@ def stream(split: Split, batches: Batches, start: int = 0) -> Iterator[Any]:
     options = grain.ReadOptions(
         num_threads=threads, prefetch_buffer_size=2 * threads
     )
-    ahead = made.to_iter_dataset(options)
-    if split.inputs.processes:
-        # Grain reads flags of its own, which only commands parse.
-        if not flags.FLAGS.is_parsed():
-            flags.FLAGS.mark_as_parsed()
-        workers = grain.MultiprocessingOptions(split.inputs.processes)
-        ahead = ahead.mp_prefetch(workers)
-    yield from ahead
+    yield from made.to_iter_dataset(options)
 
 
 def _share(batch_size: int) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
+from arm_jax.data.workers import Make
 from arm_jax.errors import InputError
 
 # One example: an array, or a pytree of arrays, by modality.
@@ -40,9 +41,9 @@ class Source:
         as the crop of an image's middle. None for nothing.
       rows: Numbers of the records that the split has; None for all.
       threads: Number of batches that are made at a time; 0 for the number of
-        processors, and with processes for one in each of them.
-      processes: Number of processes that make them, each with so many threads;
-        0 for none but this one.
+        processors.
+      elsewhere: `elsewhere(rows, seeds) -> batch`, what makes them in place of
+        `make`, in other processes; None for this one.
     """
 
     records: Records
@@ -52,17 +53,15 @@ class Source:
     settle: Callable[[Example], Example] | None = None
     rows: np.ndarray | None = None
     threads: int = 0
-    processes: int = 0
+    elsewhere: Make | None = None
 
     def __len__(self) -> int:
         return len(self.records) if self.rows is None else len(self.rows)
 
     @property
     def made_at_once(self) -> int:
-        """Number of batches that one process makes at a time."""
-        # Batches that are ready wait in memory: in each process, for each
-        # thread.
-        return self.threads or (1 if self.processes else os.cpu_count() or 1)
+        """Number of batches that are made at a time."""
+        return self.threads or os.cpu_count() or 1
 
     def where(self, chosen: np.ndarray) -> "Source":
         """Returns the source of the examples that `chosen`, `[n]`, marks."""
@@ -71,54 +70,63 @@ class Source:
 
     def example(self, index: int) -> dict[str, Any]:
         """Returns the inputs of one example, not augmented."""
-        return self._settled(self._decoded(index))
-
-    def _decoded(self, index: int) -> Example:
-        row = index if self.rows is None else int(self.rows[index])
-        return self.decode(self.records[row])
-
-    def _settled(self, example: Example) -> dict[str, Any]:
-        return dict(example if self.settle is None else self.settle(example))
+        return self._settled(self.decode(self.records[self._row(index)]))
 
     def take(
-        self,
-        indices: np.ndarray,
-        draw: Callable[..., np.random.Generator] | None = None,
+        self, indices: np.ndarray, seeds: np.ndarray | None = None
     ) -> dict[str, Any]:
         """Returns the examples at `indices`, stacked.
 
         Args:
           indices: Positions, of any shape, which comes first in what is
             returned.
-          draw: `draw(*position) -> rng` of the augmentation of the example at
-            a position in `indices`; None for none.
+          seeds: Seeds of the augmentations, int64 `[*indices.shape, words]`;
+            None for none.
 
         Raises:
           InputError: Examples that differ in their arrays.
         """
+        make = self.elsewhere or self.make
+        return make(self._row(indices), seeds)
+
+    def make(
+        self, rows: np.ndarray, seeds: np.ndarray | None
+    ) -> dict[str, Any]:
+        """Returns the examples of records, as `take` those of positions."""
         # A batch may ask for an example twice, the second time as a copy.
-        examples = {int(i): self._decoded(int(i)) for i in np.unique(indices)}
-        rows = []
-        for position in np.ndindex(indices.shape):
-            example: Any = examples[int(indices[position])]
-            if draw is not None and self.augment is not None:
-                example = dict(self.augment(example, draw(*position)))
+        decoded = {
+            int(row): self.decode(self.records[int(row)])
+            for row in np.unique(rows)
+        }
+        examples = []
+        for position in np.ndindex(rows.shape):
+            example: Any = decoded[int(rows[position])]
+            if seeds is not None and self.augment is not None:
+                rng = np.random.default_rng(seeds[position].tolist())
+                example = dict(self.augment(example, rng))
             else:
                 example = self._settled(example)
-            rows.append(example)
-        self._check_alike(indices.reshape(-1), rows)
+            examples.append(example)
+        _check_alike(rows.reshape(-1), examples)
         return jax.tree.map(
-            lambda *x: np.stack(x).reshape(*indices.shape, *np.shape(x[0])),
-            *rows,
+            lambda *x: np.stack(x).reshape(*rows.shape, *np.shape(x[0])),
+            *examples,
         )
 
-    def _check_alike(self, indices: np.ndarray, rows: list[Any]) -> None:
-        first = described(rows[0])
-        for index, row in zip(indices, rows, strict=True):
-            if (this := described(row)) != first:
-                raise InputError(
-                    f"example {index} has {this}, example {indices[0]} {first}"
-                )
+    def _row(self, index: Any) -> Any:
+        return index if self.rows is None else self.rows[index]
+
+    def _settled(self, example: Example) -> dict[str, Any]:
+        return dict(example if self.settle is None else self.settle(example))
+
+
+def _check_alike(rows: np.ndarray, examples: list[Any]) -> None:
+    first = described(examples[0])
+    for row, example in zip(rows, examples, strict=True):
+        if (this := described(example)) != first:
+            raise InputError(
+                f"example {row} has {this}, example {rows[0]} {first}"
+            )
 
 
 def described(example: Any) -> str:

@@ -5,7 +5,9 @@
 Writes a moving texture with a tone as H.264 and AAC in MP4, then measures the
 processor time of making its record (ten frames and a filter bank), of computing
 flow, and of reading records as training does: three random crops of 224 x 224
-and 1,024 rows, in batches of 64, in one thread.
+and 1,024 rows, in batches of 64, in one thread. Then two processes make such
+batches: what is left to the process that trains, and how long the first batch
+of an epoch takes once they have begun.
 """
 
 import argparse
@@ -23,8 +25,10 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 
+from arm_jax.data import Dataset, Split, pipeline
 from arm_jax.data.clips.stored import Media, Stored, encode
 from arm_jax.data.clips.views import View
+from arm_jax.data.dataset import with_workers
 from arm_jax.data.preparation import shards, tvl1, video
 from arm_jax.data.source import Source
 
@@ -54,11 +58,12 @@ def main() -> None:
     source = Source(
         [shards.encode(record)] * 64, restored, "", view.augment, view.settle
     )
-    rng = np.random.default_rng(0)
-    took = seconds(lambda: source.take(np.arange(64), lambda _: rng))
+    rng, seeds = np.random.default_rng(0), np.arange(64)[:, None]
+    took = seconds(lambda: source.take(np.arange(64), seeds))
     print(f"examples for training: {64 / took:.0f} a second of a core")
     took = seconds(lambda: source.take(np.arange(64)))
     print(f"examples for evaluation: {64 / took:.0f} a second of a core")
+    by_processes(source)
     one, other = rng.random((2, flags.height, flags.width)) * 255
     took = seconds(lambda: tvl1.flow(one, other), repeats=3)
     print(f"flow of a pair of frames: {took:.3f} s of a core")
@@ -73,6 +78,32 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
         work()
         times.append(time.process_time() - start)
     return min(times)
+
+
+def by_processes(source: Source, count: int = 2, batches: int = 12) -> None:
+    """Prints what epochs cost whose batches are made by processes."""
+    rows = np.arange(64)
+    split = Split(source, label=np.zeros(64, np.int32), id=rows, groups={})
+    split = with_workers(
+        Dataset("speed", (), {"train": split}), 0, count
+    ).splits["train"]
+
+    def make(_: int) -> dict:
+        return split.take(rows, rows[:, None])
+
+    for epoch in ("first", "second"):
+        wall, cpu = time.monotonic(), time.process_time()
+        made = pipeline.stream(split, pipeline.Batches(batches, make))
+        next(made)
+        waited = time.monotonic() - wall
+        rest = sum(1 for _ in made)
+        took = time.monotonic() - wall - waited
+        cpu = (time.process_time() - cpu) / batches
+        print(
+            f"{count} processes, {epoch} epoch: first batch after "
+            f"{waited:.2f} s, then {64 * rest / took:.0f} examples a second; "
+            f"{1e3 * cpu:.1f} ms a batch in the process that trains"
+        )
 
 
 def restored(record: bytes) -> dict:

@@ -13,22 +13,17 @@ import csv
 import dataclasses
 import io
 import json
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent import futures
-from concurrent.futures.process import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from arm_jax import lock
 from arm_jax import processes as together
-from arm_jax.data import storage
+from arm_jax.data import storage, workers
 from arm_jax.data.preparation import opened, shards
 from arm_jax.data.preparation.items import Index, Item
 from arm_jax.data.preparation.shards import Job, Manifest, Skipped
@@ -285,7 +280,7 @@ def _make(
     )
     processes = min(processes or os.cpu_count() or 1, len(missing))
     if pool is None and processes > 1:
-        pool = lambda: _processes(processes)
+        pool = lambda: workers.executor(processes)
     done = _pooled(missing, pool) if pool else _one_by_one(missing)
     # Closed at once when something fails, not when it is collected.
     with bar, contextlib.closing(done):
@@ -315,30 +310,6 @@ def _one_by_one(
     jobs: Sequence[Job],
 ) -> Generator[tuple[int, Manifest], None, None]:
     yield from map(shards.make, jobs)
-
-
-def _processes(count: int) -> futures.Executor:
-    # Forked processes would share the locks of JAX's threads.
-    return ProcessPoolExecutor(
-        count, multiprocessing.get_context("spawn"), initializer=_begin
-    )
-
-
-def _begin() -> None:
-    """Lets the process that began this one decide when to end."""
-    # Products of matrices by all processors in each process only wait.
-    threadpool_limits(1)
-    # Control-C reaches all.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Ends with a parent that was killed, before the next one takes over."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _pooled(

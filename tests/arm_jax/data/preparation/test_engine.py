@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from arm_jax.data import preparation
-from arm_jax.data.preparation import Item, engine, shards
+from arm_jax.data.preparation import Item, shards
 from arm_jax.errors import InputError
 from tests.arm_jax.data.preparation import numbers
 
@@ -364,11 +363,3 @@ def test_a_disk_that_fails_is_no_fault_of_the_file(source, out):
 def test_options_out_of_range(source, out, options, changes, message):
     with pytest.raises(InputError, match=message):
         prepare(numbers.plan(source, out, **changes), **options)
-
-
-def test_processes_have_one_thread_each(monkeypatch):
-    monkeypatch.setattr(engine.signal, "signal", lambda *_: None)
-    # Gives back at its end what there was.
-    with threadpool_limits(2):
-        engine._begin()
-        assert {x["num_threads"] for x in threadpool_info()} == {1}

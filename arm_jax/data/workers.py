@@ -1,0 +1,191 @@
+"""Processes that read and decode, and what they make of it.
+
+They are begun once, when something is first asked for, and live as long as the
+data set that they make batches of: an epoch of some thousand clips takes as
+long as beginning a process does. What they make comes by a file in memory,
+which is mapped and not copied; a pipe would be slower than the devices.
+"""
+
+import dataclasses
+import mmap
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import jax
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from arm_jax.errors import InputError
+
+# `make(rows, seeds) -> batch`, see `Source.make`.
+Make = Callable[[np.ndarray, np.ndarray | None], Any]
+_SHARED = "/dev/shm"
+# As JAX wants arrays that it does not copy.
+_ALIGNMENT = 64
+# Seconds that are left to the process that began this one, where all of them
+# are told to end, as schedulers do.
+_GRACE = 60.0
+
+
+def executor(
+    count: int, begin: Callable[..., None] | None = None, *given: Any
+) -> ProcessPoolExecutor:
+    """Returns processes that end with this one, and not before.
+
+    Args:
+      count: How many.
+      begin: `begin(*given)`, called in each of them first.
+      *given: To be pickled.
+    """
+    # Forked processes would share the locks of JAX's threads.
+    return ProcessPoolExecutor(
+        count,
+        multiprocessing.get_context("spawn"),
+        initializer=_begin,
+        initargs=(begin, *given),
+    )
+
+
+class Pool:
+    """Makes batches in processes, by any number of threads at once."""
+
+    def __init__(self, makes: Mapping[str, Make], count: int) -> None:
+        """Begins nothing yet.
+
+        Args:
+          makes: What makes them, by name.
+          count: How many processes.
+        """
+        self._makes, self._count = dict(makes), count
+        self._lock = threading.Lock()
+        self._executor: ProcessPoolExecutor | None = None
+
+    def take(
+        self, name: str, rows: np.ndarray, seeds: np.ndarray | None
+    ) -> Any:
+        """Returns what `makes[name](rows, seeds)` does, made elsewhere.
+
+        Raises:
+          InputError: As that; or the system ended a process.
+        """
+        asked = self._begun().submit(_make, name, rows, seeds)
+        try:
+            path, placed = asked.result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                "the system ended a process that makes batches, perhaps for "
+                "lack of memory: set a smaller config data.processes or "
+                "data.batch_size, and resume"
+            ) from error
+        with path.open("rb+") as file:
+            memory = mmap.mmap(file.fileno(), 0)
+        # It goes with the last array on it.
+        path.unlink()
+        return jax.tree.map(
+            lambda x: np.ndarray(x.shape, x.dtype, memory, x.offset), placed
+        )
+
+    def _begun(self) -> ProcessPoolExecutor:
+        with self._lock:
+            if self._executor is None:
+                folders = [
+                    Path(tempfile.mkdtemp(prefix="arm-jax-", dir=place))
+                    for place in (_SHARED, None)
+                    if place is None or os.access(place, os.W_OK)
+                ]
+                # Functions of scripts and notebooks, too.
+                makes = cloudpickle.dumps(self._makes)
+                self._executor = executor(
+                    self._count, _begin_making, makes, folders
+                )
+                weakref.finalize(self, _end, self._executor, folders)
+            return self._executor
+
+
+def _end(begun: ProcessPoolExecutor, folders: Sequence[Path]) -> None:
+    begun.shutdown(wait=False, cancel_futures=True)
+    _remove(folders)
+
+
+def _remove(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Placed:
+    """Where an array is in a file."""
+
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+# What a process that makes batches makes them by, and where it leaves them.
+_makes: dict[str, Make] = {}
+_folders: list[Path] = []
+
+
+def _begin_making(makes: bytes, folders: list[Path]) -> None:
+    # Not data: what the process that began this one has just written.
+    _makes.update(cloudpickle.loads(makes))
+    _folders.extend(folders)
+
+
+def _make(
+    name: str, rows: np.ndarray, seeds: np.ndarray | None
+) -> tuple[Path, Any]:
+    batch = jax.tree.map(np.ascontiguousarray, _makes[name](rows, seeds))
+    leaves, tree = jax.tree.flatten(batch)
+    sizes = [-(-x.nbytes // _ALIGNMENT) * _ALIGNMENT for x in leaves]
+    ends = np.cumsum([0, *sizes]).tolist()
+    # Containers give shared memory 64 MB.
+    roomy = [f for f in _folders if shutil.disk_usage(f).free > 4 * ends[-1]]
+    number, path = tempfile.mkstemp(dir=(roomy or _folders[-1:])[0])
+    with open(number, "wb") as file:
+        for x, end in zip(leaves, ends, strict=False):
+            file.seek(end)
+            file.write(x.reshape(-1).view(np.uint8).data)
+        file.truncate(max(ends[-1], 1))
+    placed = [
+        _Placed(offset, x.shape, x.dtype)
+        for x, offset in zip(leaves, ends, strict=False)
+    ]
+    return Path(path), jax.tree.unflatten(tree, placed)
+
+
+def _begin(begin: Callable[..., None] | None, *given: Any) -> None:
+    """Lets the process that began this one decide when to end."""
+    # Products of matrices by all processors in each process only wait.
+    threadpool_limits(1)
+    # Control-C reaches all.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_later)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if begin is not None:
+        begin(*given)
+
+
+def _end_later(*_: Any) -> None:
+    later = threading.Timer(_GRACE, os._exit, [1])
+    later.daemon = True
+    later.start()
+
+
+def _end_with_parent() -> None:
+    """Ends with a parent that was killed, before the next one takes over."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        _remove(_folders)
+        os._exit(1)
