@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from arm_jax import methods
 from arm_jax.config import DataConfig, ModelConfig, OptimizerConfig, TrainConfig
 from arm_jax.errors import check_choice
+from arm_jax.studies.quantify import OutputsConfig
 from bounds.estimation.options import StudyOptions
 
 
@@ -77,6 +78,7 @@ def quantifying(name: str, options: Mapping[str, Any]) -> ConfigDict:
             "data": {"name": name, "options": dict(options)},
             "modalities": (),
             "units": "",
+            "outputs": dataclasses.asdict(OutputsConfig()),
             **dataclasses.asdict(StudyOptions()),
         }
     )

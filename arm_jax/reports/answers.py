@@ -1,5 +1,6 @@
 """The answer of a report, in sentences that need no knowledge of the field."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,20 @@ def of_interactions(results: Mapping[str, Any]) -> str:
 def of_pair(pair: Mapping[str, Any], samples: int) -> str:
     """What to do with two modalities, in one sentence."""
     return _capital(_of_pair(pair, samples)) + "."
+
+
+def named(
+    doubt: str, pair: Mapping[str, Any], both: str = "the classifier of both"
+) -> str:
+    """Returns a sentence about posteriors r1, r2, r12 with their names.
+
+    Args:
+      doubt: The sentence.
+      pair: Whose posteriors r1 and r2 are: `first` and `second`.
+      both: Whose posterior r12 is.
+    """
+    names = {"r1": pair["first"], "r2": pair["second"], "r12": both}
+    return re.sub(r"\br(1|2|12)\b", lambda match: names[match[0]], doubt)
 
 
 def how_much(known: float, entropy: float, names: Sequence[str]) -> str:

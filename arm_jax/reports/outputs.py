@@ -7,10 +7,19 @@ from typing import Any
 import numpy as np
 
 from arm_jax.reports import answers, page, valuation
-from arm_jax.reports.pieces import fixed, markdown_table, part, plainly
+from arm_jax.reports.pieces import (
+    fixed,
+    interval,
+    markdown_table,
+    part,
+    plainly,
+)
+
+# Header and rows.
+Table = tuple[list[str], list[list[str]]]
 
 
-def subsets_table(results: Mapping[str, Any]) -> str:
+def subsets(results: Mapping[str, Any]) -> Table:
     """Accuracy, cross-entropy and calibration by subset."""
     rows = [
         [
@@ -22,10 +31,10 @@ def subsets_table(results: Mapping[str, Any]) -> str:
         for name, score in results["subsets"].items()
     ]
     header = ["modalities", "accuracy (%)", "cross-entropy (bits)", "ECE (%)"]
-    return markdown_table(header, rows)
+    return header, rows
 
 
-def contributions_table(results: Mapping[str, Any]) -> str:
+def contributions(results: Mapping[str, Any]) -> Table:
     """Mean contributions in bits, and shares in the accuracy."""
     phi, shares = results["contributions"], results["shapley"]
     rows = []
@@ -41,25 +50,24 @@ def contributions_table(results: Mapping[str, Any]) -> str:
         header += ["phi_CMI (bits)", "phi_CMI, label-free"]
     if shares is not None:
         header.append("Shapley (points)")
-    return markdown_table(header, rows)
+    return header, rows
 
 
-def decomposition_table(results: Mapping[str, Any]) -> str:
+def decomposition(results: Mapping[str, Any]) -> Table:
     """R, U1, U2, S of the predictions with intervals, of each pair."""
     rows = []
     for pair, found in results["decomposition"].items():
         if found is None or "value" not in found:
             continue
         cells = [
-            f"{fixed(found['value'][q], 3)} "
-            f"[{', '.join(fixed(end, 3) for end in found['interval'][q])}]"
+            interval(found["value"][q], found["interval"][q])
             for q in ("redundancy", "unique1", "unique2", "synergy")
         ]
         rows.append([pair, *cells])
-    return markdown_table(["pair (1 & 2)", "R", "U1", "U2", "S"], rows)
+    return ["pair (1 & 2)", "R", "U1", "U2", "S"], rows
 
 
-def agreement_table(results: Mapping[str, Any]) -> str:
+def agreement(results: Mapping[str, Any]) -> Table:
     """Who is right, in % of the samples, of each pair."""
     rows = [
         [pair, *(fixed(100 * share, 1) for share in found.values())]
@@ -70,7 +78,7 @@ def agreement_table(results: Mapping[str, Any]) -> str:
         "pair (1 & 2)", "both alone", "1 alone", "2 alone", "only together",
         "lost together", "never",
     ]  # fmt: skip
-    return markdown_table(header, rows)
+    return header, rows
 
 
 def markdown(results: Mapping[str, Any]) -> str:
@@ -84,7 +92,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "expected calibration error in 15 bins; contributions are true only "
         "as far as the outputs are calibrated.",
         "",
-        subsets_table(results),
+        markdown_table(*subsets(results)),
         "",
     ]
     if results["contributions"] is None and results["shapley"] is None:
@@ -94,14 +102,14 @@ def markdown(results: Mapping[str, Any]) -> str:
             "",
         ]
     else:
-        lines += [contributions_table(results), ""]
+        lines += [markdown_table(*contributions(results)), ""]
     decomposed = {k: x for k, x in results["decomposition"].items() if x}
     if any("value" in x for x in decomposed.values()):
         lines += [
             "What the modalities tell the model about the label, in bits "
             "(BROJA decomposition of its posteriors, 95 % intervals):",
             "",
-            decomposition_table(results),
+            markdown_table(*decomposition(results)),
             "",
         ]
     for pair, found in decomposed.items():
@@ -115,7 +123,7 @@ def markdown(results: Mapping[str, Any]) -> str:
             "synergy rate), right from one or both alone but not from both "
             "together, and never.",
             "",
-            agreement_table(results),
+            markdown_table(*agreement(results)),
             "",
         ]
     return "\n".join(lines)

@@ -110,6 +110,12 @@ def fixed(value: float, digits: int, *, plus: bool = False) -> str:
     return format(float(value), f"{'+' if plus else ''}z.{digits}f")
 
 
+def interval(value: float, ends: Sequence[float], digits: int = 3) -> str:
+    """Returns a number and its interval, "1.000 [0.900, 1.100]"."""
+    low, high = (fixed(end, digits) for end in ends)
+    return f"{fixed(value, digits)} [{low}, {high}]"
+
+
 def percent(
     results: Mapping[str, Any], key: str, which: str = "last"
 ) -> np.ndarray:

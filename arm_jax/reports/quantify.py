@@ -5,12 +5,11 @@ so that both say the same.
 """
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from arm_jax.reports import answers
-from arm_jax.reports.pieces import markdown_table, plainly
+from arm_jax.reports import answers, beside
+from arm_jax.reports.pieces import interval, markdown_table, plainly
 from bounds.estimation.study import spelled
 
 QUANTITIES = {
@@ -109,7 +108,7 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
                 f"{', '.join(taken)}."
             )
         for doubt in found["doubts"]:
-            lines.append(f"{title(pair)}: {named(doubt, pair)}.")
+            lines.append(f"{title(pair)}: {answers.named(doubt, pair)}.")
         lost = _lost(pair, found.get("hard", {}), results["margin"])
         if lost:
             lines.append(
@@ -118,21 +117,6 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
                 "the symbols."
             )
     return lines
-
-
-def named(doubt: str, pair: Mapping[str, Any]) -> str:
-    """Returns a sentence about posteriors r1, r2, r12 with the names of both.
-
-    Args:
-      doubt: The sentence.
-      pair: Whose posteriors they are.
-    """
-    names = {
-        "r1": pair["first"],
-        "r2": pair["second"],
-        "r12": "the classifier of both",
-    }
-    return re.sub(r"\br(1|2|12)\b", lambda found: names[found[0]], doubt)
 
 
 def _classifier(chosen: Mapping[str, str]) -> str:
@@ -144,8 +128,7 @@ def _classifier(chosen: Mapping[str, str]) -> str:
 def _interval_cell(found: Mapping[str, Any], quantity: str) -> str:
     if quantity not in found["value"]:
         return "needs pairs"
-    low, high = found["interval"][quantity]
-    return f"{found['value'][quantity]:z.3f} [{low:z.3f}, {high:z.3f}]"
+    return interval(found["value"][quantity], found["interval"][quantity])
 
 
 def _lost(
@@ -340,6 +323,8 @@ def markdown(results: Mapping[str, Any]) -> str:
     if results["ranking"]:
         ranks = markdown_table(*ranking_table(results))
         parts += ["## What to label", "", GAIN, "", ranks, ""]
+    if results.get("model"):
+        parts += beside.markdown(results)
     parts += ["## Decisions", ""]
     for pair in results["pairs"].values():
         parts += [_decision_markdown(pair), ""]
@@ -399,7 +384,10 @@ def _decision_markdown(pair: Mapping[str, Any]) -> str:
     if pair["predictions"]:
         lines += ["", outputs_sentence(pair)]
     if advice["measure"]:
-        lines += ["", f"Next: {named(advice['measure'], pair)}."]
+        lines += [
+            "",
+            f"Next: {answers.named(advice['measure'], pair)}.",
+        ]
     return "\n".join(lines)
 
 
@@ -408,10 +396,7 @@ def _cell(estimate: Mapping[str, Any] | None) -> str:
         return "not known"
     if not estimate["enough"]:
         return f"{TOO_FEW} (needs {estimate['needed']:,})"
-    return (
-        f"{estimate['value']:z.3f} [{estimate['lower']:z.3f}, "
-        f"{estimate['upper']:z.3f}]"
-    )
+    return interval(estimate["value"], (estimate["lower"], estimate["upper"]))
 
 
 def _band(found: Mapping[str, Any]) -> str:

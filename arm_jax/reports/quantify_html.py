@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from arm_jax.reports import answers, page
+from arm_jax.reports import answers, beside, page
 from arm_jax.reports.quantify import (
     GAIN,
     GIVEN,
@@ -13,7 +13,6 @@ from arm_jax.reports.quantify import (
     about_accuracy,
     accuracy_table,
     given_table,
-    named,
     outputs_sentence,
     posteriors_sentences,
     posteriors_table,
@@ -83,6 +82,8 @@ def parts(results: Mapping[str, Any]) -> list[str]:
             page.paragraph(GAIN),
             page.table(*ranking_table(results)),
         ]
+    if results.get("model"):
+        body += _model(results)
     for pair in symbols:
         body += _symbols(pair)
     return [
@@ -102,7 +103,7 @@ def _answer(results: Mapping[str, Any]) -> list[str]:
     if total is not None and entropy:
         lines.append(answers.how_much(total, entropy, _sides(pair)))
     if pair["recommendation"]["measure"]:
-        measure = named(pair["recommendation"]["measure"], pair)
+        measure = answers.named(pair["recommendation"]["measure"], pair)
         lines.append(f"Next: {measure}.")
     return lines
 
@@ -220,9 +221,21 @@ def _advice(pair: Mapping[str, Any], samples: int, *, alone: bool) -> list[str]:
         page.items(advice["reasons"]),
     ]
     if advice["measure"]:
-        measure = named(advice["measure"], pair)
+        measure = answers.named(advice["measure"], pair)
         out.append(page.paragraph(f"Next: {measure}."))
     return out
+
+
+def _model(results: Mapping[str, Any]) -> list[str]:
+    return [
+        page.heading(beside.TITLE),
+        page.paragraph(beside.about(results)),
+        page.table(*beside.table(results)),
+        page.items(beside.sentences(results)),
+        page.table(*beside.accuracies(results)),
+        page.paragraph(beside.RIGHT),
+        page.table(*beside.agreement(results)),
+    ]
 
 
 def _symbols(pair: Mapping[str, Any]) -> list[str]:

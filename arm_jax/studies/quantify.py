@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 
 from arm_jax import data, lock, processes, record, tasks
+from arm_jax.analysis import beside
 from arm_jax.config import SourceConfig, from_mapping
-from arm_jax.data import Dataset, Split
+from arm_jax.data import Dataset, Split, packed
+from arm_jax.data import outputs as outputs_lib
+from arm_jax.data.outputs import Outputs
 from arm_jax.errors import InputError
 from arm_jax.reports import quantify as quantify_report
 from arm_jax.reports import quantify_html
@@ -32,6 +35,16 @@ from bounds.estimation.rows import Rows, divide
 from bounds.estimation.study import study
 
 
+@dataclasses.dataclass(frozen=True)
+class OutputsConfig:
+    """What a model predicts from subsets of the modalities."""
+
+    # File, see arm_jax.data.outputs; empty for none.
+    path: str = ""
+    # What its arrays hold, one of arm_jax.data.outputs.KINDS.
+    kind: str = "auto"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class QuantifyConfig(StudyOptions):
     """One report: a data set, and how its interactions are found."""
@@ -41,6 +54,8 @@ class QuantifyConfig(StudyOptions):
     modalities: tuple[str, ...] = ()
     # Group of samples that are not independent; empty if all are.
     units: str = ""
+    # A model to be put beside the data.
+    outputs: OutputsConfig = OutputsConfig()
 
 
 def quantify(
@@ -73,18 +88,21 @@ def quantify(
     leads = processes.leads()
     with lock.hold(workdir) as folder:
         dataset, rows = prepare(checked)
+        theirs = _outputs(checked.outputs, rows)
+        digest = _digest(dataset.digest, theirs)
         if processes.tell(leads and (folder / "results.json").exists()):
             open_workdir(folder, config)
-            results = processes.tell(
-                leads and _read_back(folder, dataset.digest)
-            )
+            results = processes.tell(leads and _read_back(folder, digest))
         else:
-            parts = _Parts(folder, config, allow, dataset.digest)
+            parts = _Parts(folder, config, allow, digest)
             found = study(
                 rows, checked, progress=progress and leads, share=parts.share
             )
-            results = to_json(found | {"units": checked.units or None})
-            _keep(folder, results, dataset.digest)
+            found |= {"units": checked.units or None}
+            results = to_json(
+                found | _beside(theirs, found, checked.outputs.path)
+            )
+            _keep(folder, results, digest)
             if leads:
                 parts.log.path.unlink(missing_ok=True)
         if leads:
@@ -100,6 +118,7 @@ def quantify_arrays(
     frame: Any = None,
     groups: Any = None,
     weights: Any = None,
+    outputs: Mapping[str, Any] | None = None,
     name: str = "arrays",
     progress: bool = True,
     **options: Any,
@@ -115,6 +134,8 @@ def quantify_arrays(
       groups: Codes or names, `[n]`, equal for samples that are not
         independent; of a frame the column's name. None if all are.
       weights: Of the samples, `[n]`; of a frame the column's name.
+      outputs: What a model predicts from subsets of the modalities, to be put
+        beside the data: arrays, as of `arm_jax.data.outputs.of_arrays`.
       name: What the data are called.
       progress: Whether to show progress bars.
       **options: Of `bounds.estimation.options.StudyOptions`; five folds, and
@@ -124,8 +145,8 @@ def quantify_arrays(
       The results, as in results.json.
 
     Raises:
-      InputError: Wrong arrays, columns or options; a workdir in use, or of
-        other data.
+      InputError: Wrong arrays, columns, options or outputs; a workdir in use,
+        or of other data.
     """
     chosen = {"folds": 5, "symbols": {"when": "needed"}} | options
     checked = from_mapping(StudyOptions, chosen)
@@ -155,19 +176,58 @@ def quantify_arrays(
     sha = hashlib.sha256(repr((name, classes, list(arrays))).encode())
     for x in (*arrays.values(), label, units, others["weights"]):
         sha.update(b"" if x is None else np.ascontiguousarray(x).tobytes())
-    digest = sha.hexdigest()[:12]
+    theirs = None
+    if outputs is not None:
+        with packed.about("outputs"):
+            theirs = _matched(outputs_lib.of_arrays(outputs), rows)
+    digest = _digest(sha.hexdigest()[:12], theirs)
     with lock.hold(workdir) as folder:
         open_workdir(folder, to_json(dataclasses.asdict(checked)))
         if (folder / "results.json").exists():
             results = _read_back(folder, digest)
         else:
             found = study(rows, checked, progress=progress)
-            results = to_json(
-                found | {"units": None if units is None else "groups"}
-            )
+            found |= {"units": None if units is None else "groups"}
+            results = to_json(found | _beside(theirs, found, "outputs"))
             _keep(folder, results, digest)
         _report(folder, results)
         return results
+
+
+def _outputs(config: OutputsConfig, rows: Rows) -> Outputs | None:
+    if not config.path:
+        return None
+    found = outputs_lib.read(config.path, kind=config.kind)
+    with packed.about(f"config outputs.path {config.path}"):
+        return _matched(found, rows)
+
+
+def _matched(found: Outputs, rows: Rows) -> Outputs:
+    return beside.matched(
+        found, list(rows.inputs), len(rows.classes), rows.dataset
+    )
+
+
+def _beside(
+    theirs: Outputs | None, found: Mapping[str, Any], file: str
+) -> dict[str, Any]:
+    """The part of the results that is about a model."""
+    if theirs is None:
+        return {}
+    model = beside.beside(theirs, found["pairs"])
+    return {"model": model | {"file": file}}
+
+
+def _digest(data_digest: str, theirs: Outputs | None) -> str:
+    """What tells the data, and a model's outputs, from others."""
+    if theirs is None:
+        return data_digest
+    sha = hashlib.sha256(data_digest.encode())
+    for subset in sorted(theirs.log_probs, key=sorted):
+        sha.update(repr(sorted(subset)).encode())
+        sha.update(theirs.log_probs[subset].tobytes())
+    sha.update(theirs.label.tobytes())
+    return sha.hexdigest()[:12]
 
 
 def _keep(folder: Path, results: Mapping[str, Any], digest: str) -> None:

@@ -132,7 +132,7 @@ def test_processes_read_records_too(options):
         list(pipeline.eval_batches(dataset.splits["test"], 3))
         for dataset in (
             data.load("food101", options),
-            with_workers(data.load("food101", options), 1, 1),
+            with_workers(data.load("food101", options), 0, 1),
         )
     )
     jax.tree.map(np.testing.assert_array_equal, plain, parallel)

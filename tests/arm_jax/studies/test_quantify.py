@@ -634,3 +634,68 @@ def test_weights_of_the_file_reach_the_counts(
     assert all(part.weighted for part in pair.evidence(2))
     pair.answer()
     np.testing.assert_array_equal(calls[-1]["weights2"], rows.weights[90:])
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """Outputs of a model that has not seen `quiet`."""
+    label = np.arange(60) % 3
+    right = np.where(np.arange(60) % 10 == 0, (label + 1) % 3, label)
+    loud = 0.85 * np.eye(3)[right] + 0.05
+    file = tmp_path / "theirs.npz"
+    nothing = np.full((60, 3), 1 / 3)
+    np.savez(
+        file, quiet=nothing, loud=loud, label=label, **{"loud+quiet": loud}
+    )
+    return file
+
+
+def test_a_model_beside_the_data(npz_file, npz_arrays, theirs, tmp_path):
+    config = small_config(npz_file)
+    config["symbols"]["when"] = "needed"
+    config["outputs"]["path"] = str(theirs)
+    workdir = tmp_path / "run"
+    results = run(config, workdir, progress=False)
+    model = results["model"]
+    assert model["subsets"]["loud+quiet"]["accuracy"] == pytest.approx(0.9)
+    decomposed = model["decomposition"]["loud & quiet"]["value"]
+    assert decomposed["unique1"] > 0.5
+    assert decomposed["redundancy"] == pytest.approx(0, abs=1e-6)
+    (difference, *_) = model["differences"]["loud & quiet"]
+    assert difference["quantity"] == "redundancy"
+    assert difference["data"] > difference["model"]
+    for name in ("report.md", "report.html"):
+        text = (workdir / name).read_text(encoding="utf-8")
+        assert "Your model" in text
+        assert "bits that loud and quiet share, less than" in text
+        assert "only together" in text
+    # It is read back, but not of other outputs.
+    assert run(config, workdir, progress=False) == results
+    with np.load(theirs) as file:
+        arrays = dict(file)
+    same = quantify.quantify_arrays(
+        {key: npz_arrays[key] for key in ("quiet", "loud")},
+        npz_arrays["label"], tmp_path / "arrays", outputs=arrays,
+        progress=False, folds=3, resampling={"replicates": 20},
+    )  # fmt: skip
+    for key in ("subsets", "decomposition", "agreement"):
+        assert same["model"][key] == model[key]
+    np.savez(theirs, **arrays | {"label": arrays["label"][::-1]})
+    with pytest.raises(InputError, match="data"):
+        run(config, workdir, progress=False)
+
+
+def test_a_model_of_other_modalities(npz_file, theirs, tmp_path):
+    config = small_config(npz_file)
+    config["outputs"]["path"] = str(theirs)
+    config["modalities"] = ("loud", "quiet")
+    with np.load(theirs) as file:
+        arrays = dict(file)
+    arrays["soft"] = arrays.pop("quiet")
+    arrays["loud+soft"] = arrays.pop("loud+quiet")
+    np.savez(theirs, **arrays)
+    with pytest.raises(
+        InputError, match=r"config outputs.path .*: there are outputs of 'soft'"
+    ):
+        run(config, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run" / "results.json").exists()
