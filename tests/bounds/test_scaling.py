@@ -223,9 +223,32 @@ def test_what_scaling_leaves_goes_to_the_interior_point(monkeypatch):
     out = bounds.pid(p, tol=1e-4)
     assert (out.status == Status.CONVERGED).all()
     assert (out.gap <= 1e-4).all()
+    # To the interior point's own tolerance, however large the table.
+    monkeypatch.setattr(_solvers, "_FEW_ROWS", 0)
+    fine = bounds.pid(p)
+    assert (fine.status == Status.CONVERGED).all()
+    assert (fine.gap <= 1e-9).all()
+    named = bounds.pid(p, solver="interior")
+    np.testing.assert_array_equal(parts(fine), parts(named))
     short = bounds.pid(p, tol=1e-4, solver="scaling")
     assert (short.status == Status.STEP_LIMIT).all()
     assert (np.abs(parts(short) - parts(out)).max(-1) <= short.gap + 1e-4).all()
+
+
+def test_many_labels_are_scaled_to_the_finest_tolerance():
+    p = np.random.default_rng(0).dirichlet(np.full(6 * 8 * 16, 0.3), 2)
+    p = p.reshape(2, 6, 8, 16)
+    out, interior = bounds.pid(p), bounds.pid(p, solver="interior")
+    assert (out.steps > 50).all()
+    assert (interior.steps < 50).all()
+    assert (out.status == Status.CONVERGED).all()
+    assert (out.gap <= 1e-9).all()
+    apart = np.abs(parts(out) - parts(interior)).max(-1)
+    assert (apart <= out.gap + interior.gap).all()
+    # In a trace nothing can be tried.
+    assert (jax.jit(bounds.pid)(p).steps < 50).all()
+    # Nor where the steps are counted.
+    assert (bounds.pid(p, max_steps=3).steps == 3).all()
 
 
 def test_the_choice():
@@ -243,6 +266,13 @@ def test_the_choice():
     assert choose("auto", 1e-4, (1024, 2), (1024, 2)) == "scaling"
     assert choose("interior", 1e-4, large, large) == "interior"
     assert choose("scaling", None, small, small) == "scaling"
+    # Tried, where the interior point gets what is left.
+    tried = functools.partial(choose, "auto", tries=True)
+    assert tried(None, large, large) == tried(1e-9, large, large) == "scaling"
+    assert tried(1e-10, large, large) == tried(None, small, small) == "interior"
+    assert tried(None, (15, 15), (15, 15)) == "interior"  # few labels
+    assert tried(None, (20, 16), (65, 16)) == "interior"  # many symbols
+    assert tried(None, (64, 16), (65, 16)) == "scaling"  # a huge matrix
     p = np.random.default_rng(0).dirichlet(np.ones(8 * 8 * 31))
     p = p.reshape(8, 8, 31)
     out = bounds.pid_from_marginals(p.sum(1), p.sum(0), tol=1e-3)
