@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from arm_jax import evaluation, optimizers, parallel
+from arm_jax import evaluation, parallel
 from arm_jax.data import pipeline
 from arm_jax.errors import InputError
 from arm_jax.methods import Copies, Epoch, Survey
@@ -268,8 +268,7 @@ def _put(
     """
     opt_state = state.opt_state
     if any(jax.tree.leaves(renewed)):
-        renew = functools.partial(optimizers.renewed_moments, run.optimizer)
-        opt_state = parallel.each(renew)(
+        opt_state = run.renew_moments(
             opt_state, variables.params, parallel.put(renewed)
         )
     return parallel.replicate(

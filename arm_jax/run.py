@@ -1,5 +1,6 @@
 """A configuration made concrete: data, model, method and steps."""
 
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -109,6 +110,7 @@ class Run(NamedTuple):
     train_step: Callable[..., Any]
     predict_step: Callable[..., Any]
     survey_step: Callable[..., Any]
+    renew_moments: Callable[..., Any]
 
     @property
     def seeds(self) -> range:
@@ -257,6 +259,9 @@ def prepare(config: Config) -> Run:
         train_step=parallel.update(train_step),
         predict_step=parallel.predict(predict_step),
         survey_step=parallel.predict(survey_step),
+        renew_moments=parallel.each(
+            functools.partial(optimizers.renewed_moments, optimizer)
+        ),
     )
 
 

@@ -20,6 +20,7 @@ A set alone, as anyone would compare on it: `arm-jax compare
 import argparse
 import contextlib
 import dataclasses
+import gc
 import json
 import multiprocessing
 import os
@@ -109,7 +110,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     left = len(tasks)
     with (workdir / "times.jsonl").open("a", encoding="utf-8") as times:
         end = begun + arguments.seconds
-        while left and time.monotonic() < end:
+        # One whose process the system ended never comes.
+        while (
+            left
+            and time.monotonic() < end
+            and any(worker.is_alive() for worker in workers)
+        ):
             with contextlib.suppress(queue.Empty):
                 line = done.get(timeout=1)
                 left -= 1
@@ -156,6 +162,8 @@ def _work(workdir: Path, core: int, waiting: Any, done: Any) -> None:
     os.sched_setaffinity(0, {core})
     with (workdir / f"log_{core}.txt").open("a") as log:
         os.dup2(log.fileno(), sys.stderr.fileno())
+    import jax
+
     from arm_jax.studies.comparison import compare
 
     while True:
@@ -179,6 +187,9 @@ def _work(workdir: Path, core: int, waiting: Any, done: Any) -> None:
         except Exception as error:  # noqa: BLE001
             # The others are worth having without it.
             line["error"] = f"{type(error).__name__}: {error}"[:300]
+        # Programs of twenty methods are more than a process may map.
+        jax.clear_caches()
+        gc.collect()
         line["seconds"] = round(time.monotonic() - wall, 1)
         line["processor"] = round(time.process_time() - cpu, 1)
         done.put(line)
