@@ -17,6 +17,7 @@ from arm_jax import (
     optimizers,
     parallel,
     probing,
+    programs,
     tasks,
     training,
     vocabulary,
@@ -188,6 +189,7 @@ def prepare(config: Config) -> Run:
     Raises:
       InputError: something in the configuration or the data is wrong.
     """
+    programs.make_room()
     method = methods.create(config.method.name, config.method.options)
     dataset = with_workers(
         data.load(config.data.name, config.data.options),
