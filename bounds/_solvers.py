@@ -169,7 +169,11 @@ def minimize(
     """
     asked, shapes = solver, (p1y.shape, p2y.shape)
     certain = choose(solver, options.tol, *shapes)
+    cells = p1y.shape[1] * p2y.shape[1] * p1y.shape[2]
+    interpreted = cells <= _FEW_CELLS and len(p1y) <= _engine.FEW_PROBLEMS
     tries = max_steps is None and options.dtype == np.float64
+    # A program would take longer than the interior point takes without one.
+    tries &= not interpreted
     solver = choose(solver, options.tol, *shapes, tries=tries)
     if solver != certain and options.tol is None:
         options = dataclasses.replace(options, tol=_FINEST)
