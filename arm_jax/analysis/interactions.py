@@ -75,6 +75,7 @@ def _decomposed(
         *(_normalized(p) for p in (first, second)),
         r12=None if both is None else _normalized(both),
         labels=label,
+        folds=np.zeros(len(label), int),
         calibration="temperature",
         max_atoms=_ATOMS,
         replicates=_REPLICATES,

@@ -49,6 +49,7 @@ def decompose(
     interacting: Outputs,
     labels: np.ndarray,
     *,
+    folds: np.ndarray,
     units: np.ndarray | None,
     weights: np.ndarray | None = None,
     half: np.ndarray | None = None,
@@ -65,6 +66,8 @@ def decompose(
         sides say, and what either says, are more.
       interacting: of both together, with interactions.
       labels: classes, `[n]`.
+      folds: codes, equal for samples whose answers come from classifiers that
+        have seen no label of theirs, `[n]`.
       units: codes, equal for samples that depend on each other, `[n]`.
       weights: of the samples, `[n]`; equal by default.
       half: samples whose labels the first side has, `[n]`, where labels of
@@ -132,7 +135,7 @@ def decompose(
             joint = other if likelier(other, joint) else joint
         pid = pid_of_posteriors(
             r1, r2, r12=take("joint", joint), labels=labels, groups=units,
-            weights1=weight, **resampling,
+            weights1=weight, folds=folds, **resampling,
         )  # fmt: skip
     except InputError as error:
         return Answer(None, chosen, interaction, taken, str(error))

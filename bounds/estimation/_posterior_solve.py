@@ -21,7 +21,7 @@ from bounds.estimation._statistics import entropy
 # The value, which is at a feasible table, is good long before its proof is.
 _TOLERANCE, _MAX_STEPS = 2e-3, 96
 # Of the bias the value alone counts: steps end when it moves no more, in bits.
-_STILL = 2e-4
+STILL = 2e-4
 # Numbers of atoms are filled up to multiples of a power of 2 that is at least
 # this, and at least this share of them: few shapes to compile.
 _ROWS, _FILL = 128, 1 / 8
@@ -82,7 +82,7 @@ def solve(
     """
     sub = restricted(data, index1, index2)
     p1, p2 = (table(sub.r[n], sub.w[n], prior) for n in ("r1", "r2"))
-    state, minimum, lam, mu = _decompose(p1, p2, prior)
+    state, minimum, lam, mu = decompose(p1, p2, prior)
     split = np.sum(p1 * lam, 0) - np.sum(p2 * mu, 0)
     shift = split / 2 / np.where(prior > 0, prior, 1)
     mean = (information(p1, prior) + information(p2, prior)) / 2
@@ -128,13 +128,13 @@ def _bias(
         tables.append(table(atoms[there], w[there], prior))
         rows.append(there)
     first, second, dealt1, dealt2 = tables
-    _, minimum, _, _ = _decompose(dealt1, dealt2, prior, still=_STILL)
+    _, minimum, _, _ = decompose(dealt1, dealt2, prior, still=STILL)
     if np.array_equal(*weights):
         # The minimum of equal laws is their information.
         own_value = information(dealt1, prior) + information(dealt2, prior)
         return minimum - own_value / 2
     same = np.intersect1d(rows[0], rows[1], return_indices=True)[1:]
-    _, smooth, lam, mu = _decompose(first, second, prior, same, still=_STILL)
+    _, smooth, lam, mu = decompose(first, second, prior, same, still=STILL)
     known = np.zeros((2, *atoms.shape))
     known[0, rows[0]], known[1, rows[1]] = lam, mu
     laws_value = np.sum(first * lam) + np.sum(second * mu)
@@ -144,14 +144,14 @@ def _bias(
     return float((minimum - value) - (smooth - laws_value))
 
 
-def _decompose(
+def decompose(
     p1: np.ndarray,
     p2: np.ndarray,
     prior: np.ndarray,
     same: Sequence[np.ndarray] | None = None,
     still: float = 0.0,
 ) -> tuple[_scaling.State, float, np.ndarray, np.ndarray]:
-    """Solves one table.
+    """Solves one table of atoms.
 
     Args:
       p1: p(x1, y).
@@ -197,7 +197,10 @@ def _minimize(limits: Any, p1y: Any, p2y: Any, log_m: Any) -> Any:
 
 
 def combine(
-    solutions: list[Solution], informations: dict[str, float], error: float
+    solutions: list[Solution],
+    informations: dict[str, float],
+    error: float,
+    overclaimed: float = 0.0,
 ) -> tuple[dict[str, float], float]:
     """Averages subsamples.
 
@@ -206,6 +209,7 @@ def combine(
       informations: of "r1", "r2" and, where it is there, "r12", of all samples.
       error: standard error of the difference of the first two. Those of laws
         that cannot be told apart are one, unless they differ by more.
+      overclaimed: what the excess has too much, beside the bias.
 
     Returns:
       The quantities by name, and the standard error that is due to the
@@ -215,7 +219,7 @@ def combine(
     if solutions[0].equal and abs(one - two) <= _ERRORS * error:
         one = two = (one + two) / 2
     excess = np.array([s.excess for s in solutions])
-    middle = float(excess.mean()) - solutions[0].bias
+    middle = float(excess.mean()) - solutions[0].bias - overclaimed
     minimum = max(middle + (one + two) / 2, one, two)
     minimum = min(minimum, one + two)
     values = {

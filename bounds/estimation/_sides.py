@@ -238,6 +238,7 @@ class Pair:
             {kind: self.together[kind] for kind in classifiers.ADDITIVE},
             {kind: self.together[kind] for kind in classifiers.INTERACTING},
             rows.counted_label,
+            folds=rows.counted_folds,
             units=rows.counted_units,
             weights=rows.counted_weights,
             half=rows.half,

@@ -157,9 +157,12 @@ def pid_of_features(
         additive, interacting = {}, {}
         if "joint" in answers:
             additive = {"own": answers["joint"]}
+    fold = np.zeros(len(y), int)
+    for number, (_, test) in enumerate(fits or ()):
+        fold[test] = number
     answer = decompose(
-        first, second, additive, interacting, y, units=units, weights=w,
-        calibration=calibration, replicates=replicates, seed=seed,
+        first, second, additive, interacting, y, folds=fold, units=units,
+        weights=w, calibration=calibration, replicates=replicates, seed=seed,
     )  # fmt: skip
     if answer.pid is None:
         raise InputError(answer.reason)
@@ -169,6 +172,7 @@ def pid_of_features(
             answer.pid, answer.posteriors, answer.classifiers,
             lambda role, kind, labels: fit(role, labels, (kind,))[kind],
             number=refits,
+            fold=fold,
             weights=np.ones(len(y)) if w is None else w,
             units=np.arange(len(y)) if units is None else units,
             seed=seed,

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bounds import inputs
+from bounds.errors import InputError
 from bounds.estimation import (
+    _overclaim,
     _pooled,
     _posterior_checks,
     _posterior_solve,
@@ -60,10 +62,13 @@ class PosteriorPID(NamedTuple):
       hard: E log r(label) / p(label) of those with labels: what they keep, a
         lower bound on the information in expectation.
       deviation: standard error of every quantity, over bootstrap replicates of
-        the units and, in quadrature, between subsamples. Also of
+        the units and, in quadrature, between subsamples and of `overclaimed`.
+        Also of
         `information1`, `information2` and, with r12, `conditional1` and
         `conditional2`.
       bias: taken off the mean of unique1 and unique2 (and added to redundancy).
+      overclaimed: taken off likewise: what the posteriors claim of the least
+        information and the labels do not keep; 0 without `folds`.
       interval: ends of the confidence interval of every quantity in
         `deviation`, by the bootstrap; the gap is added. What is left of the
         bias is not in it.
@@ -87,6 +92,7 @@ class PosteriorPID(NamedTuple):
     hard: dict[str, float]
     deviation: dict[str, float]
     bias: float
+    overclaimed: float
     interval: dict[str, tuple[float, float]]
     contributions: dict[str, np.ndarray] | None
     atoms: int
@@ -125,6 +131,7 @@ def pid_of_posteriors(
     labels1: Any = None,
     labels2: Any = None,
     groups: Any = None,
+    folds: Any = None,
     calibration: str | None = None,
     correct_bias: bool = True,
     max_atoms: int = 2000,
@@ -151,6 +158,11 @@ def pid_of_posteriors(
       labels2: classes of the samples of r2 if they are not paired.
       groups: of paired samples, `[n]`, such as persons; whole ones are drawn
         by the bootstrap.
+      folds: of paired samples with labels, codes `[n]`, equal for samples of
+        one fold, none of whose labels the classifiers behind its posteriors
+        have seen; all equal for classifiers that were fitted elsewhere. With
+        them, what fitted posteriors claim of the least information and labels
+        do not keep is taken off; exact ones need none.
       calibration: "temperature" or "vector" calibrates all posteriors by their
         labels first, see `bounds.calibrate`.
       correct_bias: estimate, and take off, what is due to samples of two laws
@@ -184,6 +196,10 @@ def pid_of_posteriors(
     p = label_prior(data)
     rng = np.random.default_rng(seed)
     parts = list(subsamples(data, max_atoms, rng))
+    over = _overclaim.Overclaim(0.0, 0.0)
+    if folds is not None:
+        own = np.random.default_rng([seed, 1])
+        over = _overclaim.overclaim(data, p, _folds(folds, data), own)
     laws = _laws(data, seed) if correct_bias else None
     # The bias depends on the number of atoms, and is measured once.
     solutions = [
@@ -192,8 +208,9 @@ def pid_of_posteriors(
     ]
     soft = informations(data, p)
     values, between = _posterior_solve.combine(
-        solutions, soft, error_of_difference(data, p)
+        solutions, soft, error_of_difference(data, p), over.value
     )
+    between = math.hypot(between, over.error)
     values = _with_sums(values)
     solution, part = solutions[0], parts[0]
     sub = restricted(data, *part)
@@ -234,11 +251,23 @@ def pid_of_posteriors(
         hard=hard,
         deviation=deviation,
         bias=solution.bias,
+        overclaimed=over.value,
         interval=interval,
         contributions=contributions,
         atoms=len(part[0]) + len(part[1]),
         doubts=tuple(doubts),
     )
+
+
+def _folds(folds: Any, data: Input) -> np.ndarray:
+    codes = inputs.codes("folds", folds)
+    if not (data.paired and {"r1", "r2"} <= data.labels.keys()):
+        raise InputError("folds are for paired samples with labels")
+    if len(codes) != len(data.r["r1"]):
+        raise InputError(
+            f"folds has {len(codes)} entries for {len(data.r['r1'])} samples"
+        )
+    return codes
 
 
 def _laws(data: Input, seed: int) -> _pooled.Laws:

@@ -58,6 +58,7 @@ def refits(
     refit: Refit,
     *,
     number: int,
+    fold: np.ndarray,
     weights: np.ndarray,
     units: np.ndarray,
     seed: int,
@@ -70,6 +71,7 @@ def refits(
       chosen: name and calibration of each one's classifier.
       refit: fits one of them to other labels.
       number: of refits, from 2 on.
+      fold: of each sample, `[n]`: classifiers have not seen its labels.
       weights: of the samples, `[n]`.
       units: codes, equal for samples that depend on each other, `[n]`.
       seed: of labels and folds.
@@ -102,12 +104,11 @@ def refits(
 
     draws: dict[str, list[float]] = {name: [] for name in _PARTS}
     for _ in range(number):
-        r1, r2, r12 = (
-            answer(role, _drawn(posteriors[role], rng))
-            for role in (*_SIDES, "joint")
-        )
+        labels = {r: _drawn(posteriors[r], rng) for r in (*_SIDES, "joint")}
+        r1, r2, r12 = (answer(role, y) for role, y in labels.items())
         again = pid_of_posteriors(
             r1, r2, r12=r12, weights1=weights, weights2=weights,
+            labels1=labels["first"], labels2=labels["second"], folds=fold,
             replicates=2, seed=seed,
         )  # fmt: skip
         for name, values in draws.items():

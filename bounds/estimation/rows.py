@@ -37,6 +37,14 @@ class Rows:
         return self.label[self.counted]
 
     @property
+    def counted_folds(self) -> np.ndarray:
+        """Number of the fit by which each of the counted rows is counted."""
+        number = np.zeros(len(self.label), int)
+        for fold, (_, rows) in enumerate(self.fits):
+            number[rows] = fold
+        return number[self.counted]
+
+    @property
     def counted_units(self) -> np.ndarray | None:
         """Units of the counted rows."""
         return None if self.units is None else self.units[self.counted]

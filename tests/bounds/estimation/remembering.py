@@ -15,7 +15,7 @@ from bounds.estimation import _pooled, _posterior_solve, classifiers
 SLOW = (
     (classifiers, "posteriors"),
     (_pooled, "pool"),
-    (_posterior_solve, "_decompose"),
+    (_posterior_solve, "decompose"),
 )
 
 
