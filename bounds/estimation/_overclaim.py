@@ -17,7 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bounds.estimation import _posterior_solve
-from bounds.estimation._posterior_input import Input, restricted, table
+from bounds.estimation._posterior_input import (
+    Input,
+    log_ratio,
+    restricted,
+    table,
+)
 
 _SIDES = ("r1", "r2")
 # Samples of a fold that are solved; the time grows with their square.
@@ -92,8 +97,7 @@ def _terms(
         kept = table((y[:, None] == classes).astype(float), part.w[name], prior)
         # Of a class without a sample nothing is denied.
         denied = claim - np.where(np.isin(classes, y), kept, claim)
-        mass = claim.sum(1, keepdims=True) * prior
-        ratio = np.where(claim > 0, claim, 1) / np.where(claim > 0, mass, 1)
         # Of the information half, for the excess is what is over their mean.
-        terms += np.sum(denied * (multiplier - np.log2(ratio) / 2), axis=1)
+        over = multiplier - log_ratio(claim, prior) / 2
+        terms += np.sum(denied * over, axis=1)
     return terms

@@ -178,9 +178,13 @@ def information(p: np.ndarray, prior: np.ndarray) -> float:
 
 def pointwise(p: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """Every sample's share of the information, `[n]`."""
+    return np.sum(p * log_ratio(p, prior), axis=1)
+
+
+def log_ratio(p: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """log2 p(y|i) / p(y) of a table, 0 where it is empty, `[n, y]`."""
     total = p.sum(1, keepdims=True) * prior
-    ratio = np.where(p > 0, p, 1) / np.where(p > 0, total, 1)
-    return np.sum(p * np.log2(ratio), axis=1)
+    return np.log2(np.where(p > 0, p, 1) / np.where(p > 0, total, 1))
 
 
 def error_of_difference(data: Input, prior: np.ndarray) -> float:

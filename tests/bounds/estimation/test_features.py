@@ -34,6 +34,7 @@ def test_features_are_decomposed_and_decided(alone):
             getattr(truth, part), abs=0.15
         )
     assert out.recommendation.text == "one modality alone: image"
+    assert out.pid.overclaimed != 0
     assert set(out.classifiers) == {"first", "second", "joint"}
     # The first modality is all that both are, and linear in its features.
     assert out.interaction.upper < 0.1
@@ -59,8 +60,9 @@ def test_refits_know_their_world():
     def ignorant(role, kind, labels):
         return np.full((200, 2), posteriors[role].mean(0))
 
+    # Samples alone in their folds deny nothing, and chance is out of it.
     options = {"number": 2, "weights": np.ones(200), "seed": 0,
-               "units": np.arange(200)}  # fmt: skip
+               "units": np.arange(200), "fold": np.arange(200)}  # fmt: skip
     out = refits(pid, posteriors, chosen, perfect, **options)
     assert out.bias == pytest.approx(dict.fromkeys(out.bias, 0), abs=1e-3)
     assert out.deviation == pytest.approx(
