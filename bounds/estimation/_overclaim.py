@@ -25,8 +25,6 @@ from bounds.estimation._posterior_input import (
 )
 
 _SIDES = ("r1", "r2")
-# Samples of a fold that are solved; the time grows with their square.
-_MOST = 1000
 
 
 class Overclaim(NamedTuple):
@@ -43,7 +41,12 @@ class Overclaim(NamedTuple):
 
 
 def overclaim(
-    data: Input, prior: np.ndarray, folds: np.ndarray, rng: np.random.Generator
+    data: Input,
+    prior: np.ndarray,
+    folds: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    most: int,
 ) -> Overclaim:
     """Compares the multipliers' value under the posteriors and the labels.
 
@@ -52,6 +55,7 @@ def overclaim(
       prior: p(y).
       folds: Codes `[n]`: classifiers have seen the labels of other folds only.
       rng: Draws the samples of large folds.
+      most: Samples of a fold that are solved; the time grows with their square.
 
     Returns:
       The estimate; 0 if no fold has two samples.
@@ -59,8 +63,8 @@ def overclaim(
     terms, weights, units = [], [], []
     for fold in np.unique(folds):
         rows = np.flatnonzero(folds == fold)
-        if len(rows) > _MOST:
-            rows = np.sort(rng.permutation(rows)[:_MOST])
+        if len(rows) > most:
+            rows = np.sort(rng.permutation(rows)[:most])
         if len(rows) < 2 or not data.w["r1"][rows].any():
             continue
         part = restricted(data, rows, rows)

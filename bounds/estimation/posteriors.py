@@ -199,7 +199,9 @@ def pid_of_posteriors(
     over = _overclaim.Overclaim(0.0, 0.0)
     if folds is not None:
         own = np.random.default_rng([seed, 1])
-        over = _overclaim.overclaim(data, p, _folds(folds, data), own)
+        over = _overclaim.overclaim(
+            data, p, _folds(folds, data), own, most=max_atoms // 2
+        )
     laws = _laws(data, seed) if correct_bias else None
     # The bias depends on the number of atoms, and is measured once.
     solutions = [

@@ -19,7 +19,7 @@ def overclaim(r1, r2, labels1, labels2=None, *, folds=None, groups=None):
     data = checked(r1, r2, None, None, None, None, *given, groups)
     folds = np.zeros(len(r1), int) if folds is None else folds
     rng = np.random.default_rng(0)
-    return _overclaim.overclaim(data, label_prior(data), folds, rng)
+    return _overclaim.overclaim(data, label_prior(data), folds, rng, most=1000)
 
 
 def bent(r, seed):
@@ -98,7 +98,9 @@ def test_folds_are_solved_apart_and_weigh_by_their_samples():
             w={k: np.where(fold == 0, x, 0) for k, x in data.w.items()}
         )
         rng = np.random.default_rng(0)
-        values.append(_overclaim.overclaim(part, prior, fold, rng).value)
+        values.append(
+            _overclaim.overclaim(part, prior, fold, rng, most=1000).value
+        )
     expected = values[0] / 3 + 2 * values[1] / 3
     assert whole.value == pytest.approx(expected, abs=1e-9)
 
@@ -115,6 +117,19 @@ def test_samples_of_a_group_count_once_for_the_error():
     )
     assert grouped.error == pytest.approx(alone.error, rel=0.05)
     assert wrong.error < 0.8 * alone.error
+
+
+def test_large_folds_are_sampled():
+    s = draw("equal4", 400)
+    r1, r2 = bent(s.posterior1, 1), bent(s.posterior2, 2)
+    data = checked(r1, r2, *[None] * 4, s.labels, None, None, None)
+    of = lambda most: _overclaim.overclaim(
+        data, label_prior(data), np.zeros(400, int),
+        np.random.default_rng(0), most=most,
+    )  # fmt: skip
+    few, all_ = of(200), of(400)
+    assert few.error > 1.2 * all_.error
+    assert abs(few.value - all_.value) < 3 * few.error
 
 
 def test_a_class_that_a_fold_lacks():
