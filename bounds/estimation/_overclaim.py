@@ -100,7 +100,7 @@ def _terms(
     ):
         kept = table((y[:, None] == classes).astype(float), part.w[name], prior)
         # Of a class without a sample nothing is denied.
-        denied = claim - np.where(np.isin(classes, y), kept, claim)
+        denied = claim - np.where(kept.any(0), kept, claim)
         # Of the information half, for the excess is what is over their mean.
         over = multiplier - log_ratio(claim, prior) / 2
         terms += np.sum(denied * over, axis=1)

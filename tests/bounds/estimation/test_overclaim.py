@@ -137,6 +137,7 @@ def test_a_class_that_a_fold_lacks():
     folds = (s.labels == 2).astype(int)
     found = overclaim(s.posterior1, s.posterior2, s.labels, folds=folds)
     assert np.isfinite(found).all()
+    assert abs(found.value) < 4 * found.error
 
 
 def test_folds_of_other_samples_or_without_labels():
