@@ -29,6 +29,7 @@ _SIDES = ("first", "second")
 # the bootstrap of samples is the larger part.
 _ERRORS = 1.96
 _STREAM = 1
+_SCALINGS = 50
 # (role, kind of classifier, labels) to answers on samples that it was not
 # fitted to, `[n, y]`.
 Refit = Callable[[str, str, np.ndarray], np.ndarray]
@@ -102,10 +103,16 @@ def refits(
             return p
         return calibrate(p, labels, kind=kind, **folds).probabilities
 
+    # Each role's labels are drawn apart, for its own posteriors are the truth
+    # here. Those of the data are the same for all: so are the classes' shares.
+    shares = np.mean([weights @ p for p in posteriors.values()], axis=0)
     draws: dict[str, list[float]] = {name: [] for name in _PARTS}
     for _ in range(number):
         labels = {r: _drawn(posteriors[r], rng) for r in (*_SIDES, "joint")}
-        r1, r2, r12 = (answer(role, y) for role, y in labels.items())
+        r1, r2, r12 = (
+            _with_shares(answer(role, y), weights, shares)
+            for role, y in labels.items()
+        )
         again = pid_of_posteriors(
             r1, r2, r12=r12, weights1=weights, weights2=weights,
             labels1=labels["first"], labels2=labels["second"], folds=fold,
@@ -129,6 +136,17 @@ def refits(
             low = max(low, 0.0)
         interval[name] = (low, value[name] + _ERRORS * deviation[name])
     return Refits(value, bias, deviation, interval)
+
+
+def _with_shares(
+    p: np.ndarray, weights: np.ndarray, shares: np.ndarray
+) -> np.ndarray:
+    """Posteriors whose weighted sum is `shares`, scaled class by class."""
+    for _ in range(_SCALINGS):
+        mass = weights @ p
+        p = p * (shares / np.where(mass > 0, mass, 1))
+        p /= p.sum(1, keepdims=True)
+    return p
 
 
 def _drawn(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -80,6 +80,31 @@ def test_refits_know_their_world():
     assert out.value["total"] == pytest.approx(2 * pid.total, abs=1e-3)
 
 
+def test_refits_of_many_classes_agree_on_their_shares():
+    """Labels that are drawn apart have other shares, which no data have."""
+    s = problems.named("halves16").sample(600)
+    posteriors = {"first": s.posterior1, "second": s.posterior2,
+                  "joint": s.posterior12}  # fmt: skip
+    pid = bounds.pid_of_posteriors(
+        s.posterior1, s.posterior2, r12=s.posterior12, replicates=2
+    )
+
+    def fitted(role, kind, labels):
+        # Exaggerated: what is common looks commoner.
+        shares = np.bincount(labels, minlength=16) / len(labels)
+        p = posteriors[role] * (16 * shares) ** 3
+        return p / p.sum(1, keepdims=True)
+
+    out = refits(
+        pid, posteriors, {r: {"name": "any", "calibration": ""} for r in
+                          posteriors}, fitted,
+        number=2, weights=np.ones(600), units=np.arange(600),
+        fold=np.arange(600), seed=0,
+    )  # fmt: skip
+    # Less the shares they are the posteriors again.
+    assert out.bias == pytest.approx(dict.fromkeys(out.bias, 0), abs=0.01)
+
+
 def test_classifiers_of_your_own(alone):
     x1, x2, y = alone.x1, alone.x2, alone.labels
     lda = LinearDiscriminantAnalysis()
