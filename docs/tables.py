@@ -225,14 +225,8 @@ _KINDS: dict[str, Callable[..., str]] = {
     "campaign": _campaign,
     "scaling": _scaling,
 }
-# Workdirs whose results.json is taken over as it is.
-_WHOLE = (
-    "paper_examples",
-    "published",
-    "recovery_exact",
-    "recovery_fitted",
-    "truth",
-)
+# Beginnings of names of workdirs whose results.json is taken over as it is.
+_WHOLE = ("paper_examples", "published", "recovery_", "truth")
 
 
 def collect(folder: Path) -> list[str]:
@@ -249,7 +243,7 @@ def collect(folder: Path) -> list[str]:
             # For figures alone.
             for pair in results["pairs"].values():
                 pair["sensitivity"], pair["convergence"] = [], None
-        elif workdir.name in _WHOLE:
+        elif workdir.name.startswith(_WHOLE):
             results = read_results(workdir / "results.json")
         elif workdir.name == "demo":
             results = demo.read(workdir)
