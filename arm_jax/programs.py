@@ -14,10 +14,10 @@ def make_room() -> None:
     """Gives programs back if they have taken half of the memory's mappings.
 
     A training leaves five to seven hundred mappings behind, for JAX keeps its
-    programs when it is over; of 65,530 there are, XLA aborts the process
-    without a word that helps. A comparison of many methods, or a notebook,
-    would come to that after a hundred trainings. What is still of use is
-    compiled again.
+    programs when it is over; when all are taken, 65,530 by default, XLA aborts
+    the process without a word that helps. A comparison of many methods, or a
+    notebook, would come to that after a hundred trainings. What is still of use
+    is compiled again.
     """
     try:
         with _TAKEN.open("rb") as file:

@@ -106,8 +106,8 @@ def pid(
         "scaling" for alternating scaling, which is far faster with many
         labels or symbols; "auto" takes the second if min(x1, x2) y is at least
         64 and `tol` at least 1e-6 with 16 labels or 1e-4 with 8, and tries it
-        with 16 labels whatever the tolerance, but not in float32, in a trace,
-        or for a few small tables.
+        to 1e-9 with 16 labels, unless symbols are more than four times as many,
+        but not in float32, in a trace, or for a few small tables.
       options: see `bounds.Options`; `tol` is 1e-9 by default, 1e-4 in
         float32; of solver "scaling" 1e-6 and 1e-2.
       **fields: its fields, for this call.

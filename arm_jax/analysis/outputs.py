@@ -155,7 +155,6 @@ def decomposition(
             np.exp(r2),
             r12=np.exp(r12),
             labels=outputs.label,
-            folds=np.zeros(len(outputs.label), int),
             prior=prior,
         )
     except InputError as error:

@@ -234,7 +234,7 @@ def with_workers(dataset: Dataset, threads: int, processes: int) -> Dataset:
             "batches are made by threads or by processes, set one of them"
         )
     sources = {
-        name: split.inputs
+        name: dataclasses.replace(split.inputs, elsewhere=None)
         for name, split in dataset.splits.items()
         if isinstance(split.inputs, Source)
     }

@@ -37,6 +37,22 @@ _ALIGNMENT = 64
 _GRACE = 60.0
 
 
+class _Process(multiprocessing.context.SpawnProcess):
+    """One that is ended at once where the pool is at its end.
+
+    It does not heed a request, see `_end_later`, and would be waited for.
+    """
+
+    def terminate(self) -> None:
+        self.kill()
+
+
+class _Context(multiprocessing.context.SpawnContext):
+    """Begins processes anew: forked ones would share locks of JAX's threads."""
+
+    Process = _Process
+
+
 def executor(
     count: int, begin: Callable[..., None] | None = None, *given: Any
 ) -> ProcessPoolExecutor:
@@ -47,10 +63,9 @@ def executor(
       begin: `begin(*given)`, called in each of them first.
       *given: To be pickled.
     """
-    # Forked processes would share the locks of JAX's threads.
     return ProcessPoolExecutor(
         count,
-        multiprocessing.get_context("spawn"),
+        _Context(),
         initializer=_begin,
         initargs=(begin, *given),
     )
@@ -78,14 +93,15 @@ class Pool:
         Raises:
           InputError: As that; or the system ended a process.
         """
-        asked = self._begun().submit(_make, name, rows, seeds)
         try:
+            asked = self._begun().submit(_make, name, rows, seeds)
             path, placed = asked.result()
         except BrokenProcessPool as error:
             raise InputError(
-                "the system ended a process that makes batches, perhaps for "
-                "lack of memory: set a smaller config data.processes or "
-                "data.batch_size, and resume"
+                "a process that makes batches ended: the system ended it, "
+                "perhaps for lack of memory (set a smaller config "
+                "data.processes or data.batch_size, and resume), or it could "
+                "not begin, and said why"
             ) from error
         with path.open("rb+") as file:
             memory = mmap.mmap(file.fileno(), 0)
@@ -98,13 +114,13 @@ class Pool:
     def _begun(self) -> ProcessPoolExecutor:
         with self._lock:
             if self._executor is None:
+                # Functions of scripts and notebooks, too.
+                makes = cloudpickle.dumps(self._makes)
                 folders = [
                     Path(tempfile.mkdtemp(prefix="arm-jax-", dir=place))
                     for place in (_SHARED, None)
                     if place is None or os.access(place, os.W_OK)
                 ]
-                # Functions of scripts and notebooks, too.
-                makes = cloudpickle.dumps(self._makes)
                 self._executor = executor(
                     self._count, _begin_making, makes, folders
                 )
@@ -145,23 +161,41 @@ def _begin_making(makes: bytes, folders: list[Path]) -> None:
 def _make(
     name: str, rows: np.ndarray, seeds: np.ndarray | None
 ) -> tuple[Path, Any]:
-    batch = jax.tree.map(np.ascontiguousarray, _makes[name](rows, seeds))
-    leaves, tree = jax.tree.flatten(batch)
-    sizes = [-(-x.nbytes // _ALIGNMENT) * _ALIGNMENT for x in leaves]
-    ends = np.cumsum([0, *sizes]).tolist()
-    # Containers give shared memory 64 MB.
-    roomy = [f for f in _folders if shutil.disk_usage(f).free > 4 * ends[-1]]
-    number, path = tempfile.mkstemp(dir=(roomy or _folders[-1:])[0])
-    with open(number, "wb") as file:
-        for x, end in zip(leaves, ends, strict=False):
-            file.seek(end)
-            file.write(x.reshape(-1).view(np.uint8).data)
-        file.truncate(max(ends[-1], 1))
+    leaves, tree = jax.tree.flatten(_makes[name](rows, seeds))
+    arrays = [np.asarray(x, order="C") for x in leaves]
+    sizes = [-(-x.nbytes // _ALIGNMENT) * _ALIGNMENT for x in arrays]
+    *offsets, end = np.cumsum([0, *sizes]).tolist()
+    path = _written(arrays, offsets, max(end, 1))
     placed = [
         _Placed(offset, x.shape, x.dtype)
-        for x, offset in zip(leaves, ends, strict=False)
+        for x, offset in zip(arrays, offsets, strict=True)
     ]
-    return Path(path), jax.tree.unflatten(tree, placed)
+    return path, jax.tree.unflatten(tree, placed)
+
+
+def _written(
+    arrays: Sequence[np.ndarray], offsets: Sequence[int], size: int
+) -> Path:
+    """Writes a file into the first folder that has room."""
+    for last, folder in enumerate(_folders, start=1):
+        # Containers give shared memory 64 MB.
+        if shutil.disk_usage(folder).free < size and last < len(_folders):
+            continue
+        number, name = tempfile.mkstemp(dir=folder)
+        try:
+            with open(number, "wb") as file:
+                for x, offset in zip(arrays, offsets, strict=True):
+                    file.seek(offset)
+                    file.write(x.reshape(-1).view(np.uint8).data)
+                file.truncate(size)
+        except OSError:
+            # Others have filled it meanwhile.
+            Path(name).unlink()
+            if last == len(_folders):
+                raise
+        else:
+            return Path(name)
+    raise ValueError("no folder to write to")
 
 
 def _begin(begin: Callable[..., None] | None, *given: Any) -> None:

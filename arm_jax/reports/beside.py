@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from arm_jax.analysis.beside import QUANTITIES
-from arm_jax.reports import answers
+from arm_jax.reports import answers, page
 from arm_jax.reports import outputs as report
+from arm_jax.reports.outputs import Table
 from arm_jax.reports.pieces import fixed, interval, markdown_table
 
 TITLE = "Your model"
@@ -35,7 +36,7 @@ def about(results: Mapping[str, Any]) -> str:
     )
 
 
-def table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def table(results: Mapping[str, Any]) -> Table:
     """Two rows per pair: R, U1, U2, S and total of the data, of the model."""
     rows = []
     decomposed = results["model"]["decomposition"]
@@ -75,6 +76,8 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
                 "the intervals."
             )
     for key, found in model["decomposition"].items():
+        if found is None:
+            lines.append(f"{key}: there are no outputs of both together.")
         first, _, second = key.partition(" & ")
         pair = {"first": first, "second": second}
         for doubt in (found or {}).get("doubts", []):
@@ -83,23 +86,40 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def blocks(results: Mapping[str, Any]) -> list[str | list[str] | Table]:
+    """The section: paragraphs, lists and tables, those that have something."""
+    model = results["model"]
+    right = report.agreement(model)
+    return [
+        about(results),
+        *([found] if (found := table(results))[1] else []),
+        *([lines] if (lines := sentences(results)) else []),
+        report.subsets(model),
+        *((RIGHT, right) if right[1] else ()),
+    ]
+
+
 def markdown(results: Mapping[str, Any]) -> list[str]:
     """The section, as lines."""
-    return [
-        f"## {TITLE}", "", about(results), "",
-        markdown_table(*table(results)), "",
-        *(f"- {line}" for line in sentences(results)), "",
-        markdown_table(*accuracies(results)), "",
-        RIGHT, "",
-        markdown_table(*agreement(results)), "",
-    ]  # fmt: skip
+    lines = [f"## {TITLE}", ""]
+    for block in blocks(results):
+        if isinstance(block, tuple):
+            lines += [markdown_table(*block), ""]
+        elif isinstance(block, list):
+            lines += [*(f"- {line}" for line in block), ""]
+        else:
+            lines += [block, ""]
+    return lines
 
 
-def accuracies(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Accuracy, cross-entropy and calibration of every subset."""
-    return report.subsets(results["model"])
-
-
-def agreement(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Who is right, of each pair."""
-    return report.agreement(results["model"])
+def html(results: Mapping[str, Any]) -> list[str]:
+    """The section, as HTML."""
+    out = [page.heading(TITLE)]
+    for block in blocks(results):
+        if isinstance(block, tuple):
+            out.append(page.table(*block))
+        elif isinstance(block, list):
+            out.append(page.items(block))
+        else:
+            out.append(page.paragraph(block))
+    return out

@@ -83,7 +83,7 @@ def parts(results: Mapping[str, Any]) -> list[str]:
             page.table(*ranking_table(results)),
         ]
     if results.get("model"):
-        body += _model(results)
+        body += beside.html(results)
     for pair in symbols:
         body += _symbols(pair)
     return [
@@ -224,18 +224,6 @@ def _advice(pair: Mapping[str, Any], samples: int, *, alone: bool) -> list[str]:
         measure = answers.named(advice["measure"], pair)
         out.append(page.paragraph(f"Next: {measure}."))
     return out
-
-
-def _model(results: Mapping[str, Any]) -> list[str]:
-    return [
-        page.heading(beside.TITLE),
-        page.paragraph(beside.about(results)),
-        page.table(*beside.table(results)),
-        page.items(beside.sentences(results)),
-        page.table(*beside.accuracies(results)),
-        page.paragraph(beside.RIGHT),
-        page.table(*beside.agreement(results)),
-    ]
 
 
 def _symbols(pair: Mapping[str, Any]) -> list[str]:

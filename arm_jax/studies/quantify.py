@@ -227,6 +227,7 @@ def _digest(data_digest: str, theirs: Outputs | None) -> str:
         sha.update(repr(sorted(subset)).encode())
         sha.update(theirs.log_probs[subset].tobytes())
     sha.update(theirs.label.tobytes())
+    sha.update(theirs.log_prior.tobytes())
     return sha.hexdigest()[:12]
 
 

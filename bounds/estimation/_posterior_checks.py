@@ -17,10 +17,10 @@ _NEGATIVE = 0.02
 
 def miscalibration(
     data: Input, prior: np.ndarray, soft: dict[str, float]
-) -> tuple[dict[str, float], list[str]]:
-    """Hard informations, and doubts where the soft ones differ from them."""
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Hard informations, and doubts where the soft ones differ, by name."""
     hard: dict[str, float] = {}
-    doubts = []
+    doubts = {}
     log_prior = np.log2(np.where(prior > 0, prior, 1))
     for name, y in data.labels.items():
         r, w = data.r[name], data.w[name]
@@ -33,7 +33,7 @@ def miscalibration(
         error = math.sqrt(float(w**2 @ (difference - off) ** 2))
         if abs(off) > max(_MISCALIBRATED, _SIGNIFICANT * error):
             kind = "over" if off > 0 else "under"
-            doubts.append(
+            doubts[name] = (
                 f"{name} is {kind}confident: it claims {soft[name]:.2f} bits "
                 f"and keeps {hard[name]:.2f}; calibrate it on held-out samples "
                 "(calibration='temperature' or 'vector')"

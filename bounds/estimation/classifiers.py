@@ -187,3 +187,13 @@ def folds_of(
         return list(kind.split(label, label))
     grouped = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     return list(grouped.split(label, label, units))
+
+
+def fold_numbers(
+    fits: Sequence[tuple[np.ndarray, np.ndarray]], n: int
+) -> np.ndarray:
+    """The number of the fit that tests on each of `n` rows; 0 where none does."""
+    numbers = np.zeros(n, int)
+    for number, (_, test) in enumerate(fits):
+        numbers[test] = number
+    return numbers

@@ -157,9 +157,7 @@ def pid_of_features(
         additive, interacting = {}, {}
         if "joint" in answers:
             additive = {"own": answers["joint"]}
-    fold = np.zeros(len(y), int)
-    for number, (_, test) in enumerate(fits or ()):
-        fold[test] = number
+    fold = classifiers.fold_numbers(fits or (), len(y))
     answer = decompose(
         first, second, additive, interacting, y, folds=fold, units=units,
         weights=w, calibration=calibration, replicates=replicates, seed=seed,

@@ -68,7 +68,8 @@ class PosteriorPID(NamedTuple):
         `conditional2`.
       bias: taken off the mean of unique1 and unique2 (and added to redundancy).
       overclaimed: taken off likewise: what the posteriors claim of the least
-        information and the labels do not keep; 0 without `folds`.
+        information and the labels do not keep; 0 without `folds`, and where
+        calibration is in doubt.
       interval: ends of the confidence interval of every quantity in
         `deviation`, by the bootstrap; the gap is added. What is left of the
         bias is not in it.
@@ -162,7 +163,8 @@ def pid_of_posteriors(
         one fold, none of whose labels the classifiers behind its posteriors
         have seen; all equal for classifiers that were fitted elsewhere. With
         them, what fitted posteriors claim of the least information and labels
-        do not keep is taken off; exact ones need none.
+        do not keep is taken off, if they are calibrated on the whole; exact
+        ones need none.
       calibration: "temperature" or "vector" calibrates all posteriors by their
         labels first, see `bounds.calibrate`.
       correct_bias: estimate, and take off, what is due to samples of two laws
@@ -196,19 +198,23 @@ def pid_of_posteriors(
     p = label_prior(data)
     rng = np.random.default_rng(seed)
     parts = list(subsamples(data, max_atoms, rng))
+    soft = informations(data, p)
+    hard, miscalibrated = _posterior_checks.miscalibration(data, p, soft)
     over = _overclaim.Overclaim(0.0, 0.0)
     if folds is not None:
-        own = np.random.default_rng([seed, 1])
-        over = _overclaim.overclaim(
-            data, p, _folds(folds, data), own, most=max_atoms // 2
-        )
+        folds = _folds(folds, data)
+        # Of posteriors that are wrong on the whole it would be anything.
+        if not {"r1", "r2"} & miscalibrated.keys():
+            own = np.random.default_rng([seed, 1])
+            over = _overclaim.overclaim(
+                data, p, folds, own, most=max_atoms // 2
+            )
     laws = _laws(data, seed) if correct_bias else None
     # The bias depends on the number of atoms, and is measured once.
     solutions = [
         _posterior_solve.solve(data, p, *part, None if i else laws, rng)
         for i, part in enumerate(parts)
     ]
-    soft = informations(data, p)
     values, between = _posterior_solve.combine(
         solutions, soft, error_of_difference(data, p), over.value
     )
@@ -238,8 +244,10 @@ def pid_of_posteriors(
     contributions = None
     if data.paired and len(parts) == 1:
         contributions = _contributions(data, p, solution, values)
-    hard, doubts = _posterior_checks.miscalibration(data, p, soft)
-    doubts += _posterior_checks.other_doubts(data, p, values, deviation, gap)
+    doubts = [
+        *miscalibrated.values(),
+        *_posterior_checks.other_doubts(data, p, values, deviation, gap),
+    ]
     return PosteriorPID(
         redundancy=values["redundancy"],
         unique1=values["unique1"],

@@ -39,10 +39,8 @@ class Rows:
     @property
     def counted_folds(self) -> np.ndarray:
         """Number of the fit by which each of the counted rows is counted."""
-        number = np.zeros(len(self.label), int)
-        for fold, (_, rows) in enumerate(self.fits):
-            number[rows] = fold
-        return number[self.counted]
+        numbers = classifiers.fold_numbers(self.fits, len(self.label))
+        return numbers[self.counted]
 
     @property
     def counted_units(self) -> np.ndarray | None:

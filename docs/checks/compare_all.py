@@ -20,7 +20,6 @@ A set alone, as anyone would compare on it: `arm-jax compare
 import argparse
 import contextlib
 import dataclasses
-import gc
 import json
 import multiprocessing
 import os
@@ -162,8 +161,6 @@ def _work(workdir: Path, core: int, waiting: Any, done: Any) -> None:
     os.sched_setaffinity(0, {core})
     with (workdir / f"log_{core}.txt").open("a") as log:
         os.dup2(log.fileno(), sys.stderr.fileno())
-    import jax
-
     from arm_jax.studies.comparison import compare
 
     while True:
@@ -187,9 +184,6 @@ def _work(workdir: Path, core: int, waiting: Any, done: Any) -> None:
         except Exception as error:  # noqa: BLE001
             # The others are worth having without it.
             line["error"] = f"{type(error).__name__}: {error}"[:300]
-        # Programs of twenty methods are more than a process may map.
-        jax.clear_caches()
-        gc.collect()
         line["seconds"] = round(time.monotonic() - wall, 1)
         line["processor"] = round(time.process_time() - cpu, 1)
         done.put(line)

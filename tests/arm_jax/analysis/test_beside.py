@@ -82,3 +82,25 @@ def test_what_differs_by_more_than_the_intervals(rng):
 def test_of_other_data(modalities, classes, message, rng):
     with pytest.raises(InputError, match=message):
         analysis.matched(outputs(rng), modalities, classes, "data")
+
+
+def test_outputs_without_those_of_both(rng):
+    given = outputs(rng)
+    alone = {frozenset(m): given.log_probs[frozenset(m)] for m in ("a", "b")}
+    extra = of_arrays(
+        {
+            **{m: np.exp(alone[frozenset(m)]) for m in ("a", "b")},
+            "c": np.full((400, 2), 0.5),
+            "a+b+c": np.exp(given.log_probs[given.full]),
+            "label": given.label,
+        }
+    )
+    pairs = {"a & b": pair([0.1, 0, 0.6, 0.1, 0.8])}
+    found = analysis.beside(extra, pairs) | {"file": "x.npz"}
+    results = {"model": found, "pairs": pairs}
+    kinds = [type(block) for block in report.blocks(results)]
+    # What it is about, the sentence why, and the accuracies.
+    assert kinds == [str, list, tuple]
+    text = "\n".join(report.markdown(results))
+    assert "a & b: there are no outputs of both together." in text
+    assert "only together" not in text

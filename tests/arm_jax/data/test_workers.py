@@ -1,7 +1,9 @@
 import concurrent.futures
 import dataclasses
+import errno
 import functools
 import gc
+import io
 import os
 import signal
 import time
@@ -100,6 +102,7 @@ def test_arrays_of_every_kind_come_as_they_are():
     found = pool.take("a", np.arange(3), None)
     for name, x in (arrays | {"rows": np.arange(3)}).items():
         assert found[name].dtype == x.dtype
+        assert found[name].shape == x.shape
         np.testing.assert_array_equal(found[name], x)
     assert found["turned"].__array_interface__["data"][0] % 64 == 0
 
@@ -130,17 +133,24 @@ def test_told_to_end_they_wait_for_the_process_that_began_them():
         assert processes(split) == {process}
 
 
-def test_one_that_is_killed_is_told():
-    split = changed(slow, 1).splits["train"]
-    (process,) = processes(split)
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        asked = thread.submit(processes, split, 60)
-        time.sleep(0.5)
-        os.kill(process, signal.SIGKILL)
-        with pytest.raises(
-            InputError, match="ended a process .*data.processes"
-        ):
-            asked.result(timeout=60)
+@pytest.mark.parametrize("busy", [True, False])
+def test_one_that_is_killed_is_told_at_once(busy):
+    """Though the others heed no request to end."""
+    split = changed(slow).splits["train"]
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(processes, split, 4) for _ in range(2)]
+        both = set.union(*(x.result() for x in asked))
+        if busy:
+            asked = [threads.submit(processes, split, 60) for _ in range(2)]
+            time.sleep(0.5)
+        os.kill(min(both), signal.SIGKILL)
+        if not busy:
+            wait_until(lambda: not any(map(alive, both)))
+            asked = [threads.submit(processes, split, 2)]
+        for one in asked:
+            with pytest.raises(InputError, match="ended: .*data.processes"):
+                one.result(timeout=30)
+    wait_until(lambda: not any(map(alive, both)))
 
 
 def test_a_full_memory_is_gone_around(monkeypatch, tmp_path):
@@ -157,6 +167,24 @@ def test_a_full_memory_is_gone_around(monkeypatch, tmp_path):
     for size, folder in ((2, small), (200, large)):
         path, _ = workers._make("a", np.arange(size), None)
         assert path.parent == folder
+        path.unlink()
+
+    # Or others fill it while it is written.
+    opened = []
+
+    class Full(io.FileIO):
+        def truncate(self, size=None):
+            opened.append(size)
+            if len(opened) == 1:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().truncate(size)
+
+    monkeypatch.setattr(
+        workers, "open", lambda number, mode: Full(number, "w"), raising=False
+    )
+    path, _ = workers._make("a", np.arange(2), None)
+    assert path.parent == large
+    assert not any(small.iterdir())
 
 
 def test_they_have_one_thread_each(monkeypatch):

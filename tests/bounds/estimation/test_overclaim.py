@@ -73,6 +73,21 @@ def test_bent_posteriors_look_unique_until_labels_deny_it():
         )
 
 
+def test_posteriors_that_are_wrong_on_the_whole_are_left_alone():
+    s = draw("equal4", 300)
+    sharp = [r**6 / (r**6).sum(1, keepdims=True)
+             for r in (s.posterior1, s.posterior2)]  # fmt: skip
+    votes = [np.eye(4)[r.argmax(1)] for r in sharp]
+    for r1, r2 in (sharp, votes):
+        plain, with_folds = (
+            bounds.pid_of_posteriors(r1, r2, labels=s.labels, folds=f, **FEW)
+            for f in (None, np.zeros(300, int))
+        )
+        assert any("r1 is over" in doubt for doubt in with_folds.doubts)
+        assert with_folds.overclaimed == 0
+        assert with_folds.unique1 == plain.unique1
+
+
 def test_labels_of_either_side():
     s = draw("equal4", 300)
     r1, r2 = bent(s.posterior1, 1), bent(s.posterior2, 2)
