@@ -192,7 +192,7 @@ def folds_of(
 def fold_numbers(
     fits: Sequence[tuple[np.ndarray, np.ndarray]], n: int
 ) -> np.ndarray:
-    """The number of the fit that tests on each of `n` rows; 0 where none does."""
+    """The number of the fit that tests each of `n` rows; 0 where none does."""
     numbers = np.zeros(n, int)
     for number, (_, test) in enumerate(fits):
         numbers[test] = number
