@@ -7,6 +7,7 @@ import pytest
 
 import bounds
 from bounds import problems
+from bounds.estimation import posteriors
 
 FEW = {"replicates": 20}
 PARTS = ("redundancy", "unique1", "unique2", "synergy")
@@ -307,3 +308,34 @@ def test_calibration_keeps_groups_together_and_refuses_nonsense():
         bounds.calibrate(r, y + 4 - y[0])
     with pytest.raises(bounds.InputError, match="one row per sample"):
         bounds.calibrate(r[0], y, given="logits")
+
+
+def test_no_interval_has_more_than_there_is():
+    """What the minimum is unsure of is cut off by the informations."""
+    values = {
+        "redundancy": 0.01, "unique1": 0.0, "unique2": 0.01, "synergy": -0.004,
+        "total": 0.016, "information1": 0.01, "information2": 0.02,
+        "conditional1": -0.004, "conditional2": 0.006,
+    }  # fmt: skip
+    wide = {
+        "redundancy": (0.0, 0.07), "unique1": (0.0, 0.04),
+        "unique2": (0.0, 0.07), "synergy": (-0.06, 0.05),
+        "total": (0.01, 0.02), "information1": (0.008, 0.015),
+        "information2": (0.018, 0.025), "conditional1": (-0.01, 0.002),
+        "conditional2": (0.001, 0.009),
+    }  # fmt: skip
+    cut = posteriors._possible(wide, values)
+    assert cut == wide | {
+        "redundancy": (0.0, 0.015),
+        "unique1": (0.0, 0.015),
+        "unique2": (0.0, 0.025),
+        # conditional2 - information2 is more than conditional1 - information1.
+        "synergy": (pytest.approx(0.001 - 0.025), 0.002),
+    }
+    # A value that a poor joint classifier has made is not left outside.
+    low = values | {"synergy": -0.05}
+    assert posteriors._possible(wide, low)["synergy"] == (-0.05, 0.002)
+    # Without pairs there is no synergy.
+    three = ("redundancy", "unique1", "unique2", "information1", "information2")
+    parts_ = [{k: d[k] for k in three} for d in (wide, values)]
+    assert posteriors._possible(*parts_)["redundancy"] == (0.0, 0.015)
