@@ -8,9 +8,9 @@ the mean difference from it estimates the bias due to fitting, and the scatter
 the classifiers' share of the error (Efron and Tibshirani, "An introduction to
 the bootstrap", 1993, chapters 6 and 10).
 
-Where both modalities have nearly the same law, errors of either look unique,
-in proportion to the error and not to its square; then the estimate is too small
-(about 0.4 of the bias), and a remainder is left.
+Where both modalities have nearly the same law, errors of either look unique, in
+proportion to the error and not to its square, of which fitting anew would show
+0.4 alone. What labels deny is taken off before, there and here (`_overclaim`).
 """
 
 import math
