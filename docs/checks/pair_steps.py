@@ -2,8 +2,8 @@
 
     python -m docs.checks.pair_steps
 
-Of a small head on features, and of a ResNet-18 for each of two modalities of 16
-x 16 pixels. Each device has one core: the two processes are bound to one each,
+Of a small head on features, and of a ResNet-18 for each of two modalities of 32
+x 32 pixels. Each device has one core: the two processes are bound to one each,
 as launchers bind them, the single one to both. The least of several rounds.
 """
 
@@ -81,7 +81,9 @@ def _started(
 
 def _found(process: subprocess.Popen[str]) -> dict[str, float]:
     printed, _ = process.communicate()
-    return dict(json.loads(printed.strip().splitlines()[-1]))
+    # Libraries print lines of their own.
+    (line,) = (x for x in printed.splitlines() if x.startswith("{"))
+    return dict(json.loads(line))
 
 
 def main() -> None:
@@ -92,16 +94,19 @@ def main() -> None:
     if given.child:
         file, *together = given.child.split(",")
         out = os.dup(1)
+        from arm_jax import processes
+
         if together:
             from arm_jax import launch
 
             launch.start(together[0], 2, int(together[1]))
         found = {name: _seconds(name, file) for name in _MODELS}
         os.write(out, f"\n{json.dumps(found)}\n".encode())
+        processes.finish()
         return
     file = str(Path(tempfile.mkdtemp()) / "data.npz")
     rng = np.random.default_rng(0)
-    a, b = rng.random((2, 160, 16, 16, 3), np.float32)
+    a, b = rng.random((2, 160, 32, 32, 3), np.float32)
     split = np.repeat([0, 1, 2], [128, 16, 16])
     np.savez(file, label=np.arange(160) % 4, split=split, a=a, b=b)
     cores = sorted(os.sched_getaffinity(0))[:2]
