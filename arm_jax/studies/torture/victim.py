@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 from absl import logging as absl_logging
 
 from arm_jax import checkpoint, failures, launch, processes
@@ -151,6 +152,10 @@ def _work(
     if left is not None:
         write_text(found, json.dumps(dict(left)))
     processes.finish()
+    if together is not None:
+        # As where the interpreter ends: process 0 takes with it what the others
+        # may still be connected to.
+        jax.distributed.shutdown()
     return 130 if left is None else 0
 
 
