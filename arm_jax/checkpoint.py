@@ -112,6 +112,8 @@ class Checkpoints:
             damage = self._damage_of(step, like)
             if damage is None:
                 self._check_fit(step, like)
+                if set_aside:
+                    self._complete(step)
                 return step, self._load(step, like)
             _log.warning(
                 "checkpoint %s is damaged: %s",
@@ -166,6 +168,14 @@ class Checkpoints:
             if present[name] != digest:
                 return f"{name} is not as it was written"
         return None
+
+    def _complete(self, step: int) -> None:
+        """Writes the digests that a killed process did not come to."""
+        folder = self._directory / str(step)
+        for begun in folder.glob("*.tmp"):
+            begun.unlink()
+        if not (folder / DIGESTS).exists():
+            write_json(folder / DIGESTS, _digests(folder))
 
     def _readable(self, step: int, like: Any) -> bool:
         try:

@@ -226,6 +226,25 @@ def test_checkpoint_without_digests_is_used_if_it_can_be_read(
         assert checkpoints.restore_latest(run.initial())[0] == 0
 
 
+def test_digests_that_a_kill_has_cut_off_are_written_by_who_goes_on(
+    run, interrupted, tmp_path
+):
+    shutil.copytree(interrupted, tmp_path / "a")
+    folder = tmp_path / "a" / "checkpoints" / "7"
+    digests = folder / "digests.json"
+    written = digests.read_text(encoding="utf-8")
+    begun = digests.rename(folder / "digests.json.tmp")
+    with Checkpoints(tmp_path / "a") as checkpoints:
+        # Whoever only reads changes nothing.
+        checkpoints.restore_latest(run.initial(), set_aside=False)
+        assert begun.exists()
+        assert not digests.exists()
+        step, _ = checkpoints.restore_latest(run.initial())
+    assert step == 7
+    assert not begun.exists()
+    assert digests.read_text(encoding="utf-8") == written
+
+
 def test_all_damaged_is_an_error_and_nothing_is_lost(
     run, interrupted, tmp_path
 ):
