@@ -227,6 +227,8 @@ _KINDS: dict[str, Callable[..., str]] = {
 }
 # Beginnings of names of workdirs whose results.json is taken over as it is.
 _WHOLE = ("paper_examples", "published", "recovery_", "truth")
+# Of so many draws not every digit is kept.
+_MANY = 1000
 
 
 def collect(folder: Path) -> list[str]:
@@ -245,6 +247,8 @@ def collect(folder: Path) -> list[str]:
                 pair["sensitivity"], pair["convergence"] = [], None
         elif workdir.name.startswith(_WHOLE):
             results = read_results(workdir / "results.json")
+            if len(results.get("draws", ())) > _MANY:
+                results["draws"] = _shortened(results["draws"])
         elif workdir.name == "demo":
             results = demo.read(workdir)
         elif workdir.name == "gpu":
@@ -255,6 +259,15 @@ def collect(folder: Path) -> list[str]:
         _store(workdir.name, results)
         taken.append(workdir.name)
     return taken
+
+
+def _shortened(value: Any) -> Any:
+    """More digits than a table has, and fewer than a float."""
+    if isinstance(value, dict):
+        return {key: _shortened(x) for key, x in value.items()}
+    if isinstance(value, list):
+        return [_shortened(x) for x in value]
+    return round(value, 5) if isinstance(value, float) else value
 
 
 def _store(name: str, results: Any) -> None:
