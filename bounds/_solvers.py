@@ -29,7 +29,7 @@ _MANY_ROWS, _TOO_MANY_ROWS = 64, 1024
 _TRUSTED = ((16, 1e-6), (8, 1e-4))
 # With so many labels, and symbols no more than so many times as many, it mostly
 # reaches the interior point's own tolerance, too, 2 to 30 times as fast.
-_MANY_LABELS, _SYMBOLS_PER_LABEL, _FINEST = 16, 4, 1e-9
+MANY_LABELS, _SYMBOLS_PER_LABEL, _FINEST = 16, 4, 1e-9
 # Tables with at most so many rows go to the interior point if it does crawl; of
 # those that would have gone there anyway, all.
 _FEW_ROWS = 512
@@ -101,7 +101,7 @@ def choose(
     symbols = max(shape1[-2], shape2[-2])
     fast = symbols <= _SYMBOLS_PER_LABEL * labels or rows >= _TOO_MANY_ROWS
     within = tol is None or tol >= _FINEST
-    often = labels >= _MANY_LABELS and fast and within
+    often = labels >= MANY_LABELS and fast and within
     return "scaling" if tries and often else "interior"
 
 

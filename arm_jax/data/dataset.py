@@ -238,21 +238,20 @@ def with_workers(dataset: Dataset, threads: int, processes: int) -> Dataset:
         for name, split in dataset.splits.items()
         if isinstance(split.inputs, Source)
     }
-    how: dict[str, dict[str, Any]] = {n: {"threads": threads} for n in sources}
-    if processes and sources:
-        pool = workers.Pool({n: x.make for n, x in sources.items()}, processes)
-        # One more waits for the process that is done first.
-        how = {
-            name: {
-                "threads": processes + 1,
-                "elsewhere": functools.partial(pool.take, name),
-            }
-            for name in sources
-        }
+    pool = workers.Pool({n: x.make for n, x in sources.items()}, processes)
+
+    def working(name: str, source: Source) -> Source:
+        if not processes:
+            return dataclasses.replace(source, threads=threads)
+        # One thread more waits for the process that is done first.
+        take = functools.partial(pool.take, name)
+        return dataclasses.replace(
+            source, threads=processes + 1, elsewhere=take
+        )
+
     splits = {
         name: dataclasses.replace(
-            dataset.splits[name],
-            inputs=dataclasses.replace(source, **how[name]),
+            dataset.splits[name], inputs=working(name, source)
         )
         for name, source in sources.items()
     }

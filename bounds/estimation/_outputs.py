@@ -1,6 +1,5 @@
 """The decomposition of what several classifiers of a pair of sides say."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from bounds.errors import InputError
 from bounds.estimation._likeliest import Likeliest, likeliest
+from bounds.estimation._posterior_input import error_by_unit
 from bounds.estimation.calibration import possible_folds
 from bounds.estimation.interactions import Range
 from bounds.estimation.late_fusion import fuse
@@ -148,8 +148,5 @@ def _interval(
     """95 % interval of a mean of samples that depend on each other by unit."""
     weights = weights / weights.sum()
     mean = float(weights @ values)
-    codes = np.unique(units, return_inverse=True)[1]
-    sums = np.bincount(codes, weights * (values - mean))
-    number = len(sums)
-    error = math.sqrt(float(sums @ sums) * number / max(number - 1, 1))
+    error = error_by_unit(weights * (values - mean), units)
     return Range(mean - _ERRORS * error, mean + _ERRORS * error)

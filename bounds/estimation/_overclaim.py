@@ -10,7 +10,6 @@ than the true minimum, as E log2 r(label) / p(label) is no more than the true
 information. What the posteriors give more is too much.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ import numpy as np
 from bounds.estimation import _posterior_solve
 from bounds.estimation._posterior_input import (
     Input,
+    error_by_unit,
     log_ratio,
     restricted,
     table,
@@ -78,11 +78,8 @@ def overclaim(
     each, weight = np.concatenate(terms), np.concatenate(weights)
     total = weight.sum()
     value = float(each.sum() / total)
-    codes = np.unique(np.concatenate(units), return_inverse=True)[1]
-    sums = np.bincount(codes, each / total - weight / total * value)
-    number = len(sums)
-    error = math.sqrt(float(sums @ sums) * number / max(number - 1, 1))
-    return Overclaim(value, error)
+    deviations = (each - weight * value) / total
+    return Overclaim(value, error_by_unit(deviations, np.concatenate(units)))
 
 
 def _terms(

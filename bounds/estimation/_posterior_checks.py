@@ -1,4 +1,4 @@
-"""Whether the numbers that posteriors give are to be relied on."""
+"""Whether the numbers that posteriors give are possible, and relied on."""
 
 import math
 
@@ -66,3 +66,29 @@ def other_doubts(
                 "better joint classifier, or r1 and r2 are overconfident"
             )
     return doubts
+
+
+def possible(
+    interval: dict[str, tuple[float, float]], values: dict[str, float]
+) -> dict[str, tuple[float, float]]:
+    """Cuts off what the intervals of the informations rule out.
+
+    No part is more than an information that it is a part of, and what the
+    minimum is unsure of is often more than there is.
+    """
+    low = {name: ends[0] for name, ends in interval.items()}
+    high = {name: ends[1] for name, ends in interval.items()}
+    one, two = high["information1"], high["information2"]
+    most = {"redundancy": min(one, two), "unique1": one, "unique2": two}
+    least = {}
+    if "synergy" in values:
+        most["synergy"] = min(high["conditional1"], high["conditional2"])
+        least["synergy"] = max(
+            low["conditional1"] - one, low["conditional2"] - two
+        )
+    cut = {}
+    for name, value in values.items():
+        bottom = max(low[name], min(least.get(name, -math.inf), value))
+        top = min(high[name], max(most.get(name, math.inf), value))
+        cut[name] = (bottom, top)
+    return cut

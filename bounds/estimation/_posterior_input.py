@@ -199,6 +199,19 @@ def error_of_difference(data: Input, prior: np.ndarray) -> float:
     return float(np.sqrt(sum(np.sum(x**2) for x in each)))
 
 
+def error_by_unit(deviations: np.ndarray, units: np.ndarray) -> float:
+    """Standard error of a mean of samples that depend on each other by unit.
+
+    Args:
+      deviations: from the mean, times the weights, whose sum is 1, `[n]`.
+      units: codes, `[n]`.
+    """
+    codes = np.unique(units, return_inverse=True)[1]
+    sums = np.bincount(codes, deviations)
+    number = len(sums)
+    return float(np.sqrt(sums @ sums * number / max(number - 1, 1)))
+
+
 def informations(data: Input, prior: np.ndarray) -> dict[str, float]:
     return {
         name: information(table(r, data.w[name], prior), prior)

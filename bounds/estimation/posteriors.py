@@ -241,7 +241,7 @@ def pid_of_posteriors(
             low = max(low, 0.0)
         # At the edge of what is possible all replicates may be on one side.
         interval[name] = (min(float(low), value), max(float(high), value))
-    interval = _possible(interval, values)
+    interval = _posterior_checks.possible(interval, values)
     contributions = None
     if data.paired and len(parts) == 1:
         contributions = _contributions(data, p, solution, values)
@@ -268,32 +268,6 @@ def pid_of_posteriors(
         atoms=len(part[0]) + len(part[1]),
         doubts=tuple(doubts),
     )
-
-
-def _possible(
-    interval: dict[str, tuple[float, float]], values: dict[str, float]
-) -> dict[str, tuple[float, float]]:
-    """Cuts off what the intervals of the informations rule out.
-
-    No part is more than an information that it is a part of, and what the
-    minimum is unsure of is often more than there is.
-    """
-    low = {name: ends[0] for name, ends in interval.items()}
-    high = {name: ends[1] for name, ends in interval.items()}
-    one, two = high["information1"], high["information2"]
-    most = {"redundancy": min(one, two), "unique1": one, "unique2": two}
-    least = {}
-    if "synergy" in values:
-        most["synergy"] = min(high["conditional1"], high["conditional2"])
-        least["synergy"] = max(
-            low["conditional1"] - one, low["conditional2"] - two
-        )
-    cut = {}
-    for name, value in values.items():
-        bottom = max(low[name], min(least.get(name, -math.inf), value))
-        top = min(high[name], max(most.get(name, math.inf), value))
-        cut[name] = (bottom, top)
-    return cut
 
 
 def _folds(folds: Any, data: Input) -> np.ndarray:

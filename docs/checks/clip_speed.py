@@ -102,7 +102,7 @@ def by_processes(source: Source, count: int = 2, batches: int = 12) -> None:
         print(
             f"{count} processes, {epoch} epoch: first batch after "
             f"{waited:.2f} s, then {64 * rest / took:.0f} examples a second; "
-            f"{1e3 * cpu:.1f} ms a batch in the process that trains"
+            f"{1e3 * cpu:.1f} ms per batch in the process that trains"
         )
 
 

@@ -30,8 +30,8 @@ _SHAPES = (
     (5, 5, 3), (3, 2, 10), (2, 2, 101), (3, 3, 3), (8, 2, 2), (6, 4, 6),
     (4, 4, 2), (3, 3, 30),
 )  # fmt: skip
-# From here on the solver is another one by default.
-_MANY_LABELS, _FINER = 16, 1e-11
+# Tolerance of points that are hints for the other solver's claims.
+_FINER = 1e-11
 # Bits that the check itself may be off.
 _ROUNDING = 1e-13
 # A multiplier where a side and a label never meet, or so seldom that the solver
@@ -51,16 +51,15 @@ def check(folder: Path, number: int, rng: np.random.Generator) -> Outcome:
     del folder
     shape = _SHAPES[number % len(_SHAPES)]
     p = random(rng, TABLES, shape)
-    claimed = None
-    if shape[2] >= _MANY_LABELS:
-        # By scaling, mostly, whose points are not kept: those of the interior
-        # point are hints as well, if they are finer.
-        claimed = bounds.pid(p)
+    # Then mostly by scaling, whose points are not kept: those of the interior
+    # point are hints as well, if they are finer.
+    scaled = shape[2] >= _solvers.MANY_LABELS
     with _witnesses() as states:
-        hinted = bounds.pid(
-            p, solver="interior", tol=None if claimed is None else _FINER
+        claimed = bounds.pid(
+            p, solver="interior", tol=_FINER if scaled else None
         )
-    claimed = hinted if claimed is None else claimed
+    if scaled:
+        claimed = bounds.pid(p)
     lam, mu, r = (
         np.concatenate([np.asarray(getattr(s, name)) for s in states])
         for name in ("lam", "mu", "r")

@@ -7,7 +7,7 @@ import pytest
 
 import bounds
 from bounds import problems
-from bounds.estimation import posteriors
+from bounds.estimation import _posterior_checks
 
 FEW = {"replicates": 20}
 PARTS = ("redundancy", "unique1", "unique2", "synergy")
@@ -324,7 +324,7 @@ def test_no_interval_has_more_than_there_is():
         "information2": (0.018, 0.025), "conditional1": (-0.01, 0.002),
         "conditional2": (0.001, 0.009),
     }  # fmt: skip
-    cut = posteriors._possible(wide, values)
+    cut = _posterior_checks.possible(wide, values)
     assert cut == wide | {
         "redundancy": (0.0, 0.015),
         "unique1": (0.0, 0.015),
@@ -334,8 +334,8 @@ def test_no_interval_has_more_than_there_is():
     }
     # A value that a poor joint classifier has made is not left outside.
     low = values | {"synergy": -0.05}
-    assert posteriors._possible(wide, low)["synergy"] == (-0.05, 0.002)
+    assert _posterior_checks.possible(wide, low)["synergy"] == (-0.05, 0.002)
     # Without pairs there is no synergy.
     three = ("redundancy", "unique1", "unique2", "information1", "information2")
     parts_ = [{k: d[k] for k in three} for d in (wide, values)]
-    assert posteriors._possible(*parts_)["redundancy"] == (0.0, 0.015)
+    assert _posterior_checks.possible(*parts_)["redundancy"] == (0.0, 0.015)
