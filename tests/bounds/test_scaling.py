@@ -229,7 +229,11 @@ def test_what_scaling_leaves_goes_to_the_interior_point(monkeypatch):
     assert (fine.status == Status.CONVERGED).all()
     assert (fine.gap <= 1e-9).all()
     named = bounds.pid(p, solver="interior")
-    np.testing.assert_array_equal(parts(fine)[:1], parts(named))
+    # Programs of other batches round otherwise on some processors.
+    np.testing.assert_allclose(
+        parts(fine)[:1], parts(named), rtol=0, atol=1e-12
+    )
+    np.testing.assert_array_equal(fine.steps[:1], named.steps)
     short = bounds.pid(p, tol=1e-4, solver="scaling")
     assert (short.status == Status.STEP_LIMIT).all()
     assert (np.abs(parts(short) - parts(out)).max(-1) <= short.gap + 1e-4).all()
