@@ -3,8 +3,9 @@
     python -m docs.checks.pair_steps
 
 Of a small head on features, and of a ResNet-18 for each of two modalities of 32
-x 32 pixels. Each device has one core: the two processes are bound to one each,
-as launchers bind them, the single one to both. The least of several rounds.
+x 32 pixels; 64 examples in all, as the configs of media have them. Each device
+has one core: the two processes are bound to one each, as launchers bind them,
+the single one to both. The least of several rounds.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def _seconds(name: str, file: str) -> float:
     model, rounds, steps = _MODELS[name]
     options = {"path": file, "standardize": False}
     config = {
-        "data": {"name": "npz", "batch_size": 32, "options": options},
+        "data": {"name": "npz", "batch_size": 64, "options": options},
         "model": model,
         "method": {"name": "joint"},
         "train": {"epochs": 2},
