@@ -14,6 +14,8 @@ for; there is nothing to gain from either as long as the state is replicated.
 import contextlib
 import hashlib
 import logging
+import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ DIGESTS = "digests.json"
 # Digest of the lines of metrics up to a checkpoint, in its folder.
 METRICS = "metrics.json"
 _TREE, _FOLDER = "run", "checkpoints"
+# What is said of writes that end, or were to begin, when others have failed.
+_LATE, _MISSED = "Event loop is closed", "coroutine .* was never awaited"
 # Arrays that a message lists.
 _MOST_MISFITS = 3
 
@@ -51,7 +55,7 @@ class Checkpoints:
 
     def __exit__(self, *_: object) -> None:
         if self._checkpointer is not None:
-            with _as_one_process():
+            with _calling_orbax():
                 self._checkpointer.close()
 
     def save(self, step: int, tree: Any, metrics: Path | None = None) -> None:
@@ -69,7 +73,7 @@ class Checkpoints:
         _check_equal(step, tree)
         if self._checkpointer is None:
             return
-        with _as_one_process():
+        with _calling_orbax():
             self._checkpointer.save_checkpointables(
                 step, {_TREE: tree}, force=True
             )
@@ -97,7 +101,7 @@ class Checkpoints:
         """
         found = None
         if processes.leads():
-            with _as_one_process():
+            with _calling_orbax():
                 found = self._restore(like, set_aside)
         if processes.alone():
             return found
@@ -141,7 +145,7 @@ class Checkpoints:
         return sorted(self._damaged.iterdir())
 
     def _open(self) -> ocp.training.Checkpointer:
-        with _as_one_process():
+        with _calling_orbax():
             return ocp.training.Checkpointer(
                 self._directory,
                 preservation_policy=(
@@ -249,6 +253,36 @@ def check_metrics(workdir: Path, step: int) -> None:
             f"{metrics} is not as it was written up to step {step}: "
             "restore the file from a copy, or use another workdir"
         )
+
+
+@contextlib.contextmanager
+def _calling_orbax() -> Iterator[None]:
+    with _as_one_process(), _errors_told_once():
+        yield
+
+
+@contextlib.contextmanager
+def _errors_told_once() -> Iterator[None]:
+    """Keeps those quiet who come late with an error that the caller gets.
+
+    When a write fails, on a full disk, Orbax closes its loop and raises. Other
+    writes under way then end, and find it closed, each with a traceback ahead
+    of the one sentence; what was not begun yet is missed. They may come after
+    the block, so this stays if that raised; all else is told as before.
+    """
+    tell = sys.unraisablehook
+
+    def but_late_ones(told: Any) -> None:
+        if str(told.exc_value) != _LATE:
+            tell(told)
+
+    sys.unraisablehook = but_late_ones
+    try:
+        yield
+    except BaseException:
+        warnings.filterwarnings("ignore", _MISSED, RuntimeWarning)
+        raise
+    sys.unraisablehook = tell
 
 
 @contextlib.contextmanager

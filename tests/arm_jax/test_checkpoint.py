@@ -1,0 +1,42 @@
+"""What Orbax says of a save that fails: once, and by raising it."""
+
+import sys
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+from arm_jax import checkpoint
+
+# What a write says that ends after others have failed, and an error.
+LATE = SimpleNamespace(exc_value=RuntimeError("Event loop is closed"))
+OTHER = SimpleNamespace(exc_value=RuntimeError("a defect"))
+
+
+@pytest.fixture
+def told(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with warnings.catch_warnings():
+        yield told
+
+
+def test_what_comes_late_is_not_told_beside_the_error(told):
+    with pytest.raises(OSError, match="full"), checkpoint._calling_orbax():
+        raise OSError("full")
+    sys.unraisablehook(LATE)
+    sys.unraisablehook(OTHER)
+    assert told == [OTHER]
+    # Of what was not begun yet.
+    warnings.warn("coroutine 'a' was never awaited", RuntimeWarning)  # noqa: B028
+    with pytest.raises(RuntimeWarning, match="overflow"):
+        warnings.warn("overflow", RuntimeWarning)  # noqa: B028
+
+
+def test_all_is_told_after_what_went_well(told):
+    with checkpoint._calling_orbax():
+        sys.unraisablehook(OTHER)
+    sys.unraisablehook(LATE)
+    assert told == [OTHER, LATE]
+    with pytest.raises(RuntimeWarning, match="awaited"):
+        warnings.warn("coroutine 'a' was never awaited", RuntimeWarning)  # noqa: B028
