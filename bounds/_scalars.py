@@ -60,12 +60,13 @@ def real(
     Raises:
       InputError: Another type; NaN; on or outside the limits.
     """
-    array = value if isinstance(value, Real) else np.asarray(value)
-    if isinstance(array, np.ndarray) and (
-        array.shape or array.dtype.kind not in "iuf"
+    # Arrays without axes are numbers; lists need not even be arrays.
+    if not isinstance(value, Real) and (
+        getattr(value, "shape", None) != ()
+        or np.asarray(value).dtype.kind not in "iuf"
     ):
         raise InputError(f"{short(name)} must be a number, got {shown(value)}")
-    number = float(array)
+    number = float(value)
     if above < number < below:
         return number
     wanted = "finite"
@@ -78,6 +79,19 @@ def real(
     elif below < math.inf:
         wanted = f"below {below:g}"
     raise InputError(f"{short(name)} must be {wanted}, got {shown(value)}")
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Returns True or False.
+
+    Raises:
+      InputError: Anything else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(
+            f"{short(name)} must be True or False, got {shown(value)}"
+        )
+    return bool(value)
 
 
 def choice(name: str, value: Any, known: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ import scipy.sparse
 
 from bounds._narrowing import difference as difference
 from bounds._narrowing import loses
+from bounds._scalars import boolean as boolean
 from bounds._scalars import choice as choice
 from bounds._scalars import integer as integer
 from bounds._scalars import real as real
@@ -56,7 +57,7 @@ def numbers(name: str, value: Any) -> np.ndarray:
         dates, complex numbers, records; rows of different lengths.
     """
     name = short(name)
-    array = _native(_plain(name, value))
+    array = _native(plain(name, value))
     if array.dtype.kind in "biuf":
         return array
     raise InputError(f"{name} must be numbers, {what(name, array)}")
@@ -103,7 +104,7 @@ def integers(name: str, value: Any) -> np.ndarray:
         rank; floats; integers that int64 cannot hold.
     """
     name = short(name)
-    array = _native(_plain(name, value), integer=True)
+    array = _native(plain(name, value), integer=True)
     if array.dtype.kind not in "biu" and array.shape != (0,):
         words = what(name, array, vector=True)
         raise InputError(f"{name} must be integers, {words}")
@@ -143,7 +144,7 @@ def codes(name: str, value: Any) -> np.ndarray:
         rank; entries that cannot be compared.
     """
     name = short(name)
-    array = _plain(name, value)
+    array = plain(name, value)
     if array.ndim != 1:
         cure = ""
         if array.ndim == 2:
@@ -184,7 +185,7 @@ def probabilities(name: str, value: Any) -> np.ndarray:
         not sum to 1.
     """
     name = short(name)
-    array = _plain(name, value)
+    array = plain(name, value)
     tolerance = _SUM_TOLERANCE
     if array.dtype.itemsize < 4 and jax.dtypes.issubdtype(
         array.dtype, np.floating
@@ -268,8 +269,12 @@ def _native(array: np.ndarray, *, integer: bool = False) -> np.ndarray:
     return array
 
 
-def _plain(name: str, value: Any) -> np.ndarray:
-    """Returns a NumPy array of whatever dtype, nothing masked or missing."""
+def plain(name: str, value: Any) -> np.ndarray:
+    """Returns a NumPy array of whatever dtype, nothing masked or missing.
+
+    Raises:
+      InputError: It is none, or has masked or missing entries.
+    """
     if isinstance(value, np.ndarray) and not isinstance(
         value, np.ma.MaskedArray
     ):
@@ -313,7 +318,7 @@ def _check_parts(name: str, parts: list | tuple) -> None:
             or scipy.sparse.issparse(part)
             or _is_pandas(part)
         ):
-            _plain(f"{name}[{at}]", part)
+            plain(f"{name}[{at}]", part)
 
 
 def _is_pandas(value: Any) -> bool:

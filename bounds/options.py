@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 import jax
 import numpy as np
 
-from bounds import _entry
+from bounds import _entry, _scalars
 from bounds.errors import InputError
 
 
@@ -67,11 +67,7 @@ class Options:
     progress: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.progress, bool | np.bool_):
-            raise InputError(
-                "progress must be True or False, got "
-                f"{reprlib.repr(self.progress)}"
-            )
+        _scalars.boolean("progress", self.progress)
         checked = {
             "tol": None if self.tol is None else _check_tolerance(self.tol),
             "dtype": _entry.check_float_dtype(self.dtype),

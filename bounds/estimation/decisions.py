@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bounds import inputs
+from bounds._wording import shown
 from bounds.errors import InputError
 from bounds.estimation.interactions import Interactions, Range
 from bounds.estimation.posteriors import PosteriorPID
@@ -87,8 +88,7 @@ def recommend(
     if not isinstance(evidence, PosteriorPID):
         check_interactions("evidence", evidence)
     margin = inputs.real("margin", margin, above=0)
-    if isinstance(names, str) or len(names) != 2:
-        raise InputError(f"names must be two names, got {len(names)}")
+    check_names(names)
     one, two = names
     words = {
         "redundancy": "redundancy R",
@@ -171,6 +171,20 @@ def decide(
         abs(values[key] - margin) for key in {*sums, *deciding} & values.keys()
     )
     return Known(family, modality, nearest)
+
+
+def check_names(names: tuple[str, str]) -> None:
+    """Checks names of two modalities.
+
+    Raises:
+      InputError: Not two words.
+    """
+    if (
+        not isinstance(names, list | tuple)
+        or len(names) != 2
+        or not all(isinstance(name, str) for name in names)
+    ):
+        raise InputError(f"names must be two names, got {shown(names)}")
 
 
 def _ranges(

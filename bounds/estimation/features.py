@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bounds import inputs
+from bounds._wording import shown
 from bounds.errors import InputError
 from bounds.estimation import classifiers, decisions
 from bounds.estimation._outputs import Outputs, decompose
@@ -104,9 +105,12 @@ def pid_of_features(
       InputError: features, labels or groups of different lengths, with NaN, or
         too few; a class with fewer samples, or fewer groups, than folds;
         weights that are negative or all zero; a classifier without a method it
-        needs, or whose answers are no probabilities of these classes.
+        needs, or whose answers are no probabilities of these classes;
+        names that are not two.
     """
+    decisions.check_names(names)
     inputs.choice("calibration", calibration, CALIBRATIONS)
+    fitted = inputs.boolean("fitted", fitted)
     seed = inputs.seed("seed", seed)
     replicates = inputs.integer("replicates", replicates, 2)
     folds = inputs.integer("folds", folds, 2)
@@ -262,6 +266,11 @@ def _fitted(
 
 def _check_own(own: Mapping[str, Any], fitted: bool) -> dict[str, Any]:
     """Returns the classifiers that are there."""
+    if not isinstance(own, Mapping):
+        raise InputError(
+            "own must have classifiers by name, "
+            f"{', '.join(ROLES)}, got {shown(own)}"
+        )
     for role in own:
         inputs.choice("own", role, ROLES)
     for role in ROLES[:2]:

@@ -66,10 +66,10 @@ def class_codes(labels: Any) -> tuple[np.ndarray, tuple[str, ...]]:
       labels: integers, or names, `[n]`.
 
     Raises:
-      InputError: Labels of mixed types; as `inputs.integers` or, of names,
-        `inputs.codes`.
+      InputError: Labels of mixed types; as `inputs.plain`, `inputs.integers`
+        or, of names, `inputs.codes`.
     """
-    array = np.asarray(labels)
+    array = inputs.plain("labels", labels)
     kinds = {"names"} if array.dtype.kind in "US" else set()
     if array.dtype.kind == "O" and array.ndim == 1:
         kinds = {_kind(entry) for entry in array}

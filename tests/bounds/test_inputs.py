@@ -514,6 +514,7 @@ def test_difference_of_other_numbers():
         (lambda: inputs.integer("n", True), "n must be an integer, got True"),
         (lambda: inputs.integer("n", None), "n must be an integer, got None"),
         (lambda: inputs.integer("n", [2]), r"n must be an integer, got \[2\]"),
+        (lambda: inputs.boolean("b", 1), "b must be True or False, got 1"),
         (lambda: inputs.integer("n", -1), "n must be at least 0, got -1"),
         (lambda: inputs.integer("n", 1, 2), "n must be at least 2, got 1"),
         (lambda: inputs.seed("seed", None), "seed must be an integer, got Non"),
@@ -522,6 +523,7 @@ def test_difference_of_other_numbers():
         (lambda: inputs.seed("seed", 2**32), "seed must be below"),
         (lambda: inputs.real("x", "1"), "x must be a number, got '1'"),
         (lambda: inputs.real("x", [1, 2]), "x must be a number"),
+        (lambda: inputs.real("x", [1, [2]]), "x must be a number"),
         (lambda: inputs.real("x", None), "x must be a number, got None"),
         (lambda: inputs.real("x", math.nan), "x must be finite, got nan"),
         (lambda: inputs.real("x", 0, above=0), "x must be positive, got 0"),
@@ -548,6 +550,8 @@ def test_scalars():
     assert inputs.integer("n", jnp.asarray(3)) == 3
     assert inputs.seed("seed", 2**32 - 1) == 2**32 - 1
     assert inputs.real("x", np.float32(0.5), above=0, below=1) == 0.5
+    assert inputs.real("x", jnp.asarray(0.5)) == 0.5
+    assert inputs.boolean("b", np.bool_(True)) is True
     assert inputs.choice("effort", "fast", ("fast",)) == "fast"
 
 

@@ -274,6 +274,47 @@ def _posteriors(_: Path, rng: Rng) -> Given:
     return Given(known, call, given)
 
 
+class _Shares:
+    """A classifier that is fitted at once: the shares of the classes."""
+
+    def fit(self, x: Any, labels: Any) -> None:
+        del x
+        self.shares = np.bincount(labels) / len(labels)
+
+    def predict_proba(self, x: Any) -> Any:
+        return np.tile(self.shares, (len(x), 1))
+
+
+def _features(_: Path, rng: Rng) -> Given:
+    given: dict[str, Any] = {
+        "x1": rng.normal(size=(20, 2)),
+        "x2": rng.normal(size=(20, 3)),
+        "labels": np.arange(20) % 2,
+        "own": {name: _Shares() for name in ("first", "second", "joint")},
+    }
+    options = (
+        "own", "weights", "groups", "names", "margin", "calibration",
+        "folds", "strength", "components", "refits", "seed",
+    )  # fmt: skip
+    known, kind = RIGHT, int(rng.integers(4))
+    if kind == 0:
+        given[of(rng, ("x1", "x2", "labels"))] = of(rng, ODD)
+        known = WRONG
+    elif kind == 1:
+        given["x1"][3, 1] = of(rng, (np.nan, np.inf))
+        known = WRONG
+    elif kind == 2:
+        given[of(rng, options)] = of(rng, ODD)
+        known = EITHER
+
+    def call() -> str:
+        found = bounds.pid_of_features(**{"replicates": 2, **given}).pid
+        values = (found.redundancy, found.unique1, found.unique2, found.gap)
+        return "" if np.isfinite(values).all() else f"the atoms are {values}"
+
+    return Given(known, call, given)
+
+
 def _config(_: Path, rng: Rng) -> Given:
     training = work.training(Path("nowhere.npz"), 1)
     source, base = training["data"], dict(training)
@@ -357,5 +398,5 @@ def _read(_: Path, rng: Rng) -> Given:
 KINDS: tuple[Kind, ...] = (
     _table, _marginals, _config, _method, _samples, _table, _marginals,
     _interval, _config, _samples, _method, _config, _samples, _table,
-    _posteriors, _config, _marginals, _samples, _method, _read,
+    _posteriors, _config, _marginals, _features, _method, _read,
 )  # fmt: skip

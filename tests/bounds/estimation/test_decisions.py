@@ -154,7 +154,9 @@ FOUND = interactions(*[SMALL] * 4)
             lambda: recommend(FOUND, NAMES, margin="0.1"),
             "margin must be a number, got '0.1'",
         ),
-        (lambda: recommend(FOUND, ("a",)), "names must be two names, got 1"),
+        (lambda: recommend(FOUND, ("a",)), "names must be two names, got"),
+        (lambda: recommend(FOUND, ("a", 1)), "names must be two names"),
+        (lambda: recommend(FOUND, 0), "names must be two names, got 0"),
         (lambda: recommend(FOUND, "ab"), "names must be two names"),
         (
             lambda: recommend(None, NAMES),
