@@ -22,12 +22,19 @@ from bounds.estimation._statistics import entropy
 _TOLERANCE, _MAX_STEPS = 2e-3, 96
 # Of the bias the value alone counts: steps end when it moves no more, in bits.
 STILL = 2e-4
+# Atoms, of each modality, at which the bias is measured; of more it is what its
+# fall to there, from half as many, says. Laws on all atoms cost four times as
+# much as the atoms as they are. Halving them leaves so much of it, at least and
+# at most.
+_MEASURED, _LEFT = 1000, (0.5, 2**-0.25)
 # Numbers of atoms are filled up to multiples of a power of 2 that is at least
 # this, and at least this share of them: few shapes to compile.
 _ROWS, _FILL = 128, 1 / 8
 _LEAST_PAIR = 1e-30
 # Standard errors by which informations of laws that look equal may differ.
 _ERRORS = 2.0
+# Decimals of a posterior that tell it from others.
+_DIGITS = 12
 # A class of less mass is lacking.
 _NO_MASS = 1e-9
 
@@ -89,8 +96,7 @@ def solve(
     bias, equal = 0.0, False
     if laws is not None:
         equal = np.array_equal(laws.weights1, laws.weights2)
-        index = np.concatenate([index1, laws.size1 + index2])
-        bias = _bias(laws, index, prior, rng)
+        bias = _bias(laws, index1, laws.size1 + index2, prior, rng)
     return Solution(
         excess=minimum - mean,
         equal=equal,
@@ -105,11 +111,40 @@ def solve(
 
 def _bias(
     laws: _pooled.Laws,
+    index1: np.ndarray,
+    index2: np.ndarray,
+    prior: np.ndarray,
+    rng: np.random.Generator,
+) -> float:
+    """The bias of `excess` of these atoms of both modalities."""
+    atoms = max(len(index1), len(index2))
+    if atoms <= _MEASURED:
+        return _measured(laws, np.concatenate([index1, index2]), prior, rng)
+    # Rows in any order, of which a part is a sample.
+    orders = [rng.permutation(i) for i in (index1, index2)]
+
+    def of_part(start: float, end: float) -> float:
+        ends = [np.array([start, end]) * len(i) / atoms for i in orders]
+        rows = [
+            i[slice(*np.rint(x).astype(int))]
+            for i, x in zip(orders, ends, strict=True)
+        ]
+        return _measured(laws, np.concatenate(rows), prior, rng)
+
+    middle = _MEASURED / 2
+    bias = of_part(0, _MEASURED)
+    halves = (of_part(0, middle) + of_part(middle, _MEASURED)) / 2
+    left = np.clip(bias / halves if halves > 0 else 1, *_LEFT)
+    return float(bias * left ** math.log2(atoms / _MEASURED))
+
+
+def _measured(
+    laws: _pooled.Laws,
     index: np.ndarray,
     prior: np.ndarray,
     rng: np.random.Generator,
 ) -> float:
-    """The bias of `excess`, from samples of laws whose own minimum is known.
+    """The same, from samples of laws whose own minimum is known.
 
     Every atom is dealt to either modality, with the odds that the laws give
     it. Those are samples as many as there were, of laws much like the true
@@ -164,18 +199,36 @@ def decompose(
     Returns:
       The state without its pair, the minimum in bits, and the multipliers.
     """
+    (p1, row1), (p2, row2) = _merged(p1), _merged(p2)
     tables = [np.pad(p, ((0, _filling(len(p))), (0, 0))) for p in (p1, p2)]
     label = np.where(prior > 0, prior, 1)
     pair = (tables[0] / label) @ tables[1].T
     if same is not None:
-        pair[tuple(same)] += np.minimum(p1.sum(1)[same[0]], p2.sum(1)[same[1]])
+        one, two = np.unique([row1[same[0]], row2[same[1]]], axis=1)
+        pair[one, two] += np.minimum(p1.sum(1)[one], p2.sum(1)[two])
     log_m = np.log(np.maximum(pair, _LEAST_PAIR))
     limits = np.array([_TOLERANCE, still]) * math.log(2)
     state = compile_and_call(_minimize, limits, *tables, log_m)
     minimum = float(state.upper) / math.log(2) + float(entropy(prior))
-    lam = state.lam.T[: len(p1)] / math.log(2)
-    mu = state.mu.T[: len(p2)] / math.log(2)
+    lam, mu = state.lam.T[row1] / math.log(2), state.mu.T[row2] / math.log(2)
     return state, minimum, lam, mu
+
+
+def _merged(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Makes equal posteriors, such as of discrete features, one atom.
+
+    Returns:
+      The table, and the row in it of every row, `[n]`.
+    """
+    mass = p.sum(1, keepdims=True)
+    r = np.round(p / np.where(mass > 0, mass, 1), _DIGITS)
+    _, first, row = np.unique(r, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(p):
+        return p, np.arange(len(p))
+    merged = np.zeros((len(first), p.shape[1]))
+    row = row.reshape(-1)
+    np.add.at(merged, row, p)
+    return merged, row
 
 
 def _filling(rows: int) -> int:

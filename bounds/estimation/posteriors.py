@@ -135,7 +135,7 @@ def pid_of_posteriors(
     folds: Any = None,
     calibration: str | None = None,
     correct_bias: bool = True,
-    max_atoms: int = 2000,
+    max_atoms: int = 4000,
     replicates: int = 200,
     confidence: float = 0.95,
     seed: int = 0,
@@ -207,7 +207,7 @@ def pid_of_posteriors(
         if not {"r1", "r2"} & miscalibrated.keys():
             own = np.random.default_rng([seed, 1])
             over = _overclaim.overclaim(
-                data, p, folds, own, most=max_atoms // 2
+                data, p, folds, own, most=max_atoms // 4
             )
     laws = _laws(data, seed) if correct_bias else None
     # The bias depends on the number of atoms, and is measured once.

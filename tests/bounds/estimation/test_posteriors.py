@@ -7,7 +7,7 @@ import pytest
 
 import bounds
 from bounds import problems
-from bounds.estimation import _posterior_checks
+from bounds.estimation import _posterior_checks, _posterior_solve
 
 FEW = {"replicates": 20}
 PARTS = ("redundancy", "unique1", "unique2", "synergy")
@@ -141,6 +141,43 @@ def test_large_samples_are_decomposed_in_parts():
     assert out.contributions is None
     assert np.abs(parts(out) - parts(whole)).max() < 0.05
     assert out.deviation["total"] > 0
+
+
+@pytest.mark.parametrize("name", ["correlated4", "copy4"])
+def test_the_bias_of_many_atoms_from_that_of_fewer(name, monkeypatch):
+    direct = answer(name).bias
+    monkeypatch.setattr(_posterior_solve, "_MEASURED", 100)
+    s = draw(name)
+    out = bounds.pid_of_posteriors(s.posterior1, s.posterior2, replicates=2)
+    fewer = bounds.pid_of_posteriors(
+        s.posterior1[:100], s.posterior2[:100], replicates=2
+    )
+    assert out.atoms == 400
+    assert abs(out.bias - direct) < 0.008
+    # Where there is any, it falls with the number of atoms.
+    assert abs(out.bias) < max(abs(fewer.bias), 0.01)
+
+
+def test_equal_posteriors_are_one_atom(rng):
+    s = draw("copy4", 50)
+    often = rng.integers(1, 4, 50)
+    p1, p2 = s.posterior1 / 50, s.posterior2 / 50
+    prior = (p1.sum(0) + p2.sum(0)) / 2
+    p1, p2 = (p * (prior / p.sum(0)) for p in (p1, p2))
+    split = np.repeat(p1 / often[:, None], often, axis=0)
+    merged, row = _posterior_solve._merged(split)
+    assert merged.shape == p1.shape
+    np.testing.assert_allclose(merged[row], np.repeat(p1, often, axis=0))
+    alone = _posterior_solve.decompose(p1, p2, prior)
+    apart = _posterior_solve.decompose(split, p2, prior)
+    assert abs(apart[1] - alone[1]) < 1e-6
+    np.testing.assert_allclose(
+        apart[2], np.repeat(alone[2], often, axis=0), atol=1e-3
+    )
+    # An atom that is of both modalities pairs with itself.
+    same = np.stack([np.arange(len(split)), row])
+    itself = _posterior_solve.decompose(split, merged, prior, same)
+    assert abs(itself[1] - bounds.information.mutual_information(p1)) < 1e-3
 
 
 def sharpened(r, power=3):
