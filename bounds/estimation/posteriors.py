@@ -17,16 +17,17 @@ from bounds.errors import InputError
 from bounds.estimation import (
     _overclaim,
     _pooled,
+    _posterior_bootstrap,
     _posterior_checks,
     _posterior_solve,
 )
+from bounds.estimation._posterior_bootstrap import with_sums
 from bounds.estimation._posterior_input import (
     FEWEST,
     Input,
     calibrated,
     checked,
     error_of_difference,
-    information,
     informations,
     label_prior,
     pointwise,
@@ -34,11 +35,13 @@ from bounds.estimation._posterior_input import (
     subsamples,
     table,
 )
-from bounds.estimation._statistics import entropy
 from bounds.estimation.calibration import KINDS, folds_of, possible_folds
 
 # What the solver and the choice of atoms have a say in.
 _OF_ATOMS = ("redundancy", "unique1", "unique2", "synergy")
+# Of the bias that is taken off, so much may be wrong: on problems with known
+# answers no more was left of it, or taken too much.
+_UNSURE = 0.5
 # What a joint classifier that has not learned all can make negative.
 _OF_THE_JOINT = ("synergy", "conditional1", "conditional2")
 
@@ -62,7 +65,8 @@ class PosteriorPID(NamedTuple):
       hard: E log r(label) / p(label) of those with labels: what they keep, a
         lower bound on the information in expectation.
       deviation: standard error of every quantity, over bootstrap replicates of
-        the units and, in quadrature, between subsamples and of `overclaimed`.
+        the units and, in quadrature, between subsamples, of `overclaimed`, and
+        half of `bias`.
         Also of
         `information1`, `information2` and, with r12, `conditional1` and
         `conditional2`.
@@ -71,8 +75,7 @@ class PosteriorPID(NamedTuple):
         information and the labels do not keep; 0 without `folds`, and where
         calibration is in doubt.
       interval: ends of the confidence interval of every quantity in
-        `deviation`, by the bootstrap; the gap is added. What is left of the
-        bias is not in it.
+        `deviation`, by the bootstrap; the gap is added.
       contributions: of every sample to every quantity, `[n]`, with these means;
         None if samples are not paired or were subsampled. One convention: see
         docs/posteriors.md.
@@ -215,21 +218,27 @@ def pid_of_posteriors(
         _posterior_solve.solve(data, p, *part, None if i else laws, rng)
         for i, part in enumerate(parts)
     ]
-    values, between = _posterior_solve.combine(
-        solutions, soft, error_of_difference(data, p), over.value
-    )
-    between = math.hypot(between, over.error)
-    values = _with_sums(values)
     solution, part = solutions[0], parts[0]
     sub = restricted(data, *part)
-    spread = _bootstrap(sub, solution, replicates, rng)
-    gap = max(s.gap for s in solutions)
+    spread = _posterior_bootstrap.changes(sub, solution, replicates, rng)
     # A subsample's replicates scatter more than those of all would.
     share = sum(map(len, part)) / sum(len(data.r[x]) for x in ("r1", "r2"))
+    lost, excess = _posterior_bootstrap.lost(spread, share)
+    most = math.log2(len(p))
+    known = {name: min(x + lost[name], most) for name, x in soft.items()}
+    values, between = _posterior_solve.combine(
+        solutions,
+        known,
+        error_of_difference(data, p),
+        over.value - excess,
+    )
+    between = math.hypot(between, over.error, _UNSURE * solution.bias)
+    values = with_sums(values)
+    gap = max(s.gap for s in solutions)
     deviation, interval = {}, {}
     tail = (1 - confidence) / 2
     for name, value in values.items():
-        draws = spread[name] * math.sqrt(share)
+        draws = (spread[name] - spread[name].mean()) * math.sqrt(share)
         alone = float(draws.std())
         atoms = name in _OF_ATOMS
         deviation[name] = math.hypot(alone, between if atoms else 0.0)
@@ -288,75 +297,6 @@ def _laws(data: Input, seed: int) -> _pooled.Laws:
     folds = [folds_of(units, len(data.r[n]), number, seed) for n in names]
     (r1, r2), (w1, w2) = ([x[n] for n in names] for x in (data.r, data.w))
     return _pooled.pool(r1, r2, w1, w2, np.concatenate(folds))
-
-
-def _with_sums(values: dict[str, float]) -> dict[str, float]:
-    """Adds the informations, given the other modality or not."""
-    sums = {
-        f"information{i}": values["redundancy"] + values[f"unique{i}"]
-        for i in (1, 2)
-    }
-    if "synergy" in values:
-        sums |= {
-            f"conditional{i}": values[f"unique{i}"] + values["synergy"]
-            for i in (1, 2)
-        }
-    return values | sums
-
-
-def _bootstrap(
-    data: Input, solution: _posterior_solve.Solution, replicates: int, rng: Any
-) -> dict[str, np.ndarray]:
-    """Changes of the quantities with the units drawn anew, `[replicates]`.
-
-    The multiplicities are weights of the atoms. The multipliers of the full
-    solution are feasible for any weights, so they bound every replicate's
-    minimum from below, and it differs from the bound in second order only.
-    """
-
-    def weights() -> dict[str, np.ndarray]:
-        if data.paired:
-            codes = np.unique(data.units, return_inverse=True)[1]
-            number = int(codes.max()) + 1
-            counts = rng.multinomial(number, np.full(number, 1 / number))
-            drawn = dict.fromkeys(data.r, counts[codes])
-        else:
-            drawn = {
-                name: rng.multinomial(len(r), np.full(len(r), 1 / len(r)))
-                for name, r in data.r.items()
-            }
-        return {name: data.w[name] * drawn[name] for name in data.r}
-
-    def statistics(w: dict[str, np.ndarray]) -> dict[str, float]:
-        w = {name: x / x.sum() for name, x in w.items()}
-        means = {name: w[name] @ data.r[name] for name in w}
-        prior = data.prior
-        if prior is None:
-            prior = (means["r1"] + means["r2"]) / 2
-        tables = {name: table(data.r[name], w[name], prior) for name in w}
-        info = {name: information(p, prior) for name, p in tables.items()}
-        minimum = np.sum(tables["r1"] * solution.lam)
-        minimum += np.sum(tables["r2"] * solution.mu)
-        minimum += entropy(prior)
-        out = {
-            "redundancy": info["r1"] + info["r2"] - minimum,
-            "unique1": minimum - info["r2"],
-            "unique2": minimum - info["r1"],
-        }
-        if "r12" in info:
-            out["synergy"] = info["r12"] - minimum
-            out["total"] = info["r12"]
-        return {name: float(x) for name, x in _with_sums(out).items()}
-
-    centre = statistics(data.w)
-    draws: dict[str, list[float]] = {name: [] for name in centre}
-    while len(draws["redundancy"]) < replicates:
-        w = weights()
-        if not all(x.any() for x in w.values()):
-            continue
-        for name, value in statistics(w).items():
-            draws[name].append(value - centre[name])
-    return {name: np.array(x) for name, x in draws.items()}
 
 
 def _contributions(
