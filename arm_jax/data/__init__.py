@@ -27,7 +27,14 @@ _NOT_DATASETS = frozenset(
         *("dataset", "options", "packed", "pipeline", "prepared"),
         *("scaling", "avdigits_sources", "logmel", "memory", "outputs"),
         *("source", "food101_index", "preparation", "storage", "clips"),
-        *("drawing", "presence", "kinds", "labels", "workers"),
+        *(
+            "drawing",
+            "presence",
+            "kinds",
+            "labels",
+            "workers",
+            "stratification",
+        ),
     }
 )
 

@@ -28,8 +28,8 @@ class Labels(NamedTuple):
 
     @property
     def strata(self) -> np.ndarray:
-        """What splits are drawn by, `[n]`: classes; else all rows are alike."""
-        if self.class_names and not self.label_names:
+        """What splits are drawn by: classes or the table; numbers are alike."""
+        if self.class_names:
             return self.values
         return np.zeros(len(self.values), np.int64)
 

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from arm_jax.data import stratification
 from arm_jax.data.dataset import SPLITS
 from arm_jax.errors import InputError
 
@@ -17,7 +18,19 @@ def split_codes(
     groups: np.ndarray | None,
     seed: int,
 ) -> np.ndarray:
-    """Returns the split of each row; parts that are not given are drawn."""
+    """Returns the split of each row; parts that are not given are drawn.
+
+    Args:
+      name: name of the file.
+      given: split of each row, `[n]`, if there is one.
+      labels: what parts are to have their share of: classes `[n]`, or a table
+        of labels `[n, labels]`.
+      groups: rows of one group stay together, `[n]`; None for no groups.
+      seed: random seed.
+
+    Raises:
+      InputError: too few rows, groups, or rows of a class.
+    """
     train, validation, test = range(len(SPLITS))
     if given is None:
         codes = np.full(len(labels), train)
@@ -39,6 +52,12 @@ def _drawn(
     """Returns one in FOLDS of the candidates, as row numbers."""
     rows = np.flatnonzero(candidates)
     labels = labels[rows]
+    if labels.ndim > 1:
+        of_row = np.arange(len(rows)) if groups is None else groups[rows]
+        number = len(np.unique(of_row))
+        _check_enough(name, number, "rows" if groups is None else "groups")
+        rng = np.random.default_rng(seed)
+        return rows[stratification.drawn(labels, of_row, 1 / FOLDS, rng)]
     if groups is None:
         values, counts = np.unique(labels, return_counts=True)
         what = f"rows of class {values[counts.argmin()]}"
@@ -50,11 +69,15 @@ def _drawn(
         groups = groups[rows]
         units, what = len(np.unique(groups)), "groups"
         folds = StratifiedGroupKFold
+    _check_enough(name, units, what)
+    parts = folds(FOLDS, shuffle=True, random_state=seed)
+    _, drawn = next(parts.split(rows, labels, groups))
+    return rows[drawn]
+
+
+def _check_enough(name: str, units: int, what: str) -> None:
     if units < FOLDS:
         raise InputError(
             f"{name}: too few {what} ({units}) to draw a part of one in "
             f"{FOLDS}; give a split array"
         )
-    parts = folds(FOLDS, shuffle=True, random_state=seed)
-    _, drawn = next(parts.split(rows, labels, groups))
-    return rows[drawn]
