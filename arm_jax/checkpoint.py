@@ -55,7 +55,7 @@ class Checkpoints:
 
     def __exit__(self, *_: object) -> None:
         if self._checkpointer is not None:
-            with _calling_orbax():
+            with _as_one_process(), _errors_told_once():
                 self._checkpointer.close()
 
     def save(self, step: int, tree: Any, metrics: Path | None = None) -> None:
@@ -73,7 +73,7 @@ class Checkpoints:
         _check_equal(step, tree)
         if self._checkpointer is None:
             return
-        with _calling_orbax():
+        with _as_one_process(), _errors_told_once():
             self._checkpointer.save_checkpointables(
                 step, {_TREE: tree}, force=True
             )
@@ -101,7 +101,7 @@ class Checkpoints:
         """
         found = None
         if processes.leads():
-            with _calling_orbax():
+            with _as_one_process():
                 found = self._restore(like, set_aside)
         if processes.alone():
             return found
@@ -145,7 +145,7 @@ class Checkpoints:
         return sorted(self._damaged.iterdir())
 
     def _open(self) -> ocp.training.Checkpointer:
-        with _calling_orbax():
+        with _as_one_process():
             return ocp.training.Checkpointer(
                 self._directory,
                 preservation_policy=(
@@ -256,14 +256,8 @@ def check_metrics(workdir: Path, step: int) -> None:
 
 
 @contextlib.contextmanager
-def _calling_orbax() -> Iterator[None]:
-    with _as_one_process(), _errors_told_once():
-        yield
-
-
-@contextlib.contextmanager
 def _errors_told_once() -> Iterator[None]:
-    """Keeps those quiet who come late with an error that the caller gets.
+    """Hides what Orbax still prints after an error that the caller gets.
 
     When a write fails, on a full disk, Orbax closes its loop and raises. Other
     writes under way then end, and find it closed, each with a traceback ahead
@@ -273,14 +267,18 @@ def _errors_told_once() -> Iterator[None]:
     tell = sys.unraisablehook
 
     def but_late_ones(told: Any) -> None:
-        if str(told.exc_value) != _LATE:
+        error = told.exc_value
+        if not (isinstance(error, RuntimeError) and str(error) == _LATE):
             tell(told)
 
     sys.unraisablehook = but_late_ones
     try:
         yield
-    except BaseException:
+    except Exception:
         warnings.filterwarnings("ignore", _MISSED, RuntimeWarning)
+        raise
+    except BaseException:
+        sys.unraisablehook = tell
         raise
     sys.unraisablehook = tell
 

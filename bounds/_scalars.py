@@ -60,7 +60,7 @@ def real(
     Raises:
       InputError: Another type; NaN; on or outside the limits.
     """
-    # Arrays without axes are numbers; lists need not even be arrays.
+    # Arrays without axes are numbers; ragged lists cannot become arrays.
     if not isinstance(value, Real) and (
         getattr(value, "shape", None) != ()
         or np.asarray(value).dtype.kind not in "iuf"

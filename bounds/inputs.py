@@ -273,7 +273,7 @@ def plain(name: str, value: Any) -> np.ndarray:
     """Returns a NumPy array of whatever dtype, nothing masked or missing.
 
     Raises:
-      InputError: It is none, or has masked or missing entries.
+      InputError: It cannot be read as one, or has masked or missing entries.
     """
     if isinstance(value, np.ndarray) and not isinstance(
         value, np.ma.MaskedArray

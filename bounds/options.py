@@ -67,8 +67,8 @@ class Options:
     progress: bool = False
 
     def __post_init__(self) -> None:
-        _scalars.boolean("progress", self.progress)
         checked = {
+            "progress": _scalars.boolean("progress", self.progress),
             "tol": None if self.tol is None else _check_tolerance(self.tol),
             "dtype": _entry.check_float_dtype(self.dtype),
             "devices": _check_devices(self.devices),

@@ -45,6 +45,9 @@ def changes(
         prior = data.prior
         if prior is None:
             prior = (means["r1"] + means["r2"]) / 2
+        # Of rare classes a modality may have drawn no sample.
+        prior = np.where(np.all([x > 0 for x in means.values()], 0), prior, 0)
+        prior = prior / prior.sum()
         tables = {name: table(data.r[name], w[name], prior) for name in w}
         info = {name: information(p, prior) for name, p in tables.items()}
         minimum = np.sum(tables["r1"] * solution.lam)
@@ -75,11 +78,12 @@ def _multiplicities(
     """Yields how often each row is drawn, by name."""
     if data.paired:
         rows = np.unique(data.units, return_inverse=True)[1]
-        for counts in _balanced(rows, data.w["r1"], replicates, rng):
+        weights = list(data.w.values())
+        for counts in _balanced(rows, weights, replicates, rng):
             yield dict.fromkeys(data.r, counts)
         return
     each = [
-        _balanced(np.arange(len(r)), data.w[name], replicates, rng)
+        _balanced(np.arange(len(r)), [data.w[name]], replicates, rng)
         for name, r in data.r.items()
     ]
     for counts in zip(*each, strict=True):
@@ -88,7 +92,7 @@ def _multiplicities(
 
 def _balanced(
     units: np.ndarray,
-    weights: np.ndarray,
+    weights: list[np.ndarray],
     replicates: int,
     rng: np.random.Generator,
 ) -> Iterator[np.ndarray]:
@@ -98,12 +102,12 @@ def _balanced(
     for drawn in order.reshape(replicates, number):
         often = np.bincount(drawn, minlength=number)[units]
         # Where few samples have a weight, none of them may be drawn.
-        while not (weights * often).any():
+        while not all((w * often).any() for w in weights):
             often = rng.multinomial(number, np.full(number, 1 / number))[units]
         yield often
 
 
-def lost(
+def losses(
     spread: dict[str, np.ndarray], share: float
 ) -> tuple[dict[str, float], float]:
     """What informations lose to p(y), which is of the same samples.
@@ -122,10 +126,13 @@ def lost(
       are too small; and the excess of the minimum over the mean of the first
       two.
     """
-    mean = {name: -share * float(x.mean()) for name, x in spread.items()}
-    one, two = mean["information1"], mean["information2"]
+    # Multiplicities of B balanced replicates have a variance of 1 - 1 / B.
+    number = len(spread["redundancy"])
+    factor = share * number / (number - 1)
+    lost = {name: -factor * float(x.mean()) for name, x in spread.items()}
+    one, two = lost["information1"], lost["information2"]
     out = {"r1": one, "r2": two}
-    if "total" in mean:
-        out["r12"] = mean["total"]
-    minimum = mean["redundancy"] + mean["unique1"] + mean["unique2"]
+    if "total" in lost:
+        out["r12"] = lost["total"]
+    minimum = lost["redundancy"] + lost["unique1"] + lost["unique2"]
     return out, minimum - (one + two) / 2

@@ -22,10 +22,10 @@ from bounds.estimation._statistics import entropy
 _TOLERANCE, _MAX_STEPS = 2e-3, 96
 # Of the bias the value alone counts: steps end when it moves no more, in bits.
 STILL = 2e-4
-# Atoms, of each modality, at which the bias is measured; of more it is what its
-# fall to there, from half as many, says. Laws on all atoms cost four times as
-# much as the atoms as they are. Halving them leaves so much of it, at least and
-# at most.
+# The bias is measured at no more atoms of each modality than this, for laws on
+# all atoms cost four times as much as the atoms as they are. Beyond, it goes on
+# to fall as it does between half as many and these; twice the atoms leave so
+# much of it, at least and at most.
 _MEASURED, _LEFT = 1000, (0.5, 2**-0.25)
 # Numbers of atoms are filled up to multiples of a power of 2 that is at least
 # this, and at least this share of them: few shapes to compile.
@@ -117,25 +117,35 @@ def _bias(
     rng: np.random.Generator,
 ) -> float:
     """The bias of `excess` of these atoms of both modalities."""
-    atoms = max(len(index1), len(index2))
-    if atoms <= _MEASURED:
-        return _measured(laws, np.concatenate([index1, index2]), prior, rng)
+    indices = index1, index2
+    cut = [len(i) > _MEASURED for i in indices]
+    if not any(cut):
+        return _measured(laws, np.concatenate(indices), prior, rng) or 0.0
     # Rows in any order, of which a part is a sample.
-    orders = [rng.permutation(i) for i in (index1, index2)]
+    orders = [rng.permutation(i) for i in indices]
 
-    def of_part(start: float, end: float) -> float:
-        ends = [np.array([start, end]) * len(i) / atoms for i in orders]
+    def of_part(start: int, end: int) -> float | None:
         rows = [
-            i[slice(*np.rint(x).astype(int))]
-            for i, x in zip(orders, ends, strict=True)
+            i[start:end] if less else i
+            for i, less in zip(orders, cut, strict=True)
         ]
         return _measured(laws, np.concatenate(rows), prior, rng)
 
-    middle = _MEASURED / 2
+    middle = _MEASURED // 2
     bias = of_part(0, _MEASURED)
-    halves = (of_part(0, middle) + of_part(middle, _MEASURED)) / 2
-    left = np.clip(bias / halves if halves > 0 else 1, *_LEFT)
-    return float(bias * left ** math.log2(atoms / _MEASURED))
+    if bias is None:
+        return 0.0
+    halves = [of_part(0, middle), of_part(middle, _MEASURED)]
+    before = np.mean([x for x in halves if x is not None] or [bias])
+    left = np.clip(bias / before if before > 0 else 1, *_LEFT)
+    doublings = np.mean(
+        [
+            math.log2(len(i) / _MEASURED)
+            for i, less in zip(indices, cut, strict=True)
+            if less
+        ]
+    )
+    return float(bias * left**doublings)
 
 
 def _measured(
@@ -143,13 +153,14 @@ def _measured(
     index: np.ndarray,
     prior: np.ndarray,
     rng: np.random.Generator,
-) -> float:
-    """The same, from samples of laws whose own minimum is known.
+) -> float | None:
+    """The bias of these atoms, from samples of laws whose minimum is known.
 
     Every atom is dealt to either modality, with the odds that the laws give
     it. Those are samples as many as there were, of laws much like the true
     ones; what their minimum has more than the laws' multipliers give them is
-    too much, and so it is, nearly, in the samples that are there.
+    too much, and so it is, nearly, in the samples that are there. None if a law
+    lacks a class.
     """
     atoms = laws.atoms[index]
     weights = laws.weights1[index], laws.weights2[index]
@@ -158,8 +169,9 @@ def _measured(
     tables, rows = [], []
     for w in (*weights, own, both - own):
         there = np.flatnonzero(w)
-        if (w[there] @ atoms[there] <= _NO_MASS * prior).any():
-            return 0.0
+        mass = w[there] @ atoms[there]
+        if ((mass <= _NO_MASS * prior) & (prior > 0)).any():
+            return None
         tables.append(table(atoms[there], w[there], prior))
         rows.append(there)
     first, second, dealt1, dealt2 = tables
@@ -215,7 +227,7 @@ def decompose(
 
 
 def _merged(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Makes equal posteriors, such as of discrete features, one atom.
+    """Merges equal posteriors, such as those of discrete features.
 
     Returns:
       The table, and the row in it of every row, `[n]`.
@@ -253,6 +265,7 @@ def combine(
     solutions: list[Solution],
     informations: dict[str, float],
     error: float,
+    most: float,
     overclaimed: float = 0.0,
 ) -> tuple[dict[str, float], float]:
     """Averages subsamples.
@@ -262,6 +275,7 @@ def combine(
       informations: of "r1", "r2" and, where it is there, "r12", of all samples.
       error: standard error of the difference of the first two. Those of laws
         that cannot be told apart are one, unless they differ by more.
+      most: bits that the label can have.
       overclaimed: what the excess has too much, beside the bias.
 
     Returns:
@@ -274,7 +288,7 @@ def combine(
     excess = np.array([s.excess for s in solutions])
     middle = float(excess.mean()) - solutions[0].bias - overclaimed
     minimum = max(middle + (one + two) / 2, one, two)
-    minimum = min(minimum, one + two)
+    minimum = min(minimum, one + two, most)
     values = {
         "redundancy": one + two - minimum,
         "unique1": minimum - two,

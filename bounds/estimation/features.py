@@ -134,8 +134,9 @@ def pid_of_features(
             f"class {counts.argmin()} has {counts.min()} samples; "
             f"two classes with {folds} each are needed (folds)"
         )
-    if refits:
-        refits = inputs.integer("refits", refits, 2)
+    refits = inputs.integer("refits", refits)
+    if refits == 1:
+        raise InputError("refits must be 0, or 2 and more, got 1")
         if fitted:
             raise InputError("classifiers that were fitted are not fitted anew")
     sides = dict(zip(ROLES, (*x, np.concatenate(x, axis=1)), strict=True))
@@ -223,7 +224,7 @@ def pid_of_frame(
     x, others = of_frame(
         frame, columns, {"label": label, "groups": groups, "weights": weights}
     )
-    options.setdefault("names", tuple(x))
+    options.setdefault("names", tuple(map(str, x)))
     x1, x2 = x.values()
     return pid_of_features(
         x1, x2, others["label"], groups=others.get("groups"),
@@ -268,8 +269,7 @@ def _check_own(own: Mapping[str, Any], fitted: bool) -> dict[str, Any]:
     """Returns the classifiers that are there."""
     if not isinstance(own, Mapping):
         raise InputError(
-            "own must have classifiers by name, "
-            f"{', '.join(ROLES)}, got {shown(own)}"
+            f"own must map {', '.join(ROLES)} to classifiers, got {shown(own)}"
         )
     for role in own:
         inputs.choice("own", role, ROLES)

@@ -11,6 +11,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.stats
 
 from bounds import inputs
 from bounds.errors import InputError
@@ -35,13 +36,17 @@ from bounds.estimation._posterior_input import (
     subsamples,
     table,
 )
+from bounds.estimation._statistics import entropy
 from bounds.estimation.calibration import KINDS, folds_of, possible_folds
 
 # What the solver and the choice of atoms have a say in.
 _OF_ATOMS = ("redundancy", "unique1", "unique2", "synergy")
-# Of the bias that is taken off, so much may be wrong: on problems with known
-# answers no more was left of it, or taken too much.
+# Share of the bias that may be wrong: on problems with known answers its error
+# was no larger.
 _UNSURE = 0.5
+# Samples of a fold, at most, for what labels deny.
+_OF_A_FOLD = 1000
+_NORMAL = scipy.stats.norm.ppf((np.arange(1000) + 0.5) / 1000)
 # What a joint classifier that has not learned all can make negative.
 _OF_THE_JOINT = ("synergy", "conditional1", "conditional2")
 
@@ -56,7 +61,9 @@ class PosteriorPID(NamedTuple):
       synergy: total less the sum of these three; None without r12. As good as
         the joint classifier: one that has not learned all makes it too small,
         negative even.
-      total: I(X1,X2;Y) by r12; None without it.
+      total: I(X1,X2;Y) by r12; None without it. As the other informations it
+        has back what `soft` loses to p(y), which is of the same samples, up to
+        the bits that the label can have.
       gap: proven error of the decomposition of the atoms; not the sampling's.
       status: the worst `bounds.Status` of the solver; STEP_LIMIT is ordinary,
         for the value is good long before its proof is.
@@ -65,11 +72,10 @@ class PosteriorPID(NamedTuple):
       hard: E log r(label) / p(label) of those with labels: what they keep, a
         lower bound on the information in expectation.
       deviation: standard error of every quantity, over bootstrap replicates of
-        the units and, in quadrature, between subsamples, of `overclaimed`, and
+        the units, also of `information1`, `information2` and, with r12,
+        `conditional1` and `conditional2`. That of the first four has, in
+        quadrature, the scatter between subsamples, that of `overclaimed`, and
         half of `bias`.
-        Also of
-        `information1`, `information2` and, with r12, `conditional1` and
-        `conditional2`.
       bias: taken off the mean of unique1 and unique2 (and added to redundancy).
       overclaimed: taken off likewise: what the posteriors claim of the least
         information and the labels do not keep; 0 without `folds`, and where
@@ -174,7 +180,7 @@ def pid_of_posteriors(
         never meeting (`bounds.estimation._pooled`).
       max_atoms: atoms of both modalities in one table. Of more samples,
         subsamples of so many are decomposed and averaged.
-      replicates: of the bootstrap.
+      replicates: of the bootstrap, by which informations are corrected, too.
       confidence: level of the intervals.
       seed: of subsamples, folds and bootstrap.
 
@@ -210,7 +216,7 @@ def pid_of_posteriors(
         if not {"r1", "r2"} & miscalibrated.keys():
             own = np.random.default_rng([seed, 1])
             over = _overclaim.overclaim(
-                data, p, folds, own, most=max_atoms // 4
+                data, p, folds, own, most=min(max_atoms // 2, _OF_A_FOLD)
             )
     laws = _laws(data, seed) if correct_bias else None
     # The bias depends on the number of atoms, and is measured once.
@@ -222,15 +228,19 @@ def pid_of_posteriors(
     sub = restricted(data, *part)
     spread = _posterior_bootstrap.changes(sub, solution, replicates, rng)
     # A subsample's replicates scatter more than those of all would.
-    share = sum(map(len, part)) / sum(len(data.r[x]) for x in ("r1", "r2"))
-    lost, excess = _posterior_bootstrap.lost(spread, share)
-    most = math.log2(len(p))
-    known = {name: min(x + lost[name], most) for name, x in soft.items()}
+    share = _share(data, sub)
+    lost, lost_excess = _posterior_bootstrap.losses(spread, share)
+    most = math.log2(np.count_nonzero(p))
+    if data.prior is not None:
+        # What is known of p(y) loses nothing to it.
+        lost, lost_excess = dict.fromkeys(lost, 0.0), 0.0
+        most = float(entropy(p))
     values, between = _posterior_solve.combine(
         solutions,
-        known,
+        {name: min(x + lost[name], most) for name, x in soft.items()},
         error_of_difference(data, p),
-        over.value - excess,
+        most,
+        over.value - lost_excess,
     )
     between = math.hypot(between, over.error, _UNSURE * solution.bias)
     values = with_sums(values)
@@ -242,10 +252,14 @@ def pid_of_posteriors(
         alone = float(draws.std())
         atoms = name in _OF_ATOMS
         deviation[name] = math.hypot(alone, between if atoms else 0.0)
-        draws *= deviation[name] / alone if alone > 0 else 1.0
-        low, high = value + np.quantile(draws, [tail, 1 - tail])
+        # Without any scatter of replicates, as wide as what else is unsure.
+        shape = draws / alone if alone > 0 else _NORMAL
+        low, high = value + deviation[name] * np.quantile(
+            shape, [tail, 1 - tail]
+        )
         if atoms:
             low, high = low - gap, high + gap
+        high = min(high, most)
         if name not in _OF_THE_JOINT:
             low = max(low, 0.0)
         # At the edge of what is possible all replicates may be on one side.
@@ -277,6 +291,13 @@ def pid_of_posteriors(
         atoms=len(part[0]) + len(part[1]),
         doubts=tuple(doubts),
     )
+
+
+def _share(data: Input, sub: Input) -> float:
+    """The part of all units, or of a modality's samples, that a part has."""
+    if data.paired:
+        return len(np.unique(sub.units)) / len(np.unique(data.units))
+    return max(len(sub.r[n]) / len(data.r[n]) for n in ("r1", "r2"))
 
 
 def _folds(folds: Any, data: Input) -> np.ndarray:
@@ -322,7 +343,7 @@ def _contributions(
     if "r12" in info:
         out["synergy"] = info["r12"] / w - minimum
         out["total"] = info["r12"] / w
-    # What the gap and the pooled laws leave is spread evenly.
+    # What corrections and the gap leave is spread evenly.
     return {
         name: x + (values[name] - data.w["r1"] @ x) for name, x in out.items()
     }

@@ -30,6 +30,8 @@ _SIDES = ("first", "second")
 _ERRORS = 1.96
 _STREAM = 1
 _SCALINGS = 50
+# Of the bootstrap that corrects the informations of each refit.
+_REPLICATES = 50
 # (role, kind of classifier, labels) to answers on samples that it was not
 # fitted to, `[n, y]`.
 Refit = Callable[[str, str, np.ndarray], np.ndarray]
@@ -116,7 +118,7 @@ def refits(
         again = pid_of_posteriors(
             r1, r2, r12=r12, weights1=weights, weights2=weights,
             labels1=labels["first"], labels2=labels["second"], folds=fold,
-            replicates=2, seed=seed,
+            groups=units, replicates=_REPLICATES, seed=seed,
         )  # fmt: skip
         for name, values in draws.items():
             values.append(getattr(again, name) - getattr(pid, name))

@@ -22,7 +22,7 @@ def told(monkeypatch):
 
 
 def test_what_comes_late_is_not_told_beside_the_error(told):
-    with pytest.raises(OSError, match="full"), checkpoint._calling_orbax():
+    with pytest.raises(OSError, match="full"), checkpoint._errors_told_once():
         raise OSError("full")
     sys.unraisablehook(LATE)
     sys.unraisablehook(OTHER)
@@ -33,8 +33,15 @@ def test_what_comes_late_is_not_told_beside_the_error(told):
         warnings.warn("overflow", RuntimeWarning)  # noqa: B028
 
 
+def test_an_interrupt_leaves_nothing_behind(told):
+    with pytest.raises(KeyboardInterrupt), checkpoint._errors_told_once():
+        raise KeyboardInterrupt
+    sys.unraisablehook(LATE)
+    assert told == [LATE]
+
+
 def test_all_is_told_after_what_went_well(told):
-    with checkpoint._calling_orbax():
+    with checkpoint._errors_told_once():
         sys.unraisablehook(OTHER)
     sys.unraisablehook(LATE)
     assert told == [OTHER, LATE]

@@ -294,7 +294,7 @@ def _features(_: Path, rng: Rng) -> Given:
     }
     options = (
         "own", "weights", "groups", "names", "margin", "calibration",
-        "folds", "strength", "components", "refits", "seed",
+        "folds", "strength", "components", "seed",
     )  # fmt: skip
     known, kind = RIGHT, int(rng.integers(4))
     if kind == 0:

@@ -106,7 +106,8 @@ def full(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
 
 def _short(folder: Path, name: str, kind: str, rng: Rng) -> Outcome:
     """No file may be longer than some bytes."""
-    most = int(10 ** rng.uniform(0, 4.5))
+    # Room for the sentence itself, which goes to a file, too.
+    most = int(10 ** rng.uniform(2.5, 4.5))
     limit = functools.partial(
         resource.setrlimit,
         resource.RLIMIT_FSIZE,

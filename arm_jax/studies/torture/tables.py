@@ -21,8 +21,8 @@ from bounds import _solvers
 
 Array = np.ndarray
 _REAL = np.longdouble
-# Tables of one trial, all of one shape; those of large shapes, and of many
-# labels, whose hints take the interior point long, are fewer.
+# Tables of one trial, all of one shape; fewer of those with more cells than the
+# last number, on which the interior point is slow.
 TABLES, _FEWER, _LARGE = 2500, 250, 200
 # Shapes [x1, x2, y] in turns, small ones more often; x1 >= x2, as the solver
 # has them.

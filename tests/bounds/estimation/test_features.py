@@ -198,7 +198,7 @@ X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
         ((X, X, Y), {"folds": 11}, "class 0 has 10 samples"),
         ((X, X, [[0], [1, 2]]), {}, "labels cannot be read"),
         ((X, X, Y), {"groups": [1]}, "groups has 1 entries"),
-        ((X, X, Y), {"own": 0}, "own must have classifiers by name, first"),
+        ((X, X, Y), {"own": 0}, "own must map first, second, joint to"),
         ((X, X, Y), {"names": ("a",)}, "names must be two names"),
         ((X, X, Y), {"calibration": "platt"}, "calibration must be one of"),
         ((X, X, Y), {"own": {"third": 1}}, "own must be one of"),

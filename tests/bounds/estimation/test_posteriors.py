@@ -7,7 +7,12 @@ import pytest
 
 import bounds
 from bounds import problems
-from bounds.estimation import _posterior_checks, _posterior_solve
+from bounds.estimation import (
+    _posterior_bootstrap,
+    _posterior_checks,
+    _posterior_input,
+    _posterior_solve,
+)
 
 FEW = {"replicates": 20}
 PARTS = ("redundancy", "unique1", "unique2", "synergy")
@@ -106,9 +111,62 @@ def test_informations_take_back_what_they_lose_to_the_mean():
     assert out.total - 1.75 == pytest.approx(lost, rel=0.15)
     assert out.redundancy == pytest.approx(out.total, abs=1e-3)
     assert abs(out.unique1) + abs(out.unique2) + abs(out.synergy) < 1e-3
+    # What is known of the label loses nothing.
+    known = bounds.pid_of_posteriors(r, r, r12=r, prior=r.mean(0), **FEW)
+    assert known.total == pytest.approx(1.75)
+    assert known.interval["total"][1] == pytest.approx(1.75)
     # Four classes have two bits, whatever the samples.
     even = np.eye(4)[np.arange(40) % 4]
-    assert bounds.pid_of_posteriors(even, even, r12=even, **FEW).total == 2
+    out = bounds.pid_of_posteriors(even, even, r12=even, **FEW)
+    assert out.total == out.interval["total"][1] == 2
+
+
+def test_few_replicates_correct_as_much():
+    """Of two balanced ones, multiplicities have half of the variance."""
+    names = ("redundancy", "unique1", "unique2", "information1", "total")
+    spread = dict.fromkeys((*names, "information2"), np.array([-0.01, -0.03]))
+    lost, excess = _posterior_bootstrap.losses(spread, 0.5)
+    assert lost == pytest.approx(dict.fromkeys(("r1", "r2", "r12"), 0.02))
+    # The minimum is the sum of three, each less by as much.
+    assert excess == pytest.approx(0.04)
+
+
+def test_every_unit_is_drawn_equally_often(rng):
+    s = draw("copy4", 40)
+    data = _posterior_input.checked(
+        s.posterior1, s.posterior2, None, None, None, None, s.labels,
+        None, None, np.arange(40) // 2,
+    )  # fmt: skip
+    often = sum(
+        counts["r1"]
+        for counts in _posterior_bootstrap._multiplicities(data, 30, rng)
+    )
+    np.testing.assert_array_equal(often, 30)
+
+
+def test_replicates_without_any_weight_are_drawn_again():
+    s = draw("copy4", 40)
+    sparse = (np.arange(40) < 2).astype(float)
+    out = bounds.pid_of_posteriors(
+        s.posterior1, s.posterior2, labels=s.labels, weights2=sparse + 1e-300,
+        correct_bias=False, prior=np.full(4, 0.25), **FEW,
+    )  # fmt: skip
+    assert np.isfinite(parts(out)[:3].astype(float)).all()
+
+
+def test_groups_of_a_subsample_are_those_of_all():
+    s = draw("copy4", 400)
+    groups = np.arange(400) % 10
+    whole, part = (
+        bounds.pid_of_posteriors(
+            s.posterior1, s.posterior2, groups=groups, max_atoms=most,
+            correct_bias=False, replicates=100,
+        )
+        for most in (800, 400)
+    )  # fmt: skip
+    # Half of the rows are of all groups: as unsure as all rows, and no less.
+    ratio = part.deviation["information1"] / whole.deviation["information1"]
+    assert 0.8 < ratio < 2
 
 
 def test_equal_laws_are_found_to_be_equal():
@@ -165,13 +223,46 @@ def test_the_bias_of_many_atoms_from_that_of_fewer(name, monkeypatch):
     monkeypatch.setattr(_posterior_solve, "_MEASURED", 100)
     s = draw(name)
     out = bounds.pid_of_posteriors(s.posterior1, s.posterior2, replicates=2)
-    fewer = bounds.pid_of_posteriors(
-        s.posterior1[:100], s.posterior2[:100], replicates=2
-    )
     assert out.atoms == 400
     assert abs(out.bias - direct) < 0.008
-    # Where there is any, it falls with the number of atoms.
-    assert abs(out.bias) < max(abs(fewer.bias), 0.01)
+
+
+@pytest.mark.parametrize(
+    ("law", "size2", "expected"),
+    [
+        # As it falls from 100 of each modality to 200, and on to 400.
+        (lambda n: 0.1 * (n / 200) ** -0.7, 400, 0.1 * 4**-0.7),
+        # Not slower nor faster than is known of any.
+        (lambda n: 0.1, 400, 0.1 * 4**-0.25),
+        (lambda n: 0.1 * (n / 200) ** -3, 400, 0.1 / 4),
+        (lambda n: 0.1 if n > 150 else -1.0, 400, 0.1 * 4**-0.25),
+        (lambda n: None if n > 150 else 0.1, 400, 0.0),
+        # One modality alone has more: 100 and 30, then 50 and 30.
+        (lambda n: 0.1 if n > 100 else 0.16, 30, 0.1 * 0.625**2),
+    ],
+)
+def test_the_fall_of_the_bias(law, size2, expected, monkeypatch):
+    monkeypatch.setattr(_posterior_solve, "_MEASURED", 100)
+    monkeypatch.setattr(
+        _posterior_solve, "_measured", lambda _, index, *__: law(len(index))
+    )
+    bias = _posterior_solve._bias(
+        None, np.arange(400), np.arange(size2), None, np.random.default_rng(0)
+    )
+    assert bias == pytest.approx(expected)
+
+
+def test_a_class_without_samples_changes_nothing():
+    s = draw("correlated4")
+    rows = s.posterior1, s.posterior2, s.posterior12
+    wider = [np.pad(r, ((0, 0), (0, 1))) for r in rows]
+    out, want = (
+        bounds.pid_of_posteriors(r1, r2, r12=r12, **FEW)
+        for r1, r2, r12 in (wider, rows)
+    )
+    assert want.bias > 0.01
+    np.testing.assert_allclose(parts(out), parts(want), atol=1e-3)
+    assert out.interval["total"][1] <= 2
 
 
 def test_equal_posteriors_are_one_atom(rng):
