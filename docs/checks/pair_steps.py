@@ -1,11 +1,12 @@
 """Time of a step of two processes with a device each, and of one with two.
 
-    python -m docs.checks.pair_steps
+    python -m docs.checks.pair_steps [--batch=64]
 
 Of a small head on features, and of a ResNet-18 for each of two modalities of 32
-x 32 pixels; 64 examples in all, as the configs of media have them. Each device
-has one core: the two processes are bound to one each, as launchers bind them,
-the single one to both. The least of several rounds.
+x 32 pixels; of 64 examples in all, as the configs of media have them, unless
+another number is given. Each device has one core: the two processes are bound
+to one each, as launchers bind them, the single one to both. The least of
+several rounds.
 """
 
 import argparse
@@ -37,7 +38,7 @@ _MODELS: dict[str, tuple[dict[str, Any], int, int]] = {
 }
 
 
-def _seconds(name: str, file: str) -> float:
+def _seconds(name: str, file: str, batch_size: int) -> float:
     """Returns seconds of a step, as this process and its companions take it."""
     import jax
 
@@ -47,7 +48,7 @@ def _seconds(name: str, file: str) -> float:
     model, rounds, steps = _MODELS[name]
     options = {"path": file, "standardize": False}
     config = {
-        "data": {"name": "npz", "batch_size": 64, "options": options},
+        "data": {"name": "npz", "batch_size": batch_size, "options": options},
         "model": model,
         "method": {"name": "joint"},
         "train": {"epochs": 2},
@@ -90,6 +91,7 @@ def _found(process: subprocess.Popen[str]) -> dict[str, float]:
 def main() -> None:
     """Prints milliseconds, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--child", default="")
     given = parser.parse_args()
     if given.child:
@@ -101,7 +103,7 @@ def main() -> None:
             from arm_jax import launch
 
             launch.start(together[0], 2, int(together[1]))
-        found = {name: _seconds(name, file) for name in _MODELS}
+        found = {name: _seconds(name, file, given.batch) for name in _MODELS}
         os.write(out, f"\n{json.dumps(found)}\n".encode())
         processes.finish()
         return
@@ -111,11 +113,12 @@ def main() -> None:
     split = np.repeat([0, 1, 2], [128, 16, 16])
     np.savez(file, label=np.arange(160) % 4, split=split, a=a, b=b)
     cores = sorted(os.sched_getaffinity(0))[:2]
-    one = _found(_started(["--child", file], cores, 2))
+    batch = f"--batch={given.batch}"
+    one = _found(_started([batch, "--child", file], cores, 2))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         coordinator = f"127.0.0.1:{listener.getsockname()[1]}"
     pair = [
-        _started(["--child", f"{file},{coordinator},{i}"], [core], 1)
+        _started([batch, "--child", f"{file},{coordinator},{i}"], [core], 1)
         for i, core in enumerate(cores)
     ]
     two, _ = map(_found, pair)
