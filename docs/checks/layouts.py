@@ -80,7 +80,8 @@ def _child(
     for name in names:
         run = loop.prepare(from_mapping(Config, _config(name, file)))
         trained = loop.train(run, folder / name, progress=False)
-        if processes.leads():
+        # None if it was interrupted.
+        if trained is not None and processes.leads():
             leaves = jax.tree.leaves(jax.device_get(trained.last))
             np.savez(folder / f"{name}.npz", *map(np.asarray, leaves))
     processes.finish()
