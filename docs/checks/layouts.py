@@ -130,27 +130,28 @@ def _run(
 
 
 def _difference(folder: Path, other: Path, name: str) -> tuple[float, float]:
-    """The largest one of what is said of steps, and of the variables."""
-    logs = [
-        JsonLines(f / name / "metrics.jsonl").read() for f in (folder, other)
-    ]
-    said = 0.0
+    """The largest one of what is said of steps, and of the variables.
+
+    Of numbers above 1 as a share of them.
+    """
+    both = folder, other
+    logs = [JsonLines(f / name / "metrics.jsonl").read() for f in both]
+    said = [0.0]
     for one, two in zip(*logs, strict=True):
         for key, value in one.items():
             if isinstance(value, float):
-                said = max(said, abs(value - two[key]))
+                said.append(_apart(np.array(value), np.array(two[key])))
             elif value != two[key]:
                 return np.inf, np.inf
-    with (
-        np.load(folder / f"{name}.npz") as a,
-        np.load(other / f"{name}.npz") as b,
-    ):
-        apart = [
-            np.abs(a[k].astype(np.float64) - b[k].astype(np.float64)).max()
-            for k in a.files
-            if a[k].size
-        ]
-    return said, float(max(apart))
+    files = [f / f"{name}.npz" for f in both]
+    with np.load(files[0]) as a, np.load(files[1]) as b:
+        variables = [_apart(a[key], b[key]) for key in a.files if a[key].size]
+    return max(said), max(variables)
+
+
+def _apart(one: np.ndarray, two: np.ndarray) -> float:
+    one, two = one.astype(np.float64), two.astype(np.float64)
+    return float((np.abs(one - two) / np.maximum(np.abs(one), 1)).max())
 
 
 def main() -> None:
