@@ -29,7 +29,7 @@ from arm_jax.reports.pieces import markdown_table, mean_and_sd
 from arm_jax.studies.torture import trials
 from arm_jax.workdir import read_json, read_results
 from docs import paper_tables, papers_of_arm, papers_of_bounds
-from docs.checks import gpu, scaling
+from docs.checks import gpu, layouts, scaling
 from experiments import cli
 
 _COLLECT = flags.DEFINE_string(
@@ -178,6 +178,10 @@ def _advice(*names: str) -> str:
     return _of_pairs(names, table, ())
 
 
+def _layouts(name: str) -> str:
+    return layouts.table(_results(name)["layouts"])
+
+
 def _recovery(name: str) -> str:
     return markdown_table(*recovery.recovery_table(_results(name)))
 
@@ -217,6 +221,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "truth": _truth,
     "advice": _advice,
     "recovery": _recovery,
+    "layouts": _layouts,
     "refits": _refits,
     "decisions": _decisions,
     "demo": _demo,

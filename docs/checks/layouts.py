@@ -13,7 +13,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from arm_jax import methods
 from arm_jax.reports.pieces import markdown_table
-from arm_jax.workdir import JsonLines
+from arm_jax.workdir import JsonLines, write_json
 
 # Processes by devices of each; the first is what the others are held against.
 LAYOUTS = ((1, 4), (2, 2), (4, 1))
@@ -173,18 +173,25 @@ def main() -> None:
         _data(file)
     for layout in LAYOUTS:
         _run(layout, names, given.workdir, file)
-    folders = [given.workdir / f"{n}x{m}" for n, m in LAYOUTS]
-    rows = []
-    for name in names:
-        row = [name]
-        for other in folders[1:]:
-            said, variables = _difference(folders[0], other, name)
-            row += [f"{said:.1e}", f"{variables:.1e}"]
-        rows.append(row)
+    first, *others = (given.workdir / f"{n}x{m}" for n, m in LAYOUTS)
+    summary = {
+        name: [_difference(first, other, name) for other in others]
+        for name in names
+    }
+    write_json(given.workdir / "summary.json", {"layouts": summary})
+    print(table(summary))
+
+
+def table(summary: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """A row for each method, by its differences for each layout."""
     header = ["method"]
-    for n, m in LAYOUTS[1:]:
-        header += [f"{n} x {m}: metrics", "variables"]
-    print(markdown_table(header, rows))
+    for processes, devices in LAYOUTS[1:]:
+        header += [f"{processes} x {devices}: metrics", "variables"]
+    rows = [
+        [name, *(f"{x:.1e}" for pair in pairs for x in pair)]
+        for name, pairs in summary.items()
+    ]
+    return markdown_table(header, rows)
 
 
 if __name__ == "__main__":
