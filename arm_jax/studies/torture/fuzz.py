@@ -238,7 +238,11 @@ def _samples(_: Path, rng: Rng) -> Given:
 
 def _posteriors(_: Path, rng: Rng) -> Given:
     rows = [rng.dirichlet(np.ones(2), size=12) for _ in range(2)]
-    given: dict[str, Any] = {"r1": rows[0], "r2": rows[1]}
+    given: dict[str, Any] = {"r1": rows[0], "r2": rows[1], "replicates": 2}
+    options = (
+        "prior", "labels", "weights1", "groups", "seed", "calibration",
+        "confidence", "max_atoms",
+    )  # fmt: skip
     known, kind = EITHER, int(rng.integers(5))
     name = of(rng, ("r1", "r2"))
     if kind == 0:
@@ -248,30 +252,20 @@ def _posteriors(_: Path, rng: Rng) -> Given:
         given[name][5, 1] = of(rng, (np.nan, np.inf, -1, 3))
         known = WRONG
     elif kind == 2:
-        option = of(
-            rng,
-            (
-                "prior",
-                "labels",
-                "weights1",
-                "groups",
-                "seed",
-                "calibration",
-                "confidence",
-                "max_atoms",
-            ),
-        )
-        given[option] = of(rng, ODD)
+        given[of(rng, options)] = of(rng, ODD)
     elif kind == 3:
         given[name] = given[name][:5]
         known = WRONG
 
     def call() -> str:
-        found = bounds.pid_of_posteriors(**{"replicates": 2, **given})
-        values = (found.redundancy, found.unique1, found.unique2, found.gap)
-        return "" if np.isfinite(values).all() else f"the atoms are {values}"
+        return _not_finite(bounds.pid_of_posteriors(**given))
 
     return Given(known, call, given)
+
+
+def _not_finite(found: bounds.PosteriorPID) -> str:
+    values = (found.redundancy, found.unique1, found.unique2, found.gap)
+    return "" if np.isfinite(values).all() else f"the atoms are {values}"
 
 
 class _Shares:
@@ -291,6 +285,7 @@ def _features(_: Path, rng: Rng) -> Given:
         "x2": rng.normal(size=(20, 3)),
         "labels": np.arange(20) % 2,
         "own": {name: _Shares() for name in ("first", "second", "joint")},
+        "replicates": 2,
     }
     options = (
         "own", "weights", "groups", "names", "margin", "calibration",
@@ -308,9 +303,7 @@ def _features(_: Path, rng: Rng) -> Given:
         known = EITHER
 
     def call() -> str:
-        found = bounds.pid_of_features(**{"replicates": 2, **given}).pid
-        values = (found.redundancy, found.unique1, found.unique2, found.gap)
-        return "" if np.isfinite(values).all() else f"the atoms are {values}"
+        return _not_finite(bounds.pid_of_features(**given).pid)
 
     return Given(known, call, given)
 
