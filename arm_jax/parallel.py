@@ -11,6 +11,9 @@ shape, so that it is checkpointed as it is and resumes on another number of
 devices. What comes out of a step must therefore be equal on all devices, which
 JAX does not check: a value that was not averaged would silently be that of
 device 0. `pmean` is where the averaging happens.
+
+On CPUs devices are added in their order, so that numbers are the same bits
+however the devices are divided among processes.
 """
 
 import functools
@@ -28,15 +31,11 @@ AXIS = "devices"
 
 
 def pmean(tree: Any, axis_name: str | None) -> Any:
-    """Mean over the mapped devices; the identity where none are mapped.
-
-    Leaf by leaf, so that XLA can drop unused leaves; it fuses the rest. Between
-    processes each leaf would be a message of its own, and all of a type go in
-    one.
-    """
+    """Mean over the mapped devices; the identity where none are mapped."""
     if axis_name is None:
         return tree
-    return _bundled(lambda x: jax.lax.pmean(x, axis_name), tree)
+    size = jax.lax.axis_size(axis_name)
+    return jax.tree.map(lambda x: x / size, _sums(tree, axis_name))
 
 
 def means(
@@ -56,23 +55,80 @@ def means(
         by_example = weight.reshape((1,) * (x.ndim - 1) + (-1,))
         sums.append(((x * by_example).sum(-1), weight.sum()))
     if axis_name is not None:
-        sums = _bundled(lambda x: jax.lax.psum(x, axis_name), sums)
+        sums = _sums(sums, axis_name)
     return [x / jnp.maximum(weight, 1e-12) for x, weight in sums]
 
 
-def _bundled(reduce: Callable[[jax.Array], jax.Array], tree: Any) -> Any:
-    if jax.process_count() == 1:
-        return jax.tree.map(reduce, tree)
+def gather(x: jax.Array, axis_name: str | None) -> jax.Array:
+    """`x`, `[batch, ...]`, of all mapped devices, along the first axis."""
+    if axis_name is None:
+        return x
+    if _in_order(axis_name):
+        return _gather_in_order(x, axis_name)
+    return jax.lax.all_gather(x, axis_name, tiled=True)
+
+
+def _sums(tree: Any, axis_name: str) -> Any:
+    """Sums over the devices.
+
+    Within a process leaf by leaf, so that XLA can drop unused leaves; it fuses
+    the rest. Between processes each leaf would be a message of its own, and all
+    of a type go in one; in order they always do, so that programs are alike.
+    """
+    in_order = _in_order(axis_name)
+    add = _sum_in_order if in_order else jax.lax.psum
+    if jax.process_count() == 1 and not in_order:
+        return jax.tree.map(lambda x: add(x, axis_name), tree)
     leaves, structure = jax.tree.flatten(tree)
-    means: dict[int, Any] = {}
+    sums: dict[int, Any] = {}
     for dtype in dict.fromkeys(x.dtype for x in leaves):
         places = [i for i, x in enumerate(leaves) if x.dtype == dtype]
         whole = jnp.concatenate([leaves[i].reshape(-1) for i in places])
         ends = np.cumsum([leaves[i].size for i in places])[:-1]
-        parts = jnp.split(reduce(whole), ends)
+        parts = jnp.split(add(whole, axis_name), ends)
         for place, part in zip(places, parts, strict=True):
-            means[place] = part.reshape(leaves[place].shape)
-    return jax.tree.unflatten(structure, [means[i] for i in range(len(leaves))])
+            sums[place] = part.reshape(leaves[place].shape)
+    return jax.tree.unflatten(structure, [sums[i] for i in range(len(leaves))])
+
+
+def _in_order(axis_name: str) -> bool:
+    """Whether devices are added in their order.
+
+    The order of a reduction is that of the messages, and between processes
+    another one than within; a method that magnifies roundings shows it. On
+    accelerators it would cost as many times the memory as there are devices.
+    """
+    several = jax.lax.axis_size(axis_name) > 1
+    return several and jax.default_backend() == "cpu"
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _sum_in_order(x: jax.Array, axis_name: str) -> jax.Array:
+    whole = jax.lax.all_gather(x, axis_name)
+    return functools.reduce(jnp.add, whole)
+
+
+# A sum over devices is its own transpose: each has a share in all the results.
+_sum_in_order.defvjp(
+    lambda x, axis_name: (_sum_in_order(x, axis_name), None),
+    lambda axis_name, _, slope: (_sum_in_order(slope, axis_name),),
+)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _gather_in_order(x: jax.Array, axis_name: str) -> jax.Array:
+    return jax.lax.all_gather(x, axis_name, tiled=True)
+
+
+def _own_part(axis_name: str, size: int, slope: jax.Array) -> tuple[jax.Array]:
+    total = _sum_in_order(slope, axis_name)
+    start = jax.lax.axis_index(axis_name) * size
+    return (jax.lax.dynamic_slice_in_dim(total, start, size),)
+
+
+_gather_in_order.defvjp(
+    lambda x, axis_name: (_gather_in_order(x, axis_name), len(x)), _own_part
+)
 
 
 def replicate(tree: Any) -> Any:

@@ -143,9 +143,7 @@ class Forward(NamedTuple):
 
         For what is no function of means over the batch, such as a histogram.
         """
-        if self.axis_name is None:
-            return x
-        return jax.lax.all_gather(x, self.axis_name, tiled=True)
+        return parallel.gather(x, self.axis_name)
 
     def normal(self, columns: int) -> jax.Array:
         """Standard normal numbers of the examples, `[batch, columns]`.

@@ -1,3 +1,7 @@
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -49,3 +53,42 @@ def test_functions_of_one_run_on_those_of_all():
     begun = parallel.start(lambda seed: {"twice": 2 * seed})(range(3, 5))
     assert [int(x["twice"]) for x in parallel.fetch(begun)] == [6, 8]
     assert parallel.scalars(there).keys() == {"n"}
+
+
+def _on_devices(function, *arguments):
+    return jax.pmap(function, axis_name=parallel.AXIS)(*arguments)
+
+
+def _mean(x):
+    return parallel.pmean({"x": x}, parallel.AXIS)["x"]
+
+
+def _first_of_all(x):
+    return parallel.gather(x, parallel.AXIS)[::-1]
+
+
+@pytest.mark.parametrize("reduce", [_mean, _first_of_all])
+def test_devices_in_their_order_are_what_xla_reduces(reduce, rng):
+    x, weight = rng.normal(size=(2, 2, 3, 4)).astype(np.float32)
+
+    def slope(x, weight):
+        # Nonlinear, and of all runs at once.
+        of_run = lambda x: (jnp.tanh(reduce(x)[:3]) * weight).sum()
+        value, gradient = jax.vmap(jax.value_and_grad(of_run))(
+            jnp.stack([x, 2 * x])
+        )
+        return reduce(x), value, gradient
+
+    ordered = _on_devices(slope, x, weight)
+    with mock.patch.object(parallel, "_in_order", return_value=False):
+        expected = _on_devices(lambda *a: slope(*a), x, weight)
+    for one, other in zip(ordered, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_devices_are_added_in_their_order():
+    # Of two devices any order gives the same; of more it does not.
+    mapped = jax.pmap(_mean, axis_name=parallel.AXIS)
+    text = mapped.lower(np.ones((2, 3), np.float32)).as_text()
+    assert "all_gather" in text
+    assert "all_reduce" not in text
