@@ -12,10 +12,16 @@ stand for the features of the two modalities, of width d:
     C_m = "normalised conditional mutual information" of m and c given the
           other modality, 2 bins
     S_x = p_c N_x + p_y (N_x - C_x)           S_y = p_c N_y + p_x (N_y - C_y)
-    logits = classifier(Linear((S_x / S_y) x, (S_y / S_x) y)),
+    logits = classifier(Linear((S_y / S_x) x, (S_x / S_y) y)),
 
 with one classifier d -> classes for all, and is trained on the cross-entropy
-of these logits alone. No gradient passes through the scores S. Defects:
+of these logits alone. No gradient passes through the scores S. A modality is
+scaled by the score of the other one over its own, which is meant to raise the
+weaker one. Of features behind a ReLU, as there, N is near 0 and C near 1, so
+that S_x is near -p_y and x is scaled by about p_x / p_y: the stronger one is
+raised.
+
+Defects:
 
 - `crossed`: S_x has p_y, and S_y has p_x.
 - `faulty_information`: C_m is no conditional information, see
@@ -196,7 +202,8 @@ def scores(
 
 
 def _scales(found: jax.Array, bound: float) -> jax.Array:
-    ratio = found[0] / found[1]
+    # Of the first modality; that of the other one over its own.
+    ratio = found[1] / found[0]
     if bound:
         ratio = jnp.clip(ratio, 1 / bound, bound)
     return jnp.stack([ratio, 1 / ratio])

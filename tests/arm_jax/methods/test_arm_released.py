@@ -61,12 +61,33 @@ def test_forward_by_hand():
     forward = helpers.forward(model, params, batch, memory=memory)
     _, _, scores = method.loss(forward, batch)
     np.testing.assert_allclose(scores, [s_x, s_y], rtol=1e-4)
-    np.testing.assert_allclose(metrics["scale_a"], s_x / s_y, rtol=1e-4)
-    np.testing.assert_allclose(metrics["scale_b"], s_y / s_x, rtol=1e-4)
-    scaled = np.concatenate([s_x / s_y * x, s_y / s_x * y], 1)
+    np.testing.assert_allclose(metrics["scale_a"], s_y / s_x, rtol=1e-4)
+    np.testing.assert_allclose(metrics["scale_b"], s_x / s_y, rtol=1e-4)
+    scaled = np.concatenate([s_y / s_x * x, s_x / s_y * y], 1)
     np.testing.assert_allclose(
         value, -log_p(linear("head", scaled)).mean(), rtol=1e-4
     )
+
+
+def test_the_stronger_modality_is_raised(rng):
+    """On features behind a ReLU; the numbers were measured on that code."""
+    image, sound = np.abs(rng.normal(size=(2, 128, 512))).astype(np.float32)
+    neck = rng.normal(size=(1024, 512)).astype(np.float32) / 32
+    c = np.concatenate([image, sound], axis=1) @ neck
+    of = lambda p_image, p_sound, crossed=True: arm_released._scales(
+        arm_released.scores(
+            jnp.array([0.5, p_image, p_sound]),
+            *map(jnp.asarray, (c, image, sound)),
+            crossed=crossed,
+            faulty_information=True,
+        ),
+        bound=0.0,
+    )
+    np.testing.assert_allclose(of(0.2, 0.45), [0.445, 2.25], rtol=0.02)
+    np.testing.assert_allclose(of(0.45, 0.2), [2.25, 0.445], rtol=0.02)
+    # Without the crossing it is the weaker one, as was meant.
+    uncrossed = of(0.2, 0.45, crossed=False)
+    np.testing.assert_allclose(uncrossed, [2.25, 0.445], rtol=0.02)
 
 
 def size_of_gradient(options, block):
@@ -115,7 +136,7 @@ def test_predictions_use_running_scores():
     for scores in ([4.0, 1.0], [1.0, 1.0]):
         step = helpers.step(memory=memory, carry=jnp.asarray(scores))
         memory = method.remember(step)
-    # Weights 1/4 and 1/2: (1 + 0.5) / (0.25 + 0.5) = 2.
+    # Weights 1/4 and 1/2: (0.25 + 0.5) / (1 + 0.5) = 1/2.
     model = helpers.tiny_model()
     state = training.create_state(model, method, optax.identity(), seed=0)
     variables = state.variables.replace(memory=memory)
@@ -123,8 +144,8 @@ def test_predictions_use_running_scores():
     own = variables.params["method"]
     features = {"a": jnp.ones((3, 5)), "b": jnp.full((3, 5), 2.0)}
     for mask, scaled in (
-        ([1.0, 1.0], [2.0] * 5 + [1.0] * 5),
-        ([0.0, 1.0], [0.0] * 5 + [1.0] * 5),
+        ([1.0, 1.0], [0.5] * 5 + [4.0] * 5),
+        ([0.0, 1.0], [0.0] * 5 + [4.0] * 5),
     ):
         u = np.array(scaled) @ own["head"]["kernel"] + own["head"]["bias"]
         expected = u @ own["classifier"]["kernel"] + own["classifier"]["bias"]

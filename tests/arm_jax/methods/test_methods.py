@@ -29,8 +29,9 @@ JOINT = {
     "opm": {"drop": 0.0},
 }
 
-# The scores of one favour one modality until nothing else is learned; the other
-# matches the modalities first.
+# The scores of one change their signs from batch to batch, so that predictions,
+# which are by their running means, are not what is trained; the other matches
+# the modalities first.
 NOT_LEARNING = {"arm_released", "lfm"}
 
 
