@@ -21,6 +21,7 @@ from arm_jax.training import (
     bind_head,
     blank,
     on_what_is_there,
+    zero_where_missing,
 )
 from arm_jax.valuation import Array, is_right, masks_for
 
@@ -86,7 +87,8 @@ def make_step(
         head = on_what_is_there(bind_head(model, method, variables), batch)
 
         def encode(inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
-            return model.encode(variables.params, variables.state, inputs)[0]
+            found, _ = model.encode(variables.params, variables.state, inputs)
+            return zero_where_missing(found, batch)
 
         clean = encode(batch["inputs"])
         masks = masks_for(clean, coalitions)

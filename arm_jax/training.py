@@ -135,7 +135,7 @@ def make_train_step(
                 for name, x in features.items()
             }
             if missing:
-                features = _zero_where_missing(features, batch["mask"])
+                features = zero_where_missing(features, batch)
             head, model_head = (
                 on_what_is_there(bind_head(model, m, now), batch)
                 for m in (method, Method())
@@ -304,9 +304,17 @@ def blank(
     return {**batch, "inputs": inputs}
 
 
-def _zero_where_missing(
-    features: Mapping[str, jax.Array], present: jax.Array
+def zero_where_missing(
+    features: Mapping[str, jax.Array], batch: Mapping[str, Any]
 ) -> dict[str, jax.Array]:
+    """Returns features that are 0 where the mask of the batch is.
+
+    What an encoder makes of a blank is nothing to go by. A batch of which
+    nothing is missing may lack the mask.
+    """
+    present = batch.get("mask")
+    if present is None:
+        return dict(features)
     return {
         name: jnp.where(present[:, m, None] > 0, x, jnp.zeros_like(x))
         for m, (name, x) in enumerate(features.items())
@@ -343,14 +351,12 @@ def make_predict_step(
 
     def predict(variables: Variables, batch: Mapping[str, Any]) -> Any:
         batch = blank(batch, model.modalities)
-        found, _ = model.encode(
+        encoded, _ = model.encode(
             variables.params, variables.state, batch["inputs"]
         )
+        found = zero_where_missing(encoded, batch)
         head = on_what_is_there(bind_head(model, method, variables), batch)
-        log_probs = subset_log_probs(head, found)
-        log_probs = batch_first(log_probs)
-        if features and "mask" in batch:
-            found = _zero_where_missing(found, batch["mask"])
+        log_probs = batch_first(subset_log_probs(head, found))
         return (log_probs, found) if features else log_probs
 
     return predict

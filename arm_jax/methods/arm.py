@@ -69,8 +69,8 @@ class ARM(Method):
       fusion: Weights of the modalities' terms in the head, softmax of
         contribution / temperature over those present, times their number:
         "running" takes the running mean of phi_CMI in training, "sample" each
-        sample's expected phi_CMI under the model's own prediction, which needs
-        no label; "none" weighs all alike.
+        sample's expected phi_CMI, given the others that are present, under the
+        model's own prediction, which needs no label; "none" weighs all alike.
       temperature: Temperature of the fusion weights, in bits.
       replay: Samples replayed per epoch, as a share of the training examples:
         drawn with a probability in proportion to max_m phi_CMI - min_m
@@ -159,7 +159,12 @@ class ARM(Method):
         if self.fusion == "running":
             contributions = memory[None]
         else:
-            log_probs = subset_log_probs(head, features)
+            # Under the mask, so that what is masked has no say in the weights
+            # of the others.
+            among = lambda f, subset, kept=mask: head(
+                f, kept * jnp.atleast_2d(subset)
+            )
+            log_probs = subset_log_probs(among, features)
             contributions = expected_conditional_contributions(log_probs).T
             contributions = contributions / jnp.log(2.0)
             mask = jnp.broadcast_to(mask, contributions.shape)

@@ -5,9 +5,10 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from arm_jax import methods, parallel
+from arm_jax import methods, parallel, shapley, training
 from arm_jax.errors import InputError
 from tests.arm_jax import helpers
 
@@ -74,6 +75,31 @@ def test_steps_keep_types_and_shapes(name):
     for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(old), strict=True):
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
     assert metrics["loss"].dtype == np.float32
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_what_is_masked_has_no_say(name):
+    """Not even in how the others are weighted; of rows, and of all of them."""
+    method = methods.create(name, {})
+    modalities = ("a", "b", "c") if method.allows(3) else ("a", "b")
+    model = helpers.tiny_model(modalities, method.needs_fusion)
+    state = training.create_state(model, method, optax.identity(), seed=0)
+    head = jax.jit(
+        training.bind_head(model, method, state.variables),
+        compiler_options=helpers.QUICKLY,
+    )
+    rng = np.random.default_rng(0)
+    found, other = (
+        {m: rng.normal(size=(4, 5)).astype(np.float32) for m in modalities}
+        for _ in range(2)
+    )
+    of_all = shapley.coalitions(len(modalities))[1:].astype(np.float32)
+    for mask in (*of_all, of_all[[0, 1, -1, -2]]):
+        changed = {
+            m: np.where(np.atleast_2d(mask)[:, k, None] > 0, x, other[m])
+            for k, (m, x) in enumerate(found.items())
+        }
+        np.testing.assert_array_equal(head(found, mask), head(changed, mask))
 
 
 @pytest.mark.parametrize("name", JOINT)

@@ -1,0 +1,54 @@
+"""What prediction makes of examples that lack modalities, as training does."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from arm_jax import methods, probing, training
+from arm_jax.valuation import modalities_first
+from tests.arm_jax import helpers
+
+LOG_PRIOR = np.log(np.full(helpers.CLASSES, 1 / helpers.CLASSES, np.float32))
+
+
+class Nosy(methods.Method):
+    """Looks at all features, and shows what it predicts in training."""
+
+    def loss(self, forward, batch):
+        log_probs = forward.log_probs()
+        return -log_probs.full.mean(), {"seen": log_probs}
+
+    def fuse(self, head, features, mask, memory, parameters):
+        sums = jnp.stack([x.sum(axis=-1) for x in features.values()], axis=-1)
+        return head(features, mask) + sums
+
+
+def test_predictions_are_those_of_training_where_something_is_missing():
+    modalities = ("a", "b", "c")
+    model, method = helpers.tiny_model(modalities), Nosy()
+    state = training.create_state(model, method, optax.identity(), seed=0)
+    # With biases, so that an encoder makes something of a blank.
+    params = jax.tree.map(lambda x: x + 0.1, state.variables.params)
+    state = state.replace(variables=state.variables.replace(params=params))
+    batch = helpers.tiny_batch(modalities=modalities)
+    batch["mask"][1:3, 0] = batch["mask"][2:7, 2] = 0
+    step = training.make_train_step(
+        model, method, optax.identity(), LOG_PRIOR, missing=True
+    )
+    predict = training.make_predict_step(model, method)
+    probe = probing.make_step(model, method, {})
+
+    @functools.partial(jax.jit, compiler_options=helpers.QUICKLY)
+    def all_of_it(batch):
+        _, metrics = step(state, batch)
+        found = [f(state.variables, batch) for f in (predict, probe)]
+        return metrics["seen"], *found
+
+    seen, log_probs, probed = all_of_it(batch)
+    for x, y in zip(modalities_first(log_probs), seen, strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-5)
+    found = jax.nn.log_softmax(probed.logits[:, -1])
+    np.testing.assert_allclose(found, seen.full, atol=1e-5)
