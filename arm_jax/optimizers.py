@@ -4,7 +4,7 @@ What is frozen has None in place of moments.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,9 +61,9 @@ def create(
         decay = _decayed(config.weight_decay, scales)
         rates = (_scaled(scales),)
     if config.name == "adamw":
-        # As optax.adamw has it.
+        # As optax.adamw has it, but for the counts.
         optimizer = optax.chain(
-            optax.scale_by_adam(),
+            _scale_by_adam(),
             decay,
             optax.scale_by_learning_rate(schedule),
             *rates,
@@ -81,6 +81,70 @@ def create(
             optax.clip_by_global_norm(config.clip_norm), optimizer
         )
     return _promoting(_tuned(optimizer, config.learning_rate, tuning or {}))
+
+
+class _AdamState(NamedTuple):
+    """State of `_scale_by_adam`.
+
+    Attributes:
+      count: Number of updates.
+      own: That of each array of parameters, like the parameters.
+      mu: First moments.
+      nu: Second moments.
+    """
+
+    count: Any
+    own: Any
+    mu: Any
+    nu: Any
+
+
+def _scale_by_adam(
+    b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+) -> optax.GradientTransformation:
+    """`optax.scale_by_adam` that counts the updates of each array.
+
+    By one count alone, moments that start anew would be taken for old ones,
+    which makes steps several times too large; and the count would go on for
+    those that are held.
+    """
+
+    def init(params: Params) -> _AdamState:
+        none = jnp.zeros([], jnp.int32)
+        return _AdamState(
+            count=none,
+            own=jax.tree.map(lambda _: jnp.copy(none), params),
+            mu=optax.tree.zeros_like(params),
+            nu=optax.tree.zeros_like(params),
+        )
+
+    def update(gradients: Any, state: Any, params: Params = None) -> Any:
+        del params
+        mu = optax.tree.update_moment(gradients, state.mu, b1, 1)
+        nu = optax.tree.update_moment_per_elem_norm(gradients, state.nu, b2, 2)
+        count = optax.safe_increment(state.count)
+        own = jax.tree.map(optax.safe_increment, state.own)
+
+        def corrected(moments: Any, decay: float) -> Any:
+            # All are divided by one number, as Optax does, since XLA divides
+            # by many in another way. Where no update was missed the factor is
+            # 1, and bits are those of Optax.
+            def one(x: jax.Array, n: jax.Array) -> jax.Array:
+                factor = (1 - decay**count) / (1 - decay**n)
+                return x * jnp.where(n == count, 1, factor).astype(x.dtype)
+
+            return optax.tree.bias_correction(
+                jax.tree.map(one, moments, own), decay, count
+            )
+
+        updates = jax.tree.map(
+            lambda m, v: m / (jnp.sqrt(v) + eps),
+            corrected(mu, b1),
+            corrected(nu, b2),
+        )
+        return updates, _AdamState(count, own, mu, nu)
+
+    return optax.GradientTransformation(init, update)
 
 
 def _tuned(
@@ -197,7 +261,8 @@ def _moments(
 ) -> Any:
     """Returns `opt_state` with the mark of its parameter for each moment.
 
-    What belongs to no parameter, such as the number of updates, has False.
+    What belongs to no parameter, such as the steps of a schedule, has False;
+    the number of updates that a parameter has had counts among its moments.
     """
     return optax.tree_map_params(
         optimizer,
