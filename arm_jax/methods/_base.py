@@ -48,8 +48,9 @@ class Context(NamedTuple):
       num_classes: Number of classes; 2 where there are several labels, and of
         outputs where a number is predicted.
       widths: Width of the features, by modality.
-      params: Parameters of the model before the first step, for a memory that
-        holds what they were.
+      params: Parameters of the model as they were drawn, for a memory that has
+        their shapes. Weights on disk are loaded after it is made:
+        `begin_epoch` sees what the first step starts from.
       state: State of the model likewise.
       labels: Number of labels that an example has at once, see arm_jax.tasks;
         0 where it has one class.

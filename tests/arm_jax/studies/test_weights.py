@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import arm_jax
-from arm_jax import loop, record
+from arm_jax import epochs, loop, record
 from arm_jax.config import Config, from_mapping
 from arm_jax.errors import InputError
 from arm_jax.studies import training
@@ -75,6 +75,18 @@ def test_a_run_starts_from_the_file(files):
     moments = {x.shape for x in jax.tree.leaves(start.state.opt_state)}
     assert (1, *kernel.shape) not in moments
     assert (1, *image["layer_0"]["query"]["kernel"].shape[1:]) in moments
+
+
+def test_methods_begin_at_what_was_loaded(files):
+    config = config_of(files) | {"method": {"name": "inforeg"}}
+    run = loop.prepare(from_mapping(Config, config))
+    start = epochs.begin(run, run.initial(), 0).state.variables
+    assert start.memory["start"].keys() == {"a", "image"}
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        start.memory["start"],
+        start.params["encoders"],
+    )
 
 
 def test_another_file_makes_another_run(files, tmp_path, monkeypatch):
