@@ -48,7 +48,8 @@ def begin(run: Run, snapshot: Snapshot, number: int) -> Snapshot:
         renewed = [epoch.renewed for epoch in epochs]
         state = _put(run, snapshot.state, variables, renewed)
         snapshot = snapshot._replace(state=state)
-    if run.schedule.copies or any(c is not None for c in copies):
+    # A method whose share of copies rounds to 0 may return none of them.
+    if run.schedule.copies or any(c is not None and len(c.row) for c in copies):
         checked = [_checked_copies(run, c) for c in copies]
         snapshot = snapshot._replace(copies=parallel.put(checked))
     return snapshot

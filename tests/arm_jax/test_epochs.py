@@ -10,7 +10,7 @@ import pytest
 from arm_jax import config as config_lib
 from arm_jax import epochs, loop
 from arm_jax.errors import InputError
-from arm_jax.methods import Method
+from arm_jax.methods import Copies, Method
 
 
 def prepare(npz_file, seeds):
@@ -120,6 +120,16 @@ def test_replaced_parameters_and_their_moments(pair, keep):
         np.testing.assert_array_equal(0 * x[1] if fresh else x[1], y[1])
     # Two moments of a kernel and of a bias, and how many steps they are of.
     assert renewed == (0 if keep else 6)
+
+
+def test_copies_of_nothing_are_none(pair):
+    """Checkpoints hold no empty arrays."""
+    start = pair.initial()
+    nothing = Copies(np.zeros(0, np.int32), np.ones((0, 2)))
+    assert begin(pair, lambda e: nothing, start) is start
+    one = Copies(np.zeros(1, np.int32), np.ones((1, 2)))
+    with pytest.raises(InputError, match="0 copies of 2 modalities were ann"):
+        begin(pair, lambda e: one, start)
 
 
 def test_replaced_memory_of_another_shape(pair):
