@@ -14,7 +14,8 @@ that of the link's parameters for m (S, s, E_m, e_m) to that of m's encoder.
 Where this conditional learning speed of two modalities differs by more than
 `threshold`, the faster one has the running mean of its gate in place of its
 gate for the next `steps` steps, in which it cannot learn from the others. No
-speed is measured in these steps, and no gate replaced before epoch `warmup`.
+speed is measured in these steps, and no gate replaced in the first `warmup`
+epochs. The released code counts from 1, and begins with epoch 2.
 
 Departures: of the three links of the paper's ResNets this is the last one,
 which commutes with the pooling that makes features; encoders here return
@@ -70,7 +71,7 @@ class Greedy(Method):
 
     threshold: float = 0.01
     steps: int = 5
-    warmup: int = 2
+    warmup: int = 1
     ratio: int = 4
     gates: bool = True
     released: bool = False

@@ -195,6 +195,8 @@ def test_gates_open_after_the_warmup():
         )
         method.begin_epoch(epoch)
         assert epoch.variables.memory["unlocked"] == expected
+    # As in the released code, which begins with the second epoch.
+    assert methods.create("greedy", {}).starts() == 1
     now = methods.create("greedy", {"warmup": 0})
     assert now.init(helpers.context(), None)["unlocked"] == 1
 
