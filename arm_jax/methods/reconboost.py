@@ -13,10 +13,9 @@ the member of the stage before, both fixed: samples that the others have right
 count less, by reconcile * p_rest(y), and m corrects what they miss. Then all
 members are trained for `rectify` epochs on the cross-entropy of their sum.
 
-That is the loss of the released code (`form` "label"), whose weights are 5 and
-1 for the first two terms: 0.2 as a share of the first. The paper's equations
-were not at hand. Its abstract has a Kullback-Leibler divergence over all
-classes,
+The first two terms are those of the released code (`form` "label"), whose
+weights are 5 and 1: 0.2 as a share of the first. The paper's equations were not
+at hand. Its abstract has a Kullback-Leibler divergence over all classes,
 
     L_m = CE(p_m) - reconcile * KL(p_rest | p_m) + ...,
 
@@ -27,13 +26,15 @@ as the others are in doubt it drives logits apart, for samples that are right,
 too. On avdigits' unheard speaker it has 67 %, the other form 94 %.
 
 Departures: in the released code the agreement that `consolidate` weighs is
-computed without gradients, so that 0 is what it does; here it has them. Members
-have heads of their own, while there they can share one; one optimiser, whose
-moments of those at rest stay, stands for a new one in each phase; its weights
-are pretrained, ours are not, and the first stage knows the untrained others. It
-has 4 epochs in each phase and some hundred stages: the defaults are for
-trainings that are shorter. Who is not trained runs as in a prediction: without
-dropout, by statistics that stay what they are.
+computed without gradients, so that 0 is what it does; here it has them. There
+the first stage is without it, and its weight is 0.5 beside terms that are means
+over the K classes: K / 10 in the L_m above, whose 0.5 is the same for any K.
+Members have heads of their own, while there they can share one; one optimiser,
+whose moments of those at rest stay, stands for a new one in each phase; its
+weights are pretrained, ours are not, and the first stage knows the untrained
+others. It has 4 epochs in each phase and some hundred stages: the defaults are
+for trainings that are shorter. Who is not trained runs as in a prediction:
+without dropout, by statistics that stay what they are.
 """
 
 import dataclasses
