@@ -17,7 +17,8 @@ of two modalities the one that has less say, and is surer, learns faster. Until
 
 Departures: the definition has two modalities, for which 1 - a_m is the share
 of the other one; with M, the least h_m is 0.6 / M. gamma is in force from the
-first epoch on; in the released code it is 1 in the warm-up. In a version of
+first epoch on; in the released code it is 1 in the warm-up, which has six
+epochs (those up to number 5, counted from 0) and not five. In a version of
 that code the weights are computed and never assigned, so that factors stay
 those of the warm-up: `factors` "constant". Gradients are not clipped (to norm
 40 there), unless `optimizer.clip_norm` says so.
