@@ -10,6 +10,12 @@ drive three parts, each of which can be switched off:
    contribute;
 2. a balanced min-max loss: shrink the differences of phi_CMI, raise phi_MI;
 3. dynamic re-sampling: replay the sample with its weakest modality only.
+
+Fusion weights grow with phi_CMI: what a modality adds to a sample, given the
+others, says how far its term is to be trusted there, in prediction too. The
+rule that the released code is meant to have (`arm_released`) goes the other
+way, and raises the modality that contributes least; here the loss and the
+replay do that, in training alone.
 """
 
 import dataclasses
