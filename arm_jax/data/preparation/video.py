@@ -94,8 +94,8 @@ def clip(
     samples = _Samples(rate)
     with _opened(data) as container:
         streams = [container.streams.video[0]]
-        if rate and container.streams.audio:
-            streams.append(container.streams.audio[0])
+        if rate:
+            streams += _of_sound(container)
         for kind, frame in _frames(container, streams):
             if kind == "audio":
                 samples.add(frame)
@@ -103,8 +103,8 @@ def clip(
                 choice.add(frame)
             elif len(streams) == 1:
                 break
-    choice.finish(step)
-    sound = samples.placed(first, length)
+        choice.finish(step)
+        sound = samples.placed(first, length)
     return Clip(choice.pictures, choice.following, sound)
 
 
@@ -124,11 +124,11 @@ def sound(data: bytes, *, rate: int, seconds: float) -> np.ndarray | None:
     """
     samples = _Samples(rate)
     with _opened(data) as container:
-        if container.streams.audio:
-            streams = [container.streams.audio[0]]
+        # To ask for the frames of no stream is to ask for those of all.
+        if streams := _of_sound(container):
             for _, frame in _frames(container, streams):
                 samples.add(frame)
-    return samples.placed(None, seconds)
+        return samples.placed(None, seconds)
 
 
 def check_audible(samples: np.ndarray) -> None:
@@ -142,7 +142,8 @@ def _opened(data: bytes) -> Iterator[Any]:
     """Opens a file in memory; what FFmpeg says against it becomes Unusable."""
     av = library()
     try:
-        with av.open(io.BytesIO(data)) as container:
+        # Titles need not be UTF-8.
+        with av.open(io.BytesIO(data), metadata_errors="replace") as container:
             yield container
     except av.error.FFmpegError as error:
         words = f"{error.strerror or error}; starts with {data[:8]!r}"
@@ -153,11 +154,14 @@ def _extent(container: Any) -> tuple[float, float]:
     """Returns when a video begins, and its length, in seconds.
 
     Raises:
-      Unusable: No video, too few frames, or part of what the header tells.
+      Unusable: No video, or of a codec that FFmpeg does not know; too few
+        frames, or part of what the header tells.
     """
     if not container.streams.video:
         raise Unusable("no_video")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise Unusable("unreadable", "video of an unknown codec")
     packets = [packet for packet in container.demux(stream) if packet.size]
     if len(packets) < _WHOLE * stream.frames:
         detail = f"{len(packets)} of {stream.frames} frames"
@@ -175,6 +179,12 @@ def _extent(container: Any) -> tuple[float, float]:
     # The last picture is shown as long as others are.
     length = times[-1] - times[0] + float(np.median(np.diff(times)))
     return times[0], length
+
+
+def _of_sound(container: Any) -> list[Any]:
+    """Returns the first stream of sound, if there is one of a known codec."""
+    known = [x for x in container.streams.audio if x.codec_context is not None]
+    return known[:1]
 
 
 def _frames(
@@ -262,19 +272,25 @@ class _Samples:
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._resampler: Any = None
+        self._setup: Any = None
         self._parts: list[np.ndarray] = []
         self._start: float | None = None
 
     def add(self, frame: Any) -> None:
         """Takes the next frame."""
         av = library()
-        if self._resampler is None:
+        setup = frame.format.name, frame.layout.name, frame.sample_rate
+        if setup != self._setup:
+            # A resampler takes frames of one kind; recordings may change it.
+            if self._resampler is None:
+                self._start = frame.time
+            else:
+                self._resample(None)
+            self._setup = setup
             self._resampler = av.AudioResampler(
                 format="flt", layout="mono", rate=self._rate
             )
-            self._start = frame.time
-        for part in self._resampler.resample(frame):
-            self._parts.append(part.to_ndarray()[0])
+        self._resample(frame)
 
     def placed(self, first: float | None, length: float) -> np.ndarray | None:
         """Returns the samples of a part of time.
@@ -285,8 +301,7 @@ class _Samples:
         """
         if self._resampler is None:
             return None
-        for part in self._resampler.resample(None):
-            self._parts.append(part.to_ndarray()[0])
+        self._resample(None)
         x = np.concatenate(self._parts) if self._parts else np.zeros(0)
         x = x.astype(np.float32, copy=False)
         if first is not None and self._start is not None:
@@ -295,3 +310,8 @@ class _Samples:
             offset = round(delay * self._rate)
             x = np.pad(x, (offset, 0)) if offset > 0 else x[-offset:]
         return x[: round(length * self._rate)]
+
+    def _resample(self, frame: Any) -> None:
+        """Keeps what the resampler makes of a frame, or has left for None."""
+        for part in self._resampler.resample(frame):
+            self._parts.append(part.to_ndarray()[0])

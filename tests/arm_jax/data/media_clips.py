@@ -103,3 +103,54 @@ def wav(loudness=0.3):
         samples = np.rint(32767 * tone(loudness=loudness)).astype("<i2")
         file.writeframes(samples.tobytes())
     return out.getvalue()
+
+
+def titled(title=b"caf\xe9"):
+    """Returns a clip with a title, of any bytes."""
+    import av
+
+    out, place = io.BytesIO(), b"?" * len(title)
+    with av.open(io.BytesIO(clip())) as old, av.open(out, "w", "mp4") as new:
+        new.metadata["title"] = place.decode()
+        _copied(old, new)
+    assert place in out.getvalue()
+    return out.getvalue().replace(place, title)
+
+
+def of_unknown_codec(kind):
+    """Returns a clip whose "video" or "audio" no decoder is for."""
+    if kind == "video":
+        return clip(".mp4").replace(b"avc1", b"zzzz")
+    data = bytearray(clip(".avi"))
+    # The format's number is the first of the header of the sound.
+    at = data.index(b"strf", data.index(b"auds")) + 8
+    data[at : at + 2] = b"\x99\x99"
+    return bytes(data)
+
+
+def of_two_rates():
+    """Returns a clip whose sound goes on for a second at another rate."""
+    import av
+
+    out = io.BytesIO()
+    with (
+        av.open(io.BytesIO(clip(".avi"))) as old,
+        av.open(io.BytesIO(clip(".flv"))) as other,
+        av.open(out, "w", "matroska") as new,
+    ):
+        streams = _copied(old, new)
+        for packet in other.demux(other.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = streams[1]
+                packet.pts = packet.dts = packet.dts + 1200
+                new.mux(packet)
+    return out.getvalue()
+
+
+def _copied(old, new):
+    streams = [new.add_stream_from_template(x) for x in old.streams]
+    for packet in old.demux():
+        if packet.dts is not None:
+            packet.stream = streams[packet.stream.index]
+            new.mux(packet)
+    return streams

@@ -154,6 +154,23 @@ def test_damage_is_skipped_with_its_reason(root):
     assert len(prepared.rows) == 10
 
 
+def test_odd_files_do_not_end_a_preparation(root):
+    files = sorted((root / "train").glob("*.mp4"))
+    odd = (
+        media_clips.titled(),
+        media_clips.of_unknown_codec("video"),
+        media_clips.of_unknown_codec("audio"),
+        media_clips.of_two_rates(),
+    )
+    for file, content in zip(files, odd, strict=False):
+        file.write_bytes(content)
+    options = options_of(root, classes=clip_trees.KS_CLASSES, max_skipped=0.2)
+    prepared = prepare("kinetics_sounds", options)
+    rows = (prepared.folder / "skipped.csv").read_text().splitlines()
+    assert [row.split(",")[1] for row in rows[1:]] == ["unreadable", "no_audio"]
+    assert len(prepared.rows) == 14
+
+
 def test_silence_in_place_of_missing_sound(root):
     for file in (root / "train").glob("*.mp4"):
         file.write_bytes(media_clips.clip(".mp4", None))

@@ -137,6 +137,32 @@ def test_silence():
             video.check_audible(sound)
 
 
+def test_titles_may_be_any_bytes():
+    clip = decoded(clips.titled(), rate=16000)
+    assert len(clip.pictures) == 5
+    assert len(video.sound(clips.titled(), rate=16000, seconds=9.0)) > 15000
+
+
+def test_a_codec_that_nobody_knows():
+    with pytest.raises(Unusable, match="unreadable.*an unknown codec"):
+        decoded(clips.of_unknown_codec("video"), rate=16000)
+    data = clips.of_unknown_codec("audio")
+    clip = decoded(data, rate=16000)
+    assert len(clip.pictures) == 5
+    assert clip.sound is None
+    assert video.sound(data, rate=16000, seconds=1.0) is None
+
+
+def test_sound_may_change_its_rate():
+    data = clips.of_two_rates()
+    clip = decoded(data, rate=16000, seconds=10.0)
+    assert greys(clip.pictures) == greys(decoded(clips.clip(".avi")).pictures)
+    sound = video.sound(data, rate=16000, seconds=10.0)
+    assert len(sound) == pytest.approx(32000, abs=3000)
+    for second in (sound[2000:14000], sound[18000:30000]):
+        assert np.abs(np.fft.rfft(second, 16000)).argmax() == 1000
+
+
 def half(data):
     return data[: len(data) // 2]
 
