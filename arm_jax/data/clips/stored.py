@@ -16,7 +16,7 @@ AUDIO = ("fbank", "spectrogram")
 FLOW = ("archive", "tvl1")
 MISSING = ("drop", "zeros")
 # Another number for records that are made another way.
-FORMAT = 1
+FORMAT = 2
 _RATES = {
     "fbank": fbank.SAMPLE_RATE,
     "spectrogram": spectrograms.SAMPLE_RATE,
@@ -120,6 +120,7 @@ def encode(media: Media, *, stored: Stored) -> dict[str, Any]:
     record: dict[str, Any] = {}
     rate = _RATES[stored.audio] if stored.has("audio") else 0
     computes = stored.has("flow") and stored.flow == "tvl1"
+    clip: video.Clip | None = None
     sound: np.ndarray | None = None
     if stored.has("video") or computes:
         clip = video.clip(
@@ -137,15 +138,24 @@ def encode(media: Media, *, stored: Stored) -> dict[str, Any]:
             pairs = flow.computed(clip.pictures, clip.following)
             record["u"], record["v"] = pairs
     if stored.archive:
+        # Of the same seconds as frames and sound.
+        share = min(1.0, stored.seconds / _length(media, clip))
         record["u"], record["v"] = flow.archived(
-            media.flow, stored.frames, stored.short_side
+            media.flow, stored.frames, stored.short_side, share
         )
     if rate:
-        if media.sound or not (stored.has("video") or computes):
+        if media.sound or clip is None:
             data = files.content(media.sound or media.video)
             sound = video.sound(data, rate=rate, seconds=stored.seconds)
         record["audio"] = _audio(sound, stored)
     return record
+
+
+def _length(media: Media, clip: video.Clip | None) -> float:
+    """Returns the length of a clip, whether or not it was decoded."""
+    if clip is not None:
+        return clip.length
+    return video.length(files.content(media.video))
 
 
 def _audio(sound: np.ndarray | None, stored: Stored) -> np.ndarray:

@@ -52,7 +52,7 @@ def computed(
 
 
 def archived(
-    folders: Sequence[str], count: int, short_side: int
+    folders: Sequence[str], count: int, short_side: int, share: float = 1.0
 ) -> Iterator[list[bytes]]:
     """Yields u, then v, from folders of images, as JPEG of one short side.
 
@@ -63,6 +63,7 @@ def archived(
         in the order of their names.
       count: Number of images, from the middles of as many equal parts.
       short_side: Pixels of their shorter side.
+      share: Of the clip, from its beginning, that the parts are of.
 
     Raises:
       Unusable: Folders that are missing, have too few images or not as many,
@@ -72,8 +73,8 @@ def archived(
     if len(names[0]) != len(names[1]):
         detail = f"{len(names[0])} images of u, {len(names[1])} of v"
         raise Unusable("flow_differs", detail)
-    total = len(names[0])
-    chosen = [int((part + 0.5) * total / count) for part in range(count)]
+    step = share * len(names[0]) / count
+    chosen = [int((part + 0.5) * step) for part in range(count)]
     for folder, of_folder in zip(folders, names, strict=True):
         yield [
             _resized(files.content(Path(folder, of_folder[at])), short_side)

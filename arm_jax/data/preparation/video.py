@@ -37,6 +37,7 @@ class Clip(NamedTuple):
     Attributes:
       pictures: uint8 `[height, width, 3]`, from the middles of equal parts of
         the clip.
+      length: Of the whole clip, in seconds.
       following: The pictures that come next to these, where they were asked
         for.
       sound: Samples in [-1, 1], float32 `[n]`, from the first picture on; None
@@ -44,6 +45,7 @@ class Clip(NamedTuple):
     """
 
     pictures: list[np.ndarray]
+    length: float
     following: list[np.ndarray]
     sound: np.ndarray | None
 
@@ -86,8 +88,8 @@ def clip(
       Unusable: It has no video, or cannot be decoded.
     """
     with _opened(data) as container:
-        first, length = _extent(container)
-    length = min(length, seconds)
+        first, whole = _extent(container)
+    length = min(whole, seconds)
     step = length / pictures
     wanted = [first + (part + 0.5) * step for part in range(pictures)]
     choice = _Choice(wanted, short_side, following)
@@ -105,7 +107,17 @@ def clip(
                 break
         choice.finish(step)
         sound = samples.placed(first, length)
-    return Clip(choice.pictures, choice.following, sound)
+    return Clip(choice.pictures, whole, choice.following, sound)
+
+
+def length(data: bytes) -> float:
+    """Returns the length of a video in seconds; nothing is decoded.
+
+    Raises:
+      Unusable: It has no video, or cannot be read.
+    """
+    with _opened(data) as container:
+        return _extent(container)[1]
 
 
 def sound(data: bytes, *, rate: int, seconds: float) -> np.ndarray | None:

@@ -109,6 +109,12 @@ def test_archives_are_read_at_equal_distances(folders):
     assert u[0] == jpeg(20)
 
 
+def test_part_of_an_archive_is_its_beginning(folders):
+    u, _ = flow.archived(folders, 2, 16, share=4 / 9)
+    values = [flow.pixels(x).mean() for x in u]
+    np.testing.assert_allclose(values, [20, 40], atol=1.5)
+
+
 def test_other_sizes_and_colours_are_made_alike(folders, tmp_path):
     file = tmp_path / "u" / "frame000002.jpg"
     file.write_bytes(jpeg((20, 20, 20), (40, 32), "RGB"))
