@@ -3,7 +3,7 @@ import pytest
 
 from arm_jax.data.clips import stored as records
 from arm_jax.data.clips.stored import Media, Stored
-from arm_jax.data.preparation import flow
+from arm_jax.data.preparation import fbank, flow
 from arm_jax.data.preparation.files import Unusable
 from tests.arm_jax.data import media_clips
 
@@ -54,3 +54,16 @@ def test_flow_needs_a_video_that_has_a_length(media):
         file.write(media_clips.wav())
     with pytest.raises(Unusable, match="no_video"):
         records.encode(media, stored=stored)
+
+
+@pytest.mark.parametrize("modalities", [("audio", "video"), ("audio",)])
+@pytest.mark.parametrize(("seconds", "rows"), [(0.5, 48), (10.0, 98)])
+def test_silence_is_as_long_as_the_clip(tmp_path, modalities, seconds, rows):
+    file = tmp_path / "clip.mp4"
+    file.write_bytes(media_clips.clip(frequency=None))
+    stored = Stored(
+        "name", modalities, seconds=seconds, missing_audio="zeros", **SMALL
+    )
+    audio = records.encode(Media(str(file)), stored=stored)["audio"]
+    assert audio.shape == (rows, fbank.BANDS)
+    np.testing.assert_allclose(audio, np.log(2.0**-23), atol=0.01)
