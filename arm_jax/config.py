@@ -130,6 +130,18 @@ class Config:
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules that are named by dotted paths, sorted."""
+        names = {
+            *(self.data.name, self.method.name, self.model.encoder),
+            *(block.get("name") for block in self.model.encoders.values()),
+            self.model.fusion.get("name"),
+        }
+        return tuple(
+            sorted(x for x in names if isinstance(x, str) and "." in x)
+        )
+
     def __post_init__(self) -> None:
         """Checks the values that no type can check."""
         for path, value, smallest in (

@@ -1,8 +1,9 @@
 """What a run was made with: one line when it begins, goes on, and ends.
 
 The file `record.jsonl` of a workdir holds, for each of these events, the time,
-the digests of the data, of weights from files and of the sources, the versions
-of the packages, the devices, and the settings of JAX that change numbers. It is
+the digests of the data, of weights from files and of the sources, also
+those of modules that the config names by dotted paths, the versions of the
+packages, the devices, and the settings of JAX that change numbers. It is
 appended to and never rewritten: whoever reads a run cannot stamp it.
 """
 
@@ -10,6 +11,7 @@ import datetime
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import logging
 import platform
 import subprocess
@@ -49,13 +51,16 @@ _SETTINGS = (
 
 
 def current(
-    data: str | None = None, weights: Mapping[str, str] | None = None
+    data: str | None = None,
+    weights: Mapping[str, str] | None = None,
+    modules: Collection[str] = (),
 ) -> dict[str, Any]:
     """Returns what this process would make a run with.
 
     Args:
       data: Digest of the data, if there are any.
       weights: SHA-256 of the files that encoders start from, by modality.
+      modules: Dotted paths of modules that the config names.
     """
     packages: dict[str, str | None] = {}
     for name in _PACKAGES:
@@ -68,6 +73,7 @@ def current(
         "data": data,
         "weights": dict(weights or {}),
         "sources": source_digest(),
+        "modules": {name: _module_digest(name) for name in modules},
         "revision": _git_revision(),
         "python": platform.python_version(),
         "packages": packages,
@@ -213,12 +219,17 @@ def differences(
     ]
     if settings:
         yield "settings", f"other settings of JAX ({', '.join(settings)})"
-    if there["sources"] != now["sources"]:
-        yield (
-            "sources",
-            f"other sources of arm_jax or bounds (digest {there['sources']} "
-            f"there, {now['sources']} now)",
-        )
+    sources = {"arm_jax or bounds": (there["sources"], now["sources"])}
+    before, after = there.get("modules", {}), now["modules"]
+    for name in sorted(before.keys() | after.keys()):
+        sources[name] = before.get(name), after.get(name)
+    others = [
+        f"other sources of {name} (digest {was} there, {is_now} now)"
+        for name, (was, is_now) in sources.items()
+        if was != is_now
+    ]
+    if others:
+        yield "sources", ", ".join(others)
     packages = [
         f"{name} {there['packages'].get(name)} (now {now['packages'][name]})"
         for name in _NUMERICAL
@@ -243,6 +254,30 @@ def source_digest() -> str:
         for file in sorted((root / package).rglob("*.py")):
             digest.update(file.relative_to(root).as_posix().encode())
             digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _module_digest(name: str) -> str | None:
+    """Returns a digest of a module's file, or of all sources of a package.
+
+    Not kept: notebooks load modules anew.
+
+    Returns:
+      None if there is no such module, or it has no file.
+    """
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ModuleNotFoundError, ValueError):
+        return None
+    if spec is None or spec.origin is None:
+        return None
+    file = Path(spec.origin)
+    package = spec.submodule_search_locations is not None
+    digest = hashlib.sha256()
+    for one in sorted(file.parent.rglob("*.py")) if package else [file]:
+        if one.is_file():
+            digest.update(one.relative_to(file.parent).as_posix().encode())
+            digest.update(one.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -251,7 +251,9 @@ def _check_runs(
             # Variants differ in examples, not in modalities.
             loop.model_for(one, method, dataset)
             now = record.current(
-                digests[variant], weights.digests(one.model.encoders)
+                digests[variant],
+                weights.digests(one.model.encoders),
+                one.modules,
             )
             record.check(there, now, allow)
             record.warn(there, now)

@@ -33,7 +33,9 @@ def load_run(workdir: str | Path) -> tuple[loop.Run, Variables]:
     )
     run = loop.prepare(config)
     now = record.current(
-        run.dataset.digest, weights.digests(config.model.encoders)
+        run.dataset.digest,
+        weights.digests(config.model.encoders),
+        config.modules,
     )
     record.check(folder, now, record.ALLOWED)
     record.warn(folder, now)

@@ -72,7 +72,9 @@ def fit(
         run = loop.prepare(run_config)
         open_workdir(folder, config)
         made_with = record.current(
-            run.dataset.digest, weights.digests(run_config.model.encoders)
+            run.dataset.digest,
+            weights.digests(run_config.model.encoders),
+            run_config.modules,
         )
         processes.agree(record.of_numbers(made_with))
         record.enter(folder, made_with, allow)
@@ -203,7 +205,9 @@ def _read_back(
         data_digest = run.dataset.digest
     elif data_digest is None:
         data_digest = data.load(config.data.name, config.data.options).digest
-    now = record.current(data_digest, weights.digests(config.model.encoders))
+    now = record.current(
+        data_digest, weights.digests(config.model.encoders), config.modules
+    )
     record.check(folder, now, record.ALLOWED)
     checkpoint.check_metrics(folder, results["steps"])
     time_of_end = record.finished(folder)

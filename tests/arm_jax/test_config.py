@@ -31,6 +31,25 @@ def test_nested_blocks_and_defaults():
     assert isinstance(config.optimizer.learning_rate, float)
 
 
+def test_modules_that_are_named_by_dotted_paths():
+    data = {"name": "npz", "options": {"path": "a.npz"}}
+    assert from_mapping(Config, {"data": data}).modules == ()
+    config = from_mapping(
+        Config,
+        {
+            "data": {"name": "mine.set"},
+            "method": {"name": "mine.loss"},
+            "model": {
+                "encoder": "mine.any",
+                "encoders": {"a": {"name": "mine.one"}, "b": {"hidden": ()}},
+                "fusion": {"name": "mine.fusion"},
+            },
+        },
+    )
+    names = ("any", "fusion", "loss", "one", "set")
+    assert config.modules == tuple(f"mine.{name}" for name in names)
+
+
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [

@@ -110,6 +110,38 @@ def test_number_of_devices_and_minor_packages_may_change(tmp_path, now):
     record.check(tmp_path, changed(other, ("packages", "scipy"), "0.1"))
 
 
+def test_modules_that_the_config_names(tmp_path, monkeypatch):
+    package = tmp_path / "mine_of_record"
+    (package / "Sub").mkdir(parents=True)
+    for file in ("loss.py", "__init__.py", "Sub/__init__.py"):
+        (package / file).write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = "mine_of_record.loss", "mine_of_record.Sub", "mine_of_record.gone"
+
+    def current():
+        return record.current("0123456789ab", modules=names)
+
+    before = current()
+    assert before["modules"].keys() == set(names)
+    assert before["modules"]["mine_of_record.gone"] is None
+    assert current() == before
+    (package / "Sub" / "more.py").write_text("X = 1")
+    (tmp_path / "run").mkdir()
+    record.enter(tmp_path / "run", before)
+    message = (
+        r"with other sources of mine_of_record\.Sub \(dig.*--allow=sources"
+    )
+    with pytest.raises(InputError, match=message) as caught:
+        record.check(tmp_path / "run", current())
+    assert "arm_jax" not in str(caught.value)
+    record.check(tmp_path / "run", current(), ["sources"])
+    # Lines from before there were any.
+    del before["modules"]
+    assert (
+        dict(record.differences(before, record.current("0123456789ab"))) == {}
+    )
+
+
 def test_several_changes_are_listed_together(tmp_path, now):
     record.enter(tmp_path, now)
     other = now

@@ -1,3 +1,4 @@
+import functools
 import os
 import shutil
 import subprocess
@@ -54,6 +55,30 @@ def test_what_a_run_leaves(finished):
     report = (workdir / "report.md").read_text()
     assert results_table(results) in report
     assert interactions_table(results["interactions"]) in report
+
+
+LOSS = """
+from arm_jax.methods import create
+
+
+def loss(forward, batch):
+    return create("joint", {}).loss(forward, batch)
+"""
+
+
+def test_a_loss_of_ones_own_may_not_change(npz_file, tmp_path, monkeypatch):
+    module = tmp_path / "mine_of_training" / "loss.py"
+    module.parent.mkdir()
+    module.write_text(LOSS)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = small_config(npz_file)
+    config["method"] = {"name": "mine_of_training.loss"}
+    run = functools.partial(fit, config, tmp_path / "run", progress=False)
+    assert run(stop_after=1) is None
+    module.write_text(LOSS + "# Another one.\n")
+    with pytest.raises(InputError, match="sources of mine_of_training.loss"):
+        run(stop_after=1)
+    assert run(allow=["sources"])["method"] == "mine_of_training.loss"
 
 
 def test_finished_run_is_read_back(finished, npz_file):
