@@ -21,6 +21,8 @@ from arm_jax.errors import InputError, check_choice, shortened
 
 T = TypeVar("T")
 
+# Keys of a config of one run that change no number: a run goes on with others.
+NO_NUMBERS = ("data.threads", "data.processes")
 # Types that encoders compute in.
 DTYPES = ("float32", "bfloat16")
 

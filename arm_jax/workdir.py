@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,13 +33,17 @@ _STRICT: dict[str, Any] = {"allow_nan": False}
 
 
 def open_workdir(
-    path: str | os.PathLike[str], config: Mapping[str, Any]
+    path: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    apart: Collection[str] = (),
 ) -> Path:
     """Creates the folder of a run, or returns to it.
 
     Args:
       path: the folder; parents are created.
       config: nested mapping of JSON values that identifies the run.
+      apart: keys, joined by dots, whose values may differ; those in the folder
+        stay.
 
     Returns:
       The absolute path.
@@ -58,7 +62,7 @@ def open_workdir(
     wanted = to_json(config)
     config_file = workdir / "config.json"
     if config_file.exists():
-        differences = list(_differences(read_json(config_file), wanted))
+        differences = list(_differences(read_json(config_file), wanted, apart))
         if differences:
             shown = "; ".join(differences[:_MOST_DIFFERENCES])
             more = len(differences) - _MOST_DIFFERENCES
@@ -241,12 +245,15 @@ def write_text(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+def _differences(
+    old: Any, new: Any, apart: Collection[str], path: str = ""
+) -> Iterator[str]:
+    if path in apart:
+        return
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            yield from _differences(
-                old.get(key), new.get(key), f"{path}.{key}" if path else key
-            )
+            below = f"{path}.{key}" if path else key
+            yield from _differences(old.get(key), new.get(key), apart, below)
     elif old != new:
         shown = [shortened(repr(value)) for value in (old, new)]
         yield f"{path}: {shown[0]} there, {shown[1]} now"

@@ -100,8 +100,8 @@ class Pool:
             raise InputError(
                 "a process that makes batches ended: the system ended it, "
                 "perhaps for lack of memory (set a smaller config "
-                "data.processes or data.batch_size, and resume), or it could "
-                "not begin, and said why"
+                "data.processes, and resume), or it could not begin, and said "
+                "why"
             ) from error
         with path.open("rb+") as file:
             memory = mmap.mmap(file.fileno(), 0)

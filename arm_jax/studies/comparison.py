@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from arm_jax import data, lock, loop, methods, processes, record
-from arm_jax.config import Config, MethodConfig, from_mapping
+from arm_jax.config import NO_NUMBERS, Config, MethodConfig, from_mapping
 from arm_jax.errors import InputError, check_choice, shortened
 from arm_jax.models import weights
 from arm_jax.reports import comparison as comparison_report
@@ -127,7 +127,8 @@ def compare(
                     f"--only names '{label}'; there are: {', '.join(runs)}"
                 )
         processes.agree({"config": to_json(config), "only": only})
-        open_workdir(folder, config)
+        apart = [f"training.{key}" for key in NO_NUMBERS]
+        open_workdir(folder, config, apart)
         return _compare(checked, runs, folder, only, progress, allow)
 
 

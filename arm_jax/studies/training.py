@@ -65,12 +65,12 @@ def fit(
         processes.agree({"config": to_json(config)})
         leads = processes.leads()
         if processes.tell(leads and (folder / "results.json").exists()):
-            open_workdir(folder, config)
+            open_workdir(folder, config, config_lib.NO_NUMBERS)
             return processes.tell(
                 leads and _read_back(folder, run_config, describe, data_digest)
             )
         run = loop.prepare(run_config)
-        open_workdir(folder, config)
+        open_workdir(folder, config, config_lib.NO_NUMBERS)
         made_with = record.current(
             run.dataset.digest,
             weights.digests(run_config.model.encoders),

@@ -28,6 +28,15 @@ def test_another_configuration_is_refused_and_named(tmp_path):
     assert read_json(tmp_path / "config.json")["a"]["b"] == 1
 
 
+def test_what_may_differ(tmp_path):
+    open_workdir(tmp_path, {"a": {"b": 1, "c": 2}})
+    for other in ({"a": {"b": 3, "c": 2}}, {"a": {"c": 2}}):
+        open_workdir(tmp_path, other, ("a.b", "d.e"))
+    with pytest.raises(InputError, match=r"\(a\.c: 2 there, 3 now\)"):
+        open_workdir(tmp_path, {"a": {"b": 3, "c": 3}}, ("a.b",))
+    assert read_json(tmp_path / "config.json")["a"]["b"] == 1
+
+
 def test_workdir_that_is_a_file(tmp_path):
     (tmp_path / "f").write_text("")
     with pytest.raises(InputError, match="is a file"):

@@ -75,6 +75,7 @@ def test_a_loss_of_ones_own_may_not_change(npz_file, tmp_path, monkeypatch):
     config["method"] = {"name": "mine_of_training.loss"}
     run = functools.partial(fit, config, tmp_path / "run", progress=False)
     assert run(stop_after=1) is None
+    config["data"]["threads"] = 3
     module.write_text(LOSS + "# Another one.\n")
     with pytest.raises(InputError, match="sources of mine_of_training.loss"):
         run(stop_after=1)
@@ -85,6 +86,11 @@ def test_finished_run_is_read_back(finished, npz_file):
     results, workdir = finished
     stamp = (workdir / "report.md").stat().st_mtime_ns
     assert fit(small_config(npz_file), workdir, progress=False) == results
+    # By other processes, as a run that ran out of memory goes on.
+    for key in ("processes", "threads"):
+        config = small_config(npz_file)
+        config["data"][key] = 2
+        assert fit(config, workdir, progress=False) == results
     assert (workdir / "report.md").stat().st_mtime_ns == stamp
 
 
