@@ -24,6 +24,8 @@ from arm_jax.errors import InputError, shortened
 
 _log = logging.getLogger(__name__)
 
+# What Open MPI, in all versions, tells of how many there are.
+_MPI_COUNT = "OMPI_COMM_WORLD_SIZE"
 _FLAGS = ("coordinator", "processes", "process")
 # By launcher: the variables that JAX needs, the number of processes, and the
 # number of this one.
@@ -35,7 +37,7 @@ _LAUNCHERS = (
     ),
     (
         ("OMPI_MCA_orte_hnp_uri", "OMPI_COMM_WORLD_LOCAL_RANK"),
-        "OMPI_COMM_WORLD_SIZE",
+        _MPI_COUNT,
         "OMPI_COMM_WORLD_RANK",
     ),
 )
@@ -55,7 +57,11 @@ def define_flags() -> None:
 def announced(argv: list[str]) -> bool:
     """Whether flags or the environment speak of other processes."""
     names = [a.lstrip("-").partition("=")[0] for a in argv if a[:1] == "-"]
-    return any(name in names for name in _FLAGS) or _of_environment() > 1
+    return (
+        any(name in names for name in _FLAGS)
+        or _of_environment() > 1
+        or _unconnected() > 1
+    )
 
 
 def start_from_flags() -> None:
@@ -81,8 +87,9 @@ def start(
       process: Number of this one.
 
     Raises:
-      InputError: Flags that do not fit together, processes that do not find
-        each other, or that have different numbers of devices.
+      InputError: Flags that do not fit together, or none where the launcher
+        does not say where processes meet; processes that do not find each
+        other, or that have different numbers of devices.
     """
     given = {"coordinator": coordinator, "processes": processes}
     given["process"] = process
@@ -90,8 +97,17 @@ def start(
         return
     if any(value is not None for value in given.values()):
         _check(given)
-    elif _of_environment() < 2 and not _on_tpu():
-        return
+    elif _of_environment() < 2:
+        if (count := _unconnected()) > 1:
+            # Each would take itself for alone, and for the one that writes.
+            raise InputError(
+                f"Open MPI started {count} processes but does not say where "
+                "they meet, as versions before 5 do: give each --coordinator="
+                f"HOST:PORT, --processes={count} and --process="
+                "$OMPI_COMM_WORLD_RANK, or start one process without mpirun"
+            )
+        if not _on_tpu():
+            return
     if coordinator is not None and processes and process is not None:
         # Before JAX, which ends a process without a sentence that misses
         # others, and is watched from here on.
@@ -111,6 +127,15 @@ def _of_environment() -> int:
         if all(name in os.environ for name in (*needed, count, index)):
             with contextlib.suppress(ValueError):
                 return int(os.environ[count])
+    return 1
+
+
+def _unconnected() -> int:
+    """Number of processes of an Open MPI that JAX cannot read."""
+    if "OMPI_MCA_orte_hnp_uri" in os.environ:
+        return 1
+    with contextlib.suppress(ValueError):
+        return int(os.environ.get(_MPI_COUNT, "1"))
     return 1
 
 

@@ -157,3 +157,23 @@ def test_launchers(monkeypatch):
     monkeypatch.setenv("SLURM_NTASKS", "8")
     assert launch._of_environment() == 8
     assert launch.announced(["train"])
+
+
+def test_an_open_mpi_that_says_not_where_to_meet(monkeypatch):
+    monkeypatch.setattr(launch, "_on_tpu", lambda: False)
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(f"OMPI_COMM_WORLD_{name}", "0")
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "1")
+    launch.start()
+    assert not launch.announced(["train"])
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
+    assert launch.announced(["train"])
+    with pytest.raises(
+        InputError, match="4 proc.*--coordinator=HOST:PORT, --p"
+    ):
+        launch.start()
+    # On request, each for itself.
+    launch.start(processes=1)
+    monkeypatch.setenv("OMPI_MCA_orte_hnp_uri", "1.0;tcp://127.0.0.1:1")
+    assert launch._unconnected() == 1
+    assert launch._of_environment() == 4
