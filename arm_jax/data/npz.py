@@ -57,9 +57,10 @@ def load(
     """Loads modalities, labels and splits from an .npz file.
 
     If the file has no array `split`, a fifth of the rows is drawn for testing
-    and a fifth for validation, stratified by class, or by all labels of a table
-    (not by numbers), and, with `group`, without a group on two sides; if the
-    array marks no validation rows, a fifth of the training rows is drawn.
+    and a fifth of the rest for validation, stratified by class, or by all
+    labels of a table (not by numbers), and, with `group`, without a group on
+    two sides; if the array marks no validation rows, a fifth of the training
+    rows is drawn.
     Arrays that are not asked for are not read.
 
     Args:
