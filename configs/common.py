@@ -41,22 +41,26 @@ def data(name: str, options: Mapping[str, Any], batch_size: int) -> ConfigDict:
     return ConfigDict(dataclasses.asdict(block) | {"options": dict(options)})
 
 
-def clips(method: str, data: ConfigDict) -> ConfigDict:
+def clips(argument: str, name: str, options: Mapping[str, Any]) -> ConfigDict:
     """Returns a run on video clips, as most papers of the field have it.
 
     A ResNet-18 from scratch for each modality, whose features, the mean over
-    positions and frames, are 512 wide; SGD with momentum.
+    positions and frames, are 512 wide; SGD with momentum; batches of 64.
 
     Args:
-      method: Name of the method.
-      data: Block of the data set.
+      argument: Name of the method, "joint" if empty, and modalities if not
+        those of the options, such as "arm,audio,video".
+      name: Name of the data set.
+      options: Its options.
     """
-    config = training(method)
-    config.data = data
+    method, *modalities = argument.split(",")
+    own = {"modalities": tuple(modalities)} if modalities else {}
+    config = training(method or "joint")
+    config.data = data(name, {**options, **own}, 64)
     # Nothing behind the mean.
     config.model.encoders = {
-        name: {"name": "resnet18", "features": 0}
-        for name in data.options.modalities
+        modality: {"name": "resnet18", "features": 0}
+        for modality in config.data.options.modalities
     }
     config.optimizer.name = "sgd"
     config.optimizer.learning_rate = 1e-3

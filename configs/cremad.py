@@ -11,7 +11,8 @@ filter bank of each of the 7,442 clips, about 2 GB in half an hour of one core
     python -m experiments.train --config=configs/cremad.py:arm \
         --workdir=runs/cremad_arm --config.data.processes=16
 
-The argument is the method: joint (default) or arm. The field's protocol: a
+The argument is the method: joint (default) or arm; joint,video in both
+commands, with a data_dir of its own, is video alone. The field's protocol: a
 ResNet-18 from scratch for each of sound and video, 3 frames of 224 x 224, SGD
 with momentum, rate 2e-3, weight decay 1e-4, batches of 64, and OGM-GE's lists,
 6,698 clips for training and 744 for testing. All actors are in both. Without
@@ -62,9 +63,13 @@ OPTIONS = {
 }
 
 
-def get_config(method: str = "joint") -> ConfigDict:
-    """Returns the config of one run."""
-    config = common.clips(method or "joint", common.data("cremad", OPTIONS, 64))
+def get_config(argument: str = "joint") -> ConfigDict:
+    """Returns the config of one run: of a method, and modalities if not both.
+
+    Args:
+      argument: Such as "arm", or "joint,video".
+    """
+    config = common.clips(argument, "cremad", OPTIONS)
     config.optimizer.learning_rate = 2e-3
     config.train.epochs = 100
     return config

@@ -11,10 +11,11 @@ own.
     python -m experiments.train --config=configs/kinetics_sounds.py:arm \
         --workdir=runs/kinetics_sounds_arm --config.data.processes=16
 
-The argument is the method: joint (default) or arm. The field's protocol: a
-ResNet-18 from scratch for each of sound and video, 3 frames of 224 x 224, SGD
-with momentum, rate 1e-3, weight decay 1e-4, batches of 64. The classes are
-those of ARM's released configs; most others use
+The argument is the method: joint (default) or arm. For copies without sound
+joint,video in both commands, with a data_dir of its own, is video alone. The
+field's protocol: a ResNet-18 from scratch for each of sound and video, 3 frames
+of 224 x 224, SGD with momentum, rate 1e-3, weight decay 1e-4, batches of 64.
+The classes are those of ARM's released configs; most others use
 
     --config.data.options.classes=adamml31 [--config.data.options.split=ogm]
 
@@ -64,11 +65,13 @@ OPTIONS = {
 }
 
 
-def get_config(method: str = "joint") -> ConfigDict:
-    """Returns the config of one run."""
-    return common.clips(
-        method or "joint", common.data("kinetics_sounds", OPTIONS, 64)
-    )
+def get_config(argument: str = "joint") -> ConfigDict:
+    """Returns the config of one run: of a method, and modalities if not both.
+
+    Args:
+      argument: Such as "arm", or "joint,video".
+    """
+    return common.clips(argument, "kinetics_sounds", OPTIONS)
 
 
 def compare() -> ConfigDict:

@@ -85,11 +85,7 @@ def get_config(argument: str = "joint") -> ConfigDict:
     Args:
       argument: Such as "arm", or "arm,audio,video".
     """
-    method, *modalities = (argument or "joint").split(",")
-    options = OPTIONS | (
-        {"modalities": tuple(modalities)} if modalities else {}
-    )
-    return common.clips(method, common.data("ucf", options, 64))
+    return common.clips(argument, "ucf", OPTIONS)
 
 
 def compare(modalities: str = "flow,video") -> ConfigDict:

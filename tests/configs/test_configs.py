@@ -139,6 +139,14 @@ def test_media_are_prepared_with_the_options_of_the_config(module):
     assert own == set(config.data.options.get("modalities", ()))
 
 
+@pytest.mark.parametrize("module", [kinetics_sounds, cremad, ucf51], ids=name)
+def test_clips_without_sound_are_an_argument(module):
+    config = module.get_config("joint,video")
+    assert config.data.options.modalities == ("video",)
+    assert set(config.model.encoders) == {"video"}
+    assert module.get_config("").method.name == "joint"
+
+
 def test_modalities_of_ucf_are_an_argument():
     config = ucf51.get_config("arm,audio,video")
     assert config.method.name == "arm"

@@ -178,8 +178,11 @@ def _jpeg(picture: np.ndarray) -> bytes:
 def hints(modalities: Sequence[str]) -> dict[str, str]:
     """Returns what to do about reasons that many files may have."""
     lack = "these copies have no sound (some were resized without it)"
-    if "video" in modalities:
-        lack += ", or train on --config.data.options.modalities=video"
+    if others := [x for x in modalities if x != "audio"]:
+        lack += (
+            f", or do without it: joint,{','.join(others)} behind the colon of "
+            "--config, and another --config.data.options.data_dir"
+        )
     return {
         "missing": "the lists name videos that are not in the folder",
         "no_audio": f"get others: {lack}",

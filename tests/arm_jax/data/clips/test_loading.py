@@ -12,6 +12,8 @@ from arm_jax.data.clips.stored import Stored
 from arm_jax.data.dataset import with_workers
 from arm_jax.data.preparation import fbank
 from arm_jax.errors import InputError
+from configs import kinetics_sounds as configs
+from experiments import cli
 from tests.arm_jax.data import media_clips
 from tests.arm_jax.data.clips import clip_trees
 
@@ -169,6 +171,21 @@ def test_odd_files_do_not_end_a_preparation(root):
     rows = (prepared.folder / "skipped.csv").read_text().splitlines()
     assert [row.split(",")[1] for row in rows[1:]] == ["unreadable", "no_audio"]
     assert len(prepared.rows) == 14
+
+
+def test_videos_without_sound_are_trained_on_alone(root):
+    for file in (root / "train").glob("*.mp4"):
+        file.write_bytes(media_clips.clip(".mp4", None))
+    options = options_of(root, classes=clip_trees.KS_CLASSES)
+    with pytest.raises(InputError, match=r"do without it: joint,video behind"):
+        prepare("kinetics_sounds", options)
+    config = configs.get_config("joint,video")
+    config.data.options.update(options | {"data_dir": f"{root}_video"})
+    config.data.batch_size = config.train.eval_batch_size = 4
+    config = cli.to_dict(config)
+    prepare("kinetics_sounds", config["data"]["options"])
+    run = loop.prepare(config_lib.from_mapping(config_lib.Config, config))
+    assert run.model.modalities == ("video",)
 
 
 def test_silence_in_place_of_missing_sound(root):
