@@ -152,8 +152,13 @@ def test_modalities_of_ucf_are_an_argument():
     assert config.method.name == "arm"
     assert config.data.options.modalities == ("audio", "video")
     assert set(config.model.encoders) == {"audio", "video"}
-    training = ucf51.compare("audio,flow,video").training
-    assert len(training.model.encoders) == 3
+    three = ucf51.compare("audio,flow,video")
+    assert len(three.training.model.encoders) == 3
+    # All of them are defined for so many.
+    for variants in _planned(three).values():
+        for one in variants.values():
+            assert 3 in counts(one["method"]["name"])
+    assert set(ucf51.compare().runs) - set(three.runs) == {"arm_released"}
 
 
 @by_name(DATA_SETS)
