@@ -24,7 +24,6 @@ CONFIG = flags.DEFINE_string(
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; made if missing, resumed if not."
 )
-
 ALLOW = flags.DEFINE_list(
     "allow",
     [],
@@ -76,6 +75,7 @@ def run(
     takes_config: bool = True,
     takes_file: bool = False,
     exclusive: bool = False,
+    joins: bool = False,
 ) -> None:
     """Runs a command: `main(argv) -> exit status`.
 
@@ -91,6 +91,7 @@ def run(
       takes_file: Whether it takes one argument that is no flag, a data file.
       exclusive: Whether a workdir that a process of this machine holds is
         refused, and that at once: to load the libraries takes seconds.
+      joins: Whether it joins others by a launcher alone, not by flags.
     """
 
     def guarded(argv: Sequence[str]) -> int | None:
@@ -100,6 +101,8 @@ def run(
         logging.getLogger("arm_jax").setLevel(logging.INFO)
         if exclusive:
             launch.start_from_flags()
+        elif joins:
+            launch.start()
         environment.check_platform()
         if len(argv) > 1 + takes_file:
             raise InputError(f"unknown argument '{argv[1 + takes_file]}'")

@@ -18,7 +18,6 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Decode and write nothing.")
 _PROCESSES = flags.DEFINE_integer(
     "processes", 0, "Processes that decode; 0 for one per processor."
 )
-
 _TFDS = flags.DEFINE_string("tfds", None, "TFDS's folder for a copy.")
 
 
@@ -26,17 +25,16 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
     block = cli.config()["data"]
-    from arm_jax import data, launch
+    from arm_jax import data, processes
 
-    launch.start()
     name, options = block["name"], block["options"]
     index = data.index(name, options)
     print("\n".join(index.summary))
     if not _DRY_RUN.value:
-        processes = _PROCESSES.value
-        prepared = data.prepare(name, index, options, processes=processes)
+        number = _PROCESSES.value
+        prepared = data.prepare(name, index, options, processes=number)
         print(prepared.summary)
-        if _TFDS.value:
+        if _TFDS.value and processes.leads():
             from arm_jax.data.preparation.export import export
 
             print("as TFDS keeps it:", export(prepared, _TFDS.value))
@@ -44,4 +42,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, joins=True)

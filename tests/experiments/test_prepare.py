@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent import futures
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,42 @@ for package in ("PIL.Image", "tokenizers", "array_record"):
 ROOT = Path(__file__).parents[2]
 
 
-def prepare(*arguments):
+def slurm(index):
+    """What SLURM tells one of two processes, of the port, too."""
+    # Which JAX takes from the number of the job: 61440 and its last 12 bits.
+    return {
+        "SLURM_JOB_ID": str(os.getpid()),
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_NTASKS": "2",
+        "SLURM_PROCID": str(index),
+        "SLURM_LOCALID": str(index),
+    }
+
+
+def test_one_of_several_processes_writes_for_tfds(tmp_path):
+    options = {
+        "path": tree.write(tmp_path / "food"),
+        "data_dir": tmp_path / "data",
+        "vocabulary": tree.write_vocabulary(tmp_path / "vocab.txt"),
+        "short_side": 18,
+    }
+    given = [f"--config.data.options.{k}={x}" for k, x in options.items()]
+    given += ["--processes=1", f"--tfds={tmp_path / 'tfds'}"]
+    with futures.ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(prepare, *given, **slurm(n)) for n in range(2)]
+        (first, printed, _), (second, other, _) = (x.result() for x in both)
+    assert (first, second) == (0, 0)
+    assert "24 of 24 files are records" in printed
+    assert "as TFDS keeps it" in printed
+    assert "TFDS" not in other
+
+
+def prepare(*arguments, **environment):
     command = [sys.executable, "-m", "experiments.prepare", *arguments]
     done = subprocess.run(
         [*command, "--config=configs/food101.py"],
         cwd=ROOT,
-        env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"} | environment,
         capture_output=True,
         encoding="utf-8",
         timeout=120,

@@ -1,9 +1,10 @@
 """Prepared records once more, as TFDS keeps data sets.
 
-For other programs: `tfds.builder_from_directory(folder)` and `tfds.load` read
-what is written here without this project. Training does not: it reads the
-records themselves, in a fraction of the time, and they outlive a kill, where
-TFDS writes all or nothing.
+For other programs: `tfds.builder_from_directory(folder)` reads what is written
+here without this project. So does the name with its version; without it, one
+that TFDS knows, such as food101, is TFDS's own. Training reads the records
+themselves, in a fraction of the time, and they outlive a kill, where TFDS
+writes all or nothing.
 """
 
 import re
