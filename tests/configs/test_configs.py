@@ -2,12 +2,16 @@
 
 import importlib
 import inspect
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 
 from arm_jax import methods
 from arm_jax.config import Config, from_mapping
 from arm_jax.errors import InputError
+from arm_jax.models import encoders
 from arm_jax.studies import tuning
 from arm_jax.studies.comparison import ComparisonConfig, plan
 from arm_jax.studies.coverage import CoverageConfig
@@ -32,7 +36,7 @@ from configs import (
     ucf51,
     watch,
 )
-from experiments import cli
+from experiments import cli, overrides
 
 # And how many modalities the data set has.
 DATA_SETS = {avdigits: 2, mfeat: 6, mosi: 3, npz: 2, watch: 2}
@@ -112,6 +116,18 @@ def test_training_configs_convert(module, method):
     assert config.method.name == method
     chosen = getattr(module, "ARM", {}) if method == "arm" else {}
     assert config.method.options == methods.default_options(method) | chosen
+
+
+def test_the_page_on_encoders_replaces_a_block():
+    page = (Path(__file__).parents[2] / "docs" / "encoders.md").read_text()
+    command = re.search(r"```bash\n(python .*?)```", page, re.DOTALL)[1]
+    arguments, given = overrides.split(shlex.split(command))
+    file = next(x for x in arguments if x.startswith("--config="))
+    config = overrides.load(file.partition("=")[2], given, "train")
+    block = config.model.encoders.text.to_dict()
+    assert block.pop("weights").startswith("~/models/")
+    # It has no option that is the other encoder's.
+    encoders.create("model.encoders.text", block, {})
 
 
 def test_what_a_data_set_chose_for_arm_is_in_its_comparison():
