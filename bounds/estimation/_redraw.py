@@ -109,7 +109,7 @@ def leave_out(
     counts[:] = flat
     if samples.by_unit is None:
         there = np.flatnonzero(flat)
-        out = scipy.stats.random_table(sizes, flat[there]).rvs(random_state=rng)
+        out = _with_margins(sizes, flat[there], 1, rng)[0]
         counts[:, there] -= np.rint(out).astype(np.int64)
     elif samples.weighted:
         # Sums of what is left: differences would leave crumbs in empty cells.
@@ -176,11 +176,36 @@ def permute_last(
                     drawn = of_unit.indices[rng.permutation(units)]
                 row[:] = _rounded(samples, rest.T @ member[drawn])
             return out.reshape(replicates, *shape)
-    rows, columns = np.flatnonzero(table.sum(1)), np.flatnonzero(table.sum(0))
-    out[:, rows[:, None], columns] = scipy.stats.random_table(
-        table.sum(1)[rows], table.sum(0)[columns]
-    ).rvs(replicates, random_state=rng)
+    out[:] = random_tables(table, replicates, rng)
     return out.reshape(replicates, *shape)
+
+
+def random_tables(
+    table: np.ndarray, replicates: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draws tables `[replicates, a, b]` with the margins of one `[a, b]`."""
+    out = np.zeros((replicates, *table.shape), np.int64)
+    rows, columns = np.flatnonzero(table.sum(1)), np.flatnonzero(table.sum(0))
+    if len(rows):
+        out[:, rows[:, None], columns] = _with_margins(
+            table.sum(1)[rows], table.sum(0)[columns], replicates, rng
+        )
+    return out
+
+
+def _with_margins(
+    rows: np.ndarray,
+    columns: np.ndarray,
+    replicates: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Draws tables `[replicates, a, b]` with margins that have no zeros."""
+    # Patefield's method, by default that of many samples, gives a single row
+    # or column negative counts; Boyett's gives the only table that there is.
+    method = "boyett" if 1 in (len(rows), len(columns)) else None
+    return scipy.stats.random_table(rows, columns).rvs(
+        replicates, method=method, random_state=rng
+    )
 
 
 def _apart(by_unit: scipy.sparse.csr_array) -> scipy.sparse.csr_array:

@@ -28,13 +28,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.stats
 from tqdm import tqdm
 
 from bounds import inputs
 from bounds.decomposition import pid, stack_tables
 from bounds.errors import InputError
 from bounds.estimation import discovery
+from bounds.estimation._redraw import random_tables
 from bounds.estimation.samples import count
 
 QUANTITIES = ("redundancy", "unique1", "unique2", "synergy", "total")
@@ -281,31 +281,17 @@ def _permuted(
     moved = np.moveaxis(table, which, 0)
     if not within:
         flat = moved.reshape(len(moved), -1)
-        drawn = _random_tables(flat, many, rng).reshape(many, *moved.shape)
+        drawn = random_tables(flat, many, rng).reshape(many, *moved.shape)
     else:
         # Axes now (x_which, x_other, y): one table for each x_other.
         drawn = np.stack(
             [
-                _random_tables(moved[:, other], many, rng)
+                random_tables(moved[:, other], many, rng)
                 for other in range(moved.shape[1])
             ],
             axis=2,
         )
     return np.moveaxis(drawn, 1, which if which < 0 else which + 1)
-
-
-def _random_tables(
-    table: np.ndarray, many: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Tables `[many, ...]` with the margins of one `[a, b]`."""
-    out = np.zeros((many, *table.shape), np.int64)
-    rows, columns = np.flatnonzero(table.sum(1)), np.flatnonzero(table.sum(0))
-    if len(rows):
-        drawn = scipy.stats.random_table(
-            table.sum(1)[rows], table.sum(0)[columns]
-        ).rvs(many, random_state=rng)
-        out[:, rows[:, None], columns] = drawn
-    return out
 
 
 def _solved(tables: np.ndarray, quantity: str) -> np.ndarray:
