@@ -105,8 +105,8 @@ def pid_of_features(
       InputError: features, labels or groups of different lengths, with NaN, or
         too few; a class with fewer samples, or fewer groups, than folds;
         weights that are negative or all zero; a classifier without a method it
-        needs, or whose answers are no probabilities of these classes;
-        names that are not two.
+        needs, or whose answers are no probabilities of these classes; refits
+        of classifiers that were fitted; names that are not two.
     """
     decisions.check_names(names)
     inputs.choice("calibration", calibration, CALIBRATIONS)
@@ -137,8 +137,11 @@ def pid_of_features(
     refits = inputs.integer("refits", refits)
     if refits == 1:
         raise InputError("refits must be 0, or 2 and more, got 1")
-        if fitted:
-            raise InputError("classifiers that were fitted are not fitted anew")
+    if refits and fitted:
+        raise InputError(
+            f"refits must be 0 with fitted=True, got {refits}: classifiers "
+            "that were fitted are not fitted anew"
+        )
     sides = dict(zip(ROLES, (*x, np.concatenate(x, axis=1)), strict=True))
     fits = None if fitted else classifiers.folds_of(y, units, folds, seed)
     models = {} if own is None else _check_own(own, fitted)

@@ -187,7 +187,7 @@ def finish(
         },
         synergy_lower=band["lower"],
         synergy_upper=band["upper"],
-        synergy=synergy,
+        synergy=_capped(*synergy, entropy),
         information=_capped(*information, entropy),
         accuracy=_reached(estimates, "accuracy") or bounds,
         accuracy_bounds=bounds,

@@ -42,7 +42,7 @@ class Refits(NamedTuple):
 
     Attributes:
       value: of every quantity, less the bias, in bits; R, U1 and U2 are not
-        below 0.
+        below 0, and none is above what the label can have.
       bias: mean change by fitting anew.
       deviation: standard error of samples and classifiers together.
       interval: ends of the 95 % interval about `value`.
@@ -122,11 +122,13 @@ def refits(
         )  # fmt: skip
         for name, values in draws.items():
             values.append(getattr(again, name) - getattr(pid, name))
+    # No quantity is more than the label's bits, whatever fitting costs.
+    most = math.log2(np.count_nonzero(shares))
     value, bias, deviation, interval = {}, {}, {}, {}
     for name, changes in draws.items():
         mean, scatter = float(np.mean(changes)), float(np.std(changes, ddof=1))
         bias[name] = mean
-        value[name] = getattr(pid, name) - mean
+        value[name] = min(getattr(pid, name) - mean, most)
         if name != "synergy":
             value[name] = max(value[name], 0.0)
         # The mean of few refits is uncertain, too.
@@ -136,7 +138,8 @@ def refits(
         low = value[name] - _ERRORS * deviation[name]
         if name != "synergy":
             low = max(low, 0.0)
-        interval[name] = (low, value[name] + _ERRORS * deviation[name])
+        high = min(value[name] + _ERRORS * deviation[name], most)
+        interval[name] = (low, high)
     return Refits(value, bias, deviation, interval)
 
 
