@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from bounds.errors import InputError
 from bounds.estimation import discriminant
 
 # Additive in the features, and with their interactions.
@@ -187,6 +188,66 @@ def folds_of(
         return list(kind.split(label, label))
     grouped = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     return list(grouped.split(label, label, units))
+
+
+def check_units(
+    units: np.ndarray | None, folds: int, *, where: str = "", what: str
+) -> None:
+    """Raises InputError for fewer units than folds.
+
+    Args:
+      units: of the samples, `[n]`; None if each is its own.
+      folds: their number.
+      where: what a message begins with.
+      what: the units' name there.
+    """
+    if units is not None and len(np.unique(units)) < folds:
+        raise InputError(
+            f"{where}{len(np.unique(units))} {what} are fewer than {folds} "
+            "folds"
+        )
+
+
+def check_fits(
+    fits: Sequence[tuple[np.ndarray, np.ndarray]],
+    label: np.ndarray,
+    *,
+    where: str = "",
+    what: str,
+    every: bool = False,
+    weights: np.ndarray | None = None,
+) -> None:
+    """Raises InputError for classifiers that would see too few classes.
+
+    Args:
+      fits: what `folds_of` returns.
+      label: classes, `[n]`.
+      where: what a message begins with.
+      what: the name of units there.
+      every: whether each fit has to see every class, not just two.
+      weights: of the samples, `[n]`; those of weight 0 are not seen.
+    """
+    seen = np.ones(len(label), bool) if weights is None else weights > 0
+    known = np.unique(label[seen])
+    if len(known) < 2 and weights is not None:
+        raise InputError(
+            f"{where}weights are 0 for all samples but those of class "
+            f"{known[0]}"
+        )
+    weighted = "" if weights is None else " with a weight above 0"
+    for number, (train, _) in enumerate(fits):
+        there = np.unique(label[train][seen[train]])
+        if len(there) < 2:
+            raise InputError(
+                f"{where}all samples{weighted} outside fold {number} have one "
+                f"label: use fewer folds, or smaller {what}"
+            )
+        if every and len(there) < len(known):
+            absent = np.setdiff1d(known, there)[0]
+            raise InputError(
+                f"{where}no sample{weighted} outside fold {number} has class "
+                f"{absent}: use fewer folds, or smaller {what}"
+            )
 
 
 def fold_numbers(

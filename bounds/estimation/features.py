@@ -103,8 +103,10 @@ def pid_of_features(
 
     Raises:
       InputError: features, labels or groups of different lengths, with NaN, or
-        too few; a class with fewer samples, or fewer groups, than folds;
-        weights that are negative or all zero; a classifier without a method it
+        too few; a class with fewer samples than folds, or that is not outside
+        each, by groups or weights; fewer groups than folds; weights that are
+        negative, or zero for all samples but of one class; a classifier without
+        a method it
         needs, or whose answers are no probabilities of these classes; refits
         of classifiers that were fitted; names that are not two.
     """
@@ -143,7 +145,11 @@ def pid_of_features(
             "that were fitted are not fitted anew"
         )
     sides = dict(zip(ROLES, (*x, np.concatenate(x, axis=1)), strict=True))
-    fits = None if fitted else classifiers.folds_of(y, units, folds, seed)
+    fits = None
+    if not fitted:
+        classifiers.check_units(units, folds, what="groups")
+        fits = classifiers.folds_of(y, units, folds, seed)
+        classifiers.check_fits(fits, y, what="groups", every=True, weights=w)
     models = {} if own is None else _check_own(own, fitted)
 
     def fit(role: str, labels: np.ndarray, kinds: tuple[str, ...]) -> Outputs:

@@ -100,7 +100,14 @@ def divide(
             f"{name}: class {numbers[counts.argmin()]} has one sample"
         )
     if options.folds:
-        _check_folds(name, numbers, counts, units, options.folds)
+        if counts.min() < options.folds:
+            raise InputError(
+                f"{name}: class {numbers[counts.argmin()]} has {counts.min()} "
+                f"samples, fewer than {options.folds} folds"
+            )
+        classifiers.check_units(
+            units, options.folds, where=f"{name}: ", what="units"
+        )
         fits = classifiers.folds_of(
             label, units, options.folds, options.resampling.seed
         )
@@ -112,12 +119,7 @@ def divide(
             )
         counted = np.flatnonzero(~training)
         fits = [(np.flatnonzero(training), counted)]
-    for number, (train, _) in enumerate(fits):
-        if len(np.unique(label[train])) < 2:
-            raise InputError(
-                f"{name}: all samples outside fold {number} have one label: "
-                "use fewer folds, or smaller units"
-            )
+    classifiers.check_fits(fits, label, where=f"{name}: ", what="units")
     half = None
     if options.knowledge == "unimodal":
         half = _half(counted, units, options.resampling.seed)
@@ -147,25 +149,6 @@ def divide(
         half,
         weights,
     )
-
-
-def _check_folds(
-    name: str,
-    classes: np.ndarray,
-    counts: np.ndarray,
-    units: np.ndarray | None,
-    folds: int,
-) -> None:
-    if counts.min() < folds:
-        raise InputError(
-            f"{name}: class {classes[counts.argmin()]} has {counts.min()} "
-            f"samples, fewer than {folds} folds"
-        )
-    if units is not None and len(np.unique(units)) < folds:
-        raise InputError(
-            f"{name}: {len(np.unique(units))} units are fewer than {folds} "
-            "folds"
-        )
 
 
 def _check_labels(

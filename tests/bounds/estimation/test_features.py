@@ -189,7 +189,8 @@ class NoProbabilities(LogisticRegression):
     predict_proba = None
 
 
-X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+ROW = np.arange(20)
+X, Y = np.arange(40.0).reshape(20, 2), ROW % 2
 
 
 @pytest.mark.parametrize(
@@ -204,6 +205,37 @@ X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
         ((X, X, Y), {"own": 0}, "own must map first, second, joint to"),
         ((X, X, Y), {"names": ("a",)}, "names must be two names"),
         ((X, X, Y), {"calibration": "platt"}, "calibration must be one of"),
+        (
+            (X, X, Y),
+            {"groups": ROW // 5},
+            "4 groups are fewer than 5 folds",
+        ),
+        (
+            (X, X, Y),
+            {"groups": Y, "folds": 2},
+            "all samples outside fold 0 have one label: use fewer folds, or "
+            "smaller groups",
+        ),
+        (
+            (X, X, ROW // 7),
+            {"groups": ROW // 7, "folds": 3},
+            "no sample outside fold 0 has class",
+        ),
+        (
+            (X, X, Y),
+            {"weights": Y == 1},
+            "weights are 0 for all samples but those of class 1",
+        ),
+        (
+            (X, X, ROW // 7),
+            {"weights": (ROW // 7 != 1) | (ROW == 12)},
+            "no sample with a weight above 0 outside fold",
+        ),
+        (
+            (X, X, Y),
+            {"weights": (Y == 1) | (ROW == 12)},
+            "all samples with a weight above 0 outside fold",
+        ),
         ((X, X, Y), {"refits": 1}, "refits must be 0, or 2 and more, got 1"),
         (
             (X, X, Y),
