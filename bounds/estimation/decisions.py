@@ -13,17 +13,15 @@ from typing import NamedTuple
 from bounds import inputs
 from bounds._wording import shown
 from bounds.errors import InputError
+from bounds.estimation import _wanted
+from bounds.estimation._wanted import PARTS, SUMS, UNTESTED
 from bounds.estimation.interactions import Interactions, Range
 from bounds.estimation.posteriors import PosteriorPID
-from bounds.estimation.ranking import check_interactions, labels_needed
+from bounds.estimation.ranking import check_interactions
 
 # Information in bits below which a quantity does not matter.
 MARGIN = 0.05
-# Beyond this many times the present samples, a number is no plan.
-_MOST_TIMES = 1000
-_UNTESTED = "untested"
 _OPEN = "the samples do not support a choice"
-_PARTS = ("redundancy", "unique1", "unique2", "synergy")
 
 FAMILIES = {
     "none": "neither modality, nor both, tells enough: look for another one",
@@ -63,14 +61,15 @@ def recommend(
     """Recommends a family of models for two modalities.
 
     What decides is what each modality adds to the other, I(X1;Y|X2) = U1 + S
-    and I(X2;Y|X1) = U2 + S. If neither adds anything, their redundancy says
-    whether there is anything at all; if one adds nothing, the other will do. If
-    both add something, both are needed, and the question is how to fuse them:
-    with interactions if these are worth the margin. Some synergy needs none,
-    such as that of two noisy measurements of one thing; so where models with
-    and without interactions were trained, their difference decides. Otherwise
-    a small synergy decides against them, and a large one of symbols for them;
-    of posteriors it leaves them open.
+    and I(X2;Y|X1) = U2 + S: where it has no interval of its own, or one that is
+    open, the ends of both parts are added. If neither adds anything, their
+    redundancy says whether there is anything at all; if one adds nothing, the
+    other will do. If both add something, both are needed, and the question is
+    how to fuse them: with interactions if these are worth the margin. Some
+    synergy needs none, such as that of two noisy measurements of one thing; so
+    where models with and without interactions were trained, their difference
+    decides. Otherwise a small synergy decides against them, and a large one of
+    symbols for them; of posteriors it leaves them open.
 
     Args:
       evidence: What `quantify` or `pid_of_posteriors` returns.
@@ -102,13 +101,14 @@ def recommend(
     ranges = _ranges(evidence, synergy)
     if interaction is not None:
         ranges["interaction"] = interaction
+    ranges |= _sums(ranges, margin)
     size = {key: _size(ends, margin) for key, ends in ranges.items()}
     if (
         isinstance(evidence, PosteriorPID)
         and interaction is None
         and size["synergy"] == "large"
     ):
-        size["interaction"] = _UNTESTED
+        size["interaction"] = UNTESTED
     reasons = tuple(
         f"{words[key]}: " + _describe(ranges[key], size[key], margin)
         for key in words
@@ -122,13 +122,15 @@ def recommend(
         text = FAMILIES[family] + (f": {modality}" if modality else "")
         return Recommendation(family, modality, text, reasons, "")
     if isinstance(evidence, PosteriorPID):
-        measure = _more(evidence, ranges, size, margin, deciding, words)
+        measure = _wanted.of_posteriors(
+            evidence, ranges, size, margin, deciding, words
+        )
     else:
         unknown = [key for key in words if size.get(key) == "unknown"]
         if unknown:
-            measure = _too_few(evidence, unknown, words)
+            measure = _wanted.too_few(evidence, unknown, words)
         else:
-            measure = _narrow(evidence, ranges, size, margin, words)
+            measure = _wanted.of_symbols(evidence, ranges, size, margin, words)
     return _undecided(reasons, measure, _so_far(adds, names))
 
 
@@ -161,14 +163,13 @@ def decide(
       margin: Bits below which a quantity does not matter.
     """
     values = dict(values)
-    sums = [f"conditional{i}" for i in (1, 2)]
-    for i, name in enumerate(sums, 1):
+    for i, name in enumerate(SUMS, 1):
         values[name] = values[f"unique{i}"] + values["synergy"]
     size = {key: _size((v, v), margin) for key, v in values.items()}
     adds = [_adds(i, size) for i in (1, 2)]
     deciding, family, modality = _decide(adds, size, names)
     nearest = min(
-        abs(values[key] - margin) for key in {*sums, *deciding} & values.keys()
+        abs(values[key] - margin) for key in {*SUMS, *deciding} & values.keys()
     )
     return Known(family, modality, nearest)
 
@@ -195,16 +196,42 @@ def _ranges(
         ranges: dict[str, Sequence[float]] = {
             key: (one.lower, one.upper)
             for key, one in evidence.estimates.items()
-            if key in _PARTS
+            if key in PARTS
         }
         return ranges | {"synergy": evidence.synergy}
     ranges = {
         key: ends
         for key, ends in evidence.interval.items()
-        if key in (*_PARTS, "conditional1", "conditional2")
+        if key in (*PARTS, *SUMS)
     }
     ranges.setdefault("synergy", synergy or Range(math.nan, math.nan))
-    return {key: ranges[key] for key in _PARTS} | ranges
+    return {key: ranges[key] for key in PARTS} | ranges
+
+
+def _sums(
+    ranges: Mapping[str, Sequence[float]], margin: float
+) -> dict[str, Sequence[float]]:
+    """Ends of U + S where they say another thing than those of U and of S.
+
+    Two quantities below the margin may be above it together.
+    """
+    found: dict[str, Sequence[float]] = {}
+    for side in (1, 2):
+        name = f"conditional{side}"
+        own = _size(ranges[name], margin) if name in ranges else ""
+        parts = [ranges[f"unique{side}"], ranges["synergy"]]
+        sizes = {_size(ends, margin) for ends in parts}
+        if own in ("small", "large") or sizes & {"large", "unknown"}:
+            continue
+        together = tuple(map(sum, zip(*parts, strict=True)))
+        size = _size(together, margin)
+        if own == "open":
+            news = size != "open"
+        else:
+            news = size != ("small" if sizes == {"small"} else "open")
+        if news:
+            found[name] = together
+    return found
 
 
 def _adds(side: int, size: Mapping[str, str]) -> str:
@@ -215,7 +242,7 @@ def _adds(side: int, size: Mapping[str, str]) -> str:
     parts = {size[f"unique{side}"], size["synergy"]}
     if "large" in parts:
         return "large"
-    return "small" if parts == {"small"} else "open"
+    return "small" if parts == {"small"} and not own else "open"
 
 
 def _decide(
@@ -255,41 +282,6 @@ def _so_far(adds: Sequence[str], names: tuple[str, str]) -> str:
     return _OPEN
 
 
-def _more(
-    evidence: PosteriorPID,
-    ranges: Mapping[str, Sequence[float]],
-    size: Mapping[str, str],
-    margin: float,
-    deciding: Sequence[str],
-    words: Mapping[str, str],
-) -> str:
-    """What would decide, of posteriors."""
-    if size["synergy"] == "unknown":
-        return "label pairs: the synergy is unknown without them"
-    if [size.get(key) for key in deciding] == [_UNTESTED]:
-        return (
-            "two classifiers of both modalities, one with interactions and one "
-            "without: synergy alone needs none"
-        )
-    parts = []
-    for key in deciding:
-        if size.get(key) != "open":
-            continue
-        lower, upper = ranges[key]
-        value = getattr(evidence, key, (lower + upper) / 2)
-        half = value - lower if value > margin else upper - value
-        distance = abs(value - margin)
-        times = (half / distance) ** 2 if distance > 0 else math.inf
-        if times > _MOST_TIMES:
-            parts.append(f"{words[key]} is at the margin")
-        else:
-            parts.append(
-                f"{words[key]} needs about {max(times, 1.1):.1f} times the "
-                "samples"
-            )
-    return "; ".join(parts) + ", if the values stay where they are"
-
-
 def _size(interval: Sequence[float], margin: float) -> str:
     lower, upper = interval
     if math.isnan(lower) or math.isnan(upper):
@@ -310,59 +302,4 @@ def _describe(interval: Sequence[float], size: str, margin: float) -> str:
             "small": f", below the margin of {margin:g}",
             "open": f", on both sides of the margin of {margin:g}",
         }[size]
-    )
-
-
-def _too_few(
-    found: Interactions, unknown: Sequence[str], words: Mapping[str, str]
-) -> str:
-    if unknown == ["synergy"]:
-        return (
-            f"label about {labels_needed(found):,} pairs ({found.size:,} are "
-            "there) or use fewer symbols: the synergy is unknown"
-        )
-    needed = (
-        max(e.needed for k, e in found.estimates.items() if k in unknown)
-        if set(unknown) & set(found.estimates)
-        else labels_needed(found)
-    )
-    return (
-        f"too few samples for {', '.join(words[k] for k in unknown)}: about "
-        f"{needed:,} labelled samples of each modality are needed "
-        f"({found.size:,} are there), or fewer symbols"
-    )
-
-
-def _narrow(
-    found: Interactions,
-    ranges: Mapping[str, Sequence[float]],
-    size: Mapping[str, str],
-    margin: float,
-    words: Mapping[str, str],
-) -> str:
-    still = [key for key in _PARTS if size[key] == "open"]
-    estimate = found.estimates.get("synergy")
-    if "synergy" in still and (estimate is None or not estimate.enough):
-        return (
-            "the pairwise marginals allow a synergy between "
-            f"{found.synergy.lower:z.3f} and {found.synergy.upper:z.3f} bits: "
-            f"label about {labels_needed(found):,} pairs to know it"
-        )
-    if not still:
-        return "one more modality, or a smaller margin"
-    parts = []
-    for key in still:
-        lower, upper = ranges[key]
-        value = found.estimates[key].value
-        distance = abs(value - margin)
-        half = value - lower if value > margin else upper - value
-        times = (half / distance) ** 2 if distance > 0 else math.inf
-        if times > _MOST_TIMES:
-            parts.append(f"{words[key]} is at the margin")
-        else:
-            many = math.ceil(times * found.size)
-            parts.append(f"{words[key]} needs about {many:,} samples")
-    return (
-        "; ".join(parts)
-        + f" ({found.size:,} are there), if the values stay where they are"
     )

@@ -179,8 +179,8 @@ def test_the_margin_itself_is_open():
     at = (0.05, 0.05)
     assert recommend(interactions(*[at] * 4), NAMES).family == ""
     above = (math.nextafter(0.05, 1), 0.4)
-    below = (0.0, math.nextafter(0.05, 0))
-    found = recommend(interactions(above, below, below, below), NAMES)
+    below, none = (0.0, math.nextafter(0.05, 0)), (0.0, 0.0)
+    found = recommend(interactions(above, below, below, none), NAMES)
     assert found.family == "agreement"
 
 
