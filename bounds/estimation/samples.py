@@ -147,11 +147,14 @@ def design_effect(samples: Samples) -> float:
     `size / design_effect` is the number of samples that count.
 
     Returns:
-      1 for independent samples, or if there are fewer than two units.
+      1 for independent samples; for those of a single unit, whose noise nobody
+      knows, their number, so that they count as one.
     """
     samples = checked("samples", samples)
-    if samples.by_unit is None or samples.units < 2:
+    if samples.by_unit is None:
         return 1.0
+    if samples.units < 2:
+        return samples.mass
     n, units = samples.mass, samples.units
     p = samples.counts.ravel() / n
     # Variance of a ratio estimate of p: residuals are counts - p * unit size.

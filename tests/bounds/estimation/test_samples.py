@@ -4,6 +4,7 @@ import pytest
 
 from bounds.errors import InputError
 from bounds.estimation import samples
+from bounds.estimation.evidence import enough
 from bounds.estimation.samples import Samples
 
 
@@ -136,8 +137,15 @@ def test_design_effect_is_at_least_one():
     assert samples.design_effect(alike) == 1
     constant = samples.count([x * 0], (2,), units=np.repeat(np.arange(10), 2))
     assert samples.design_effect(constant) == 1
-    one = samples.count([x], (2,), units=x * 0)
-    assert samples.design_effect(one) == 1
+
+
+def test_a_single_unit_is_one_sample_and_enough_for_nothing():
+    x = np.tile([0, 1], 500)
+    one = samples.count([x, x], (2, 2), units=x * 0)
+    assert samples.effective_size(one) == 1
+    assert enough(one) == (False, 5 * 4 * 1000)
+    weighted = samples.count([x], (2,), units=x * 0, weights=1 + x)
+    assert samples.effective_size(weighted) == pytest.approx(1)
 
 
 def test_replicates_of_several_calls_are_those_of_one():
