@@ -57,7 +57,6 @@ def of_predictions(
         unit = inputs.codes("units", evidence.units)
         if len(unit) != n:
             raise InputError(f"units has {len(unit)} entries, first has {n}")
-    independent = int(unit.max()) + 1
     weights = np.ones(n)
     if evidence.weights is not None:
         weights = weights_of("weights", evidence.weights, n)
@@ -66,9 +65,9 @@ def of_predictions(
         unit = np.unique(unit[there], return_inverse=True)[1]
         n = len(weights)
         weights = n * weights
-        # Kish's effective number.
-        mass = np.bincount(unit, weights)
-        independent = int(mass.sum() ** 2 / (mass**2).sum() + 1e-9)
+    # Kish's effective number of units, which may be of unequal size.
+    mass = np.bincount(unit, weights)
+    independent = int(mass.sum() ** 2 / (mass**2).sum() + 1e-9)
     # Outputs are probabilities, so that bins are not noisy counts of labels:
     # what they need is samples, not samples per cell.
     needed = SAMPLES_PER_CELL * _FEWEST_BINS

@@ -111,6 +111,17 @@ def test_error_bars_of_weighted_samples(monkeypatch):
     assert outputs.effective == int(kish(w))
 
 
+@pytest.mark.parametrize("weights", [None, np.ones(400)])
+def test_a_unit_of_most_samples_is_not_many(weights, monkeypatch):
+    helpers.without_solvers(monkeypatch)
+    p = np.random.default_rng(0).dirichlet([1, 1], 400)
+    one = np.r_[np.zeros(300, int), np.arange(1, 101)]
+    for units, effective in ((one, 1), (np.arange(400) // 4, 100), (None, 400)):
+        found = quantify(Predictions(p, p, 2, units, weights), **FEW)
+        assert found.effective == effective
+        assert found.estimates["redundancy"].enough == (effective > 1)
+
+
 def test_integer_weights_are_copies():
     rng = np.random.default_rng(1)
     x, y = rng.integers(3, size=(2, 60))
