@@ -18,10 +18,14 @@ class Samples(NamedTuple):
         of mean 1.
       by_unit: sparse counts `[units, cells]`; None if each sample is a unit
         and has no weight.
+      unjoined: those of the units that were joined in the batches that are
+        `by_unit`; None if none were. A batch has more than one label where its
+        units have one each.
     """
 
     counts: np.ndarray
     by_unit: Any
+    unjoined: Any = None
 
     @property
     def weighted(self) -> bool:
@@ -101,13 +105,16 @@ def marginal(samples: Samples, axes: Iterable[int]) -> Samples:
     if not kept:
         raise InputError("axes must leave a variable")
     counts = samples.counts.sum(tuple(gone))
-    by_unit = samples.by_unit
-    if by_unit is not None:
+
+    def summed(by_unit: Any) -> Any:
+        if by_unit is None:
+            return None
         at = np.unravel_index(by_unit.indices, shape)
         flat = np.ravel_multi_index(tuple(at[i] for i in kept), counts.shape)
-        unit = np.repeat(np.arange(samples.units), np.diff(by_unit.indptr))
-        by_unit = by_units(by_unit.data, unit, flat, counts.size)
-    return Samples(counts, by_unit)
+        unit = np.repeat(np.arange(by_unit.shape[0]), np.diff(by_unit.indptr))
+        return by_units(by_unit.data, unit, flat, counts.size)
+
+    return Samples(counts, summed(samples.by_unit), summed(samples.unjoined))
 
 
 def by_units(

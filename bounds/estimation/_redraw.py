@@ -136,10 +136,11 @@ def permute_last(
 ) -> np.ndarray:
     """Draws tables with the last variable permuted: independent of the rest.
 
-    Whole units change place if each unit has one value of the last variable,
-    as a recording has one label; samples do otherwise. Weights stay with the
-    rest, so that a permutation would forget them of the last variable: weighted
-    samples, or units, draw theirs from its weighted distribution instead.
+    Units that have one value of the last variable, as a recording has one
+    label, change place as a whole and among each other; the samples of the
+    others do among those. Weights stay with the rest, so that a permutation
+    would forget them of the last variable: weighted samples, or units, draw
+    theirs from its weighted distribution instead.
 
     Args:
       samples: Counts of samples of two variables or more.
@@ -157,26 +158,30 @@ def permute_last(
     if len(shape) < 2:
         raise InputError(f"samples must count two variables, got shape {shape}")
     table = samples.counts.reshape(-1, shape[-1])
-    out = np.zeros((replicates, *table.shape), table.dtype)
-    if samples.by_unit is not None:
-        units = samples.units
-        of_unit = marginal(samples, range(len(shape) - 1)).by_unit
-        whole = (np.diff(of_unit.indptr) == 1).all()
-        if whole or samples.weighted:
-            rest = marginal(samples, (-1,)).by_unit
-            if not whole:
-                # A row for each cell of each unit.
-                rest = _apart(rest)
-            member = np.eye(shape[-1])
-            chances = table.sum(0) / table.sum()
-            for row in out:
-                if samples.weighted:
-                    drawn = rng.choice(len(chances), rest.shape[0], p=chances)
-                else:
-                    drawn = of_unit.indices[rng.permutation(units)]
-                row[:] = _rounded(samples, rest.T @ member[drawn])
-            return out.reshape(replicates, *shape)
-    out[:] = random_tables(table, replicates, rng)
+    # Batches of units would be units of several labels.
+    by_unit = samples.by_unit if samples.unjoined is None else samples.unjoined
+    if by_unit is None:
+        out = random_tables(table, replicates, rng).astype(table.dtype)
+        return out.reshape(replicates, *shape)
+    units = Samples(samples.counts, by_unit)
+    rest = marginal(units, (-1,)).by_unit
+    labels = marginal(units, range(len(shape) - 1)).by_unit
+    whole = np.diff(labels.indptr) == 1
+    if samples.weighted:
+        rest = _apart(rest, whole)
+        chances = table.sum(0) / table.sum()
+        out = np.zeros((replicates, *table.shape))
+    else:
+        mixed = np.rint(by_unit[~whole].sum(0)).astype(table.dtype)
+        out = random_tables(mixed.reshape(table.shape), replicates, rng)
+        rest, labels = rest[whole], labels[whole].indices
+    member = np.eye(shape[-1])
+    for row in out if rest.shape[0] else ():
+        if samples.weighted:
+            drawn = rng.choice(len(chances), rest.shape[0], p=chances)
+        else:
+            drawn = labels[rng.permutation(len(labels))]
+        row += _rounded(samples, rest.T @ member[drawn])
     return out.reshape(replicates, *shape)
 
 
@@ -208,12 +213,17 @@ def _with_margins(
     )
 
 
-def _apart(by_unit: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
-    """Returns each entry in a row of its own."""
-    many = by_unit.nnz
+def _apart(
+    by_unit: scipy.sparse.csr_array, whole: np.ndarray
+) -> scipy.sparse.csr_array:
+    """Returns each entry of the rows that are not whole in a row of its own."""
+    entries = np.diff(by_unit.indptr)
+    ends = np.ones(by_unit.nnz, bool)
+    ends[np.repeat(whole, entries)] = False
+    ends[by_unit.indptr[1:] - 1] = True
     return scipy.sparse.csr_array(
-        (by_unit.data, by_unit.indices, np.arange(many + 1)),
-        shape=(many, by_unit.shape[1]),
+        (by_unit.data, by_unit.indices, np.r_[0, np.flatnonzero(ends) + 1]),
+        shape=(int(ends.sum()), by_unit.shape[1]),
     )
 
 

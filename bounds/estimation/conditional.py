@@ -6,7 +6,7 @@ labels within samples of one value of what is given: it keeps what that knows.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -155,14 +155,22 @@ def permute_within(
         counts = table.counts[:, :, value]
         if not counts.any():
             continue
-        by_unit = None
-        if table.by_unit is not None:
-            by_unit = table.by_unit[:, cells[:, :, value].ravel()]
-            by_unit = by_unit[np.diff(by_unit.indptr) > 0]
-        out[:, :, :, value] = samples.permute_last(
-            Samples(counts, by_unit), replicates, rng
+        columns = cells[:, :, value].ravel()
+        stratum = Samples(
+            counts,
+            _stratum(table.by_unit, columns),
+            _stratum(table.unjoined, columns),
         )
+        out[:, :, :, value] = samples.permute_last(stratum, replicates, rng)
     return out
+
+
+def _stratum(by_unit: Any, columns: np.ndarray) -> Any:
+    """Some columns, of the units that have a sample there."""
+    if by_unit is None:
+        return None
+    by_unit = by_unit[:, columns]
+    return by_unit[np.diff(by_unit.indptr) > 0]
 
 
 def _parts(table: Samples, options: Options) -> Iterator[Part]:

@@ -125,9 +125,13 @@ def count(
         each = each / each.mean()
         unit = np.unique(unit, return_inverse=True)[1]
     counts = np.bincount(flat, each, cells).reshape(shape)
-    unit = batches(unit, seed)
+    joined = batches(unit, seed)
     many = np.ones(n) if each is None else each
-    return Samples(counts, by_units(many, unit, flat, cells))
+    return Samples(
+        counts,
+        by_units(many, joined, flat, cells),
+        None if joined is unit else by_units(many, unit, flat, cells),
+    )
 
 
 def batches(unit: np.ndarray, seed: int) -> np.ndarray:

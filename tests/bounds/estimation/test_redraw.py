@@ -48,3 +48,61 @@ def test_blocks_of_equal_samples_are_left_out(rng):
     table = samples.count([np.ones(500, int)], (2,))
     left = samples.leave_out(table, 4, rng)
     assert left.counts.tolist() == [[0, 375]] * 4
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_mixed_unit_leaves_the_others_whole(weighted):
+    unit = np.repeat(np.arange(40), 10)
+    x, y = unit % 2, unit // 2 % 2
+    y[0] = 1
+    weights = np.full(400, 2) if weighted else None
+    table = samples.count([x, y], (2, 2), units=unit, weights=weights)
+    drawn = samples.permute_last(table, 200, np.random.default_rng(0))
+    np.testing.assert_allclose(drawn.sum(2), [[200, 200]] * 200)
+    # As of 39 units: of samples the deviation would be 5.
+    assert 13 < drawn[:, 0, 0].std() < (25 if weighted else 18)
+    if not weighted:
+        # Nine samples and one of the mixed unit, all of one symbol.
+        np.testing.assert_array_equal(drawn.sum(1), [[199, 201]] * 200)
+        assert (drawn[:, 1] % 10 == 0).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_samples_of_mixed_units_change_place_among_each_other(weighted):
+    # Label and symbol of whole units are 0; of mixed ones anything.
+    unit = np.repeat(np.arange(40), 10)
+    mixed = unit >= 20
+    x, y = mixed * (1 + unit % 2), mixed * (1 + np.arange(400) % 2)
+    weights = np.full(400, 2) if weighted else None
+    table = samples.count([x, y], (3, 3), units=unit, weights=weights)
+    drawn = samples.permute_last(table, 50, np.random.default_rng(0))
+    if weighted:
+        assert drawn.sum(1).mean(0) == pytest.approx([200, 100, 100], rel=0.1)
+    else:
+        assert (drawn[:, 0] == [200, 0, 0]).all()
+        assert (drawn[:, 1:, 1:] % 10 != 0).any()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_units_in_batches_change_place_by_themselves(
+    given, weighted, monkeypatch
+):
+    monkeypatch.setattr(samples, "_MOST_UNITS", 10)
+    unit = np.repeat(np.arange(60), 5)
+    x, y, zero = unit % 2, unit // 2 % 2, unit * 0
+    weights = np.full(300, 2) if weighted else None
+    variables, shape = (
+        ([x, zero, zero, y], (2, 1, 2, 2)) if given else ([x, y], (2, 2))
+    )
+    table = samples.count(variables, shape, units=unit, weights=weights)
+    assert (table.units, table.unjoined.shape[0]) == (10, 60)
+    rng = np.random.default_rng(0)
+    draw = permute_within if given else samples.permute_last
+    drawn = draw(table, 200, rng)
+    if given:
+        drawn = drawn[:, :, 0, 0]
+    np.testing.assert_allclose(drawn, 5 * np.rint(drawn / 5))
+    # As of 60 units: 5 sqrt(60 / 16); of weighted ones each by itself.
+    expected = 5 * np.sqrt(30 / 4 if weighted else 60 / 16)
+    assert drawn[:, 0, 0].std() == pytest.approx(expected, rel=0.2)
