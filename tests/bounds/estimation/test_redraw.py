@@ -106,3 +106,13 @@ def test_units_in_batches_change_place_by_themselves(
     # As of 60 units: 5 sqrt(60 / 16); of weighted ones each by itself.
     expected = 5 * np.sqrt(30 / 4 if weighted else 60 / 16)
     assert drawn[:, 0, 0].std() == pytest.approx(expected, rel=0.2)
+
+
+def test_a_weighted_unit_of_one_label_draws_one(rng):
+    # Units of both symbols, of which one has both labels.
+    unit = np.repeat(np.arange(40), 10)
+    x, y = np.arange(400) % 2, unit % 2
+    y[0] = 1
+    table = samples.count([x, y], (2, 2), units=unit, weights=np.full(400, 2))
+    drawn = samples.permute_last(table, 50, rng)
+    assert np.abs(drawn[:, 0] - drawn[:, 1]).max() < 5 + 1e-9
