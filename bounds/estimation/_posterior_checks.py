@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bounds.estimation._posterior_input import Input
+from bounds.estimation._posterior_input import Input, error_by_unit
 from bounds.estimation._statistics import entropy
 
 # What makes an answer doubtful: miscalibration in bits and standard errors,
@@ -30,7 +30,7 @@ def miscalibration(
         hard[name] = float(w @ gain)
         difference = claim - gain
         off = float(w @ difference)
-        error = math.sqrt(float(w**2 @ (difference - off) ** 2))
+        error = error_by_unit(w * (difference - off), data.units_of(name))
         if abs(off) > max(_MISCALIBRATED, _SIGNIFICANT * error):
             kind = "over" if off > 0 else "under"
             doubts[name] = (
@@ -51,7 +51,7 @@ def other_doubts(
     doubts = []
     number = 2 ** entropy(prior)
     for name in ("r1", "r2"):
-        size = 1 / float(np.sum(data.w[name] ** 2))
+        size = _effective(data, name)
         if size < _PER_CLASS * number:
             doubts.append(
                 f"{name} has {size:.0f} (effective) samples for {number:.0f} "
@@ -66,6 +66,16 @@ def other_doubts(
                 "better joint classifier, or r1 and r2 are overconfident"
             )
     return doubts
+
+
+def _effective(data: Input, name: str) -> float:
+    """Kish's number of samples; those of a class that share a unit are one."""
+    y = data.labels.get(name, data.r[name].argmax(1))
+    cell = np.unique(
+        np.stack([data.units_of(name), y]), axis=1, return_inverse=True
+    )[1]
+    mass = np.bincount(cell.ravel(), data.w[name])
+    return 1 / float(mass @ mass)
 
 
 def possible(

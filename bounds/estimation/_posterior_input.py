@@ -1,5 +1,6 @@
 """What the decomposition of posteriors takes: checked arrays and tables."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -32,6 +33,11 @@ class Input(NamedTuple):
     prior: np.ndarray | None
     paired: bool
     units: np.ndarray  # [n] of the first modality, of all if paired
+    units2: np.ndarray  # of the second
+
+    def units_of(self, name: str) -> np.ndarray:
+        """Codes of the samples of "r1", "r2" or "r12", `[n]`."""
+        return self.units2 if name == "r2" else self.units
 
 
 def checked(
@@ -74,13 +80,14 @@ def checked(
                 "labels" if labels is not None else f"labels{name[1:]}",
                 y, len(r[name]), num_classes,
             )  # fmt: skip
-    units = np.arange(len(r["r1"]))
+    units, units2 = (np.arange(len(r[name])) for name in ("r1", "r2"))
     if groups is not None:
         units = inputs.codes("groups", groups)
         if len(units) != len(r["r1"]):
             raise InputError(
                 f"groups has {len(units)} entries for {len(r['r1'])} samples"
             )
+        units2 = units
     if prior is not None:
         prior = inputs.probabilities("prior", [prior])[0]
         if len(prior) != num_classes:
@@ -88,7 +95,7 @@ def checked(
                 f"prior has {len(prior)} classes, r1 has {num_classes}"
             )
     weights = {"r1": w1, "r2": w2} | ({"r12": w1} if r12 is not None else {})
-    return Input(r, weights, known, prior, paired, units)
+    return Input(r, weights, known, prior, paired, units, units2)
 
 
 def calibrated(data: Input, kind: str, seed: int) -> Input:
@@ -137,7 +144,10 @@ def label_prior(data: Input) -> np.ndarray:
 
 def _mean_error(data: Input, name: str) -> np.ndarray:
     r, w = data.r[name], data.w[name]
-    return np.sqrt(w**2 @ (r - w @ r) ** 2)
+    units = data.units_of(name)
+    return np.array(
+        [error_by_unit(x, units) for x in (w[:, None] * (r - w @ r)).T]
+    )
 
 
 def subsamples(
@@ -161,7 +171,13 @@ def restricted(data: Input, index1: np.ndarray, index2: np.ndarray) -> Input:
     r = {name: x[index[name]] for name, x in data.r.items()}
     w = {name: x[index[name]] for name, x in data.w.items()}
     w = {name: x / x.sum() for name, x in w.items()}
-    return data._replace(r=r, w=w, labels={}, units=data.units[index1])
+    return data._replace(
+        r=r,
+        w=w,
+        labels={},
+        units=data.units[index1],
+        units2=data.units2[index2],
+    )
 
 
 def table(r: np.ndarray, w: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -195,8 +211,10 @@ def error_of_difference(data: Input, prior: np.ndarray) -> float:
         p = pointwise(table(data.r[name], w, prior), prior)
         each.append(p - w * p.sum())
     if data.paired:
-        return float(np.sqrt(np.sum((each[0] - each[1]) ** 2)))
-    return float(np.sqrt(sum(np.sum(x**2) for x in each)))
+        return error_by_unit(each[0] - each[1], data.units)
+    return math.hypot(
+        error_by_unit(each[0], data.units), error_by_unit(each[1], data.units2)
+    )
 
 
 def error_by_unit(deviations: np.ndarray, units: np.ndarray) -> float:
