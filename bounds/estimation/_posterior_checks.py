@@ -3,6 +3,8 @@
 import math
 
 import numpy as np
+import scipy.optimize
+import scipy.special
 
 from bounds.estimation._posterior_input import Input, error_by_unit
 from bounds.estimation._statistics import entropy
@@ -12,6 +14,8 @@ from bounds.estimation._statistics import entropy
 # gap and the scatter of subsamples are in the intervals.
 _MISCALIBRATED, _SIGNIFICANT = 0.05, 3.0
 _PER_CLASS = 5.0
+# Exponents of Chernoff's bound that are tried: 1 is a posterior's own odds.
+_MOST_TILT = 64.0
 _NEGATIVE = 0.02
 
 
@@ -30,8 +34,13 @@ def miscalibration(
         hard[name] = float(w @ gain)
         difference = claim - gain
         off = float(w @ difference)
-        error = error_by_unit(w * (difference - off), data.units_of(name))
-        if abs(off) > max(_MISCALIBRATED, _SIGNIFICANT * error):
+        if abs(off) <= _MISCALIBRATED:
+            continue
+        each = w * (difference - off)
+        clustered = error_by_unit(each, data.units_of(name)) ** 2
+        alone = float(each @ each)
+        effect = max(1.0, clustered / alone) if alone > 0 else 1.0
+        if _surprise(r, logs - log_prior, effect * w, off) > _SIGNIFICANT:
             kind = "over" if off > 0 else "under"
             doubts[name] = (
                 f"{name} is {kind}confident: it claims {soft[name]:.2f} bits "
@@ -39,6 +48,40 @@ def miscalibration(
                 "(calibration='temperature' or 'vector')"
             )
     return hard, doubts
+
+
+def _surprise(
+    r: np.ndarray, ratio: np.ndarray, weights: np.ndarray, off: float
+) -> float:
+    """How unlikely labels of such posteriors are to be so far off.
+
+    By Chernoff's bound with labels drawn from the posteriors, in standard
+    errors of a normal variable. An error of the differences that are seen would
+    grow with the very rows that are wrong, and be none where a rare label has
+    not come yet.
+
+    Args:
+      r: posteriors, `[n, y]`.
+      ratio: log2 r / p(y).
+      weights: of the samples, times the factor by which dependence multiplies
+        the variance, `[n]`.
+      off: mean of claims less what labels keep, in bits.
+    """
+    ratio = ratio * math.log(2)
+    claim = np.sum(r * ratio, axis=1)
+    effect = weights.sum()
+    sign = math.copysign(1 / weights.max(), off)
+
+    def lost(tilt: float) -> float:
+        tilts = sign * tilt * weights
+        moments = scipy.special.logsumexp(-tilts[:, None] * ratio, axis=1, b=r)
+        bound = np.sum(moments + tilts * claim)
+        return float(bound - effect * sign * tilt * off * math.log(2)) / effect
+
+    best = scipy.optimize.minimize_scalar(
+        lost, bounds=(0, _MOST_TILT), method="bounded"
+    )
+    return math.sqrt(max(-2 * best.fun, 0.0))
 
 
 def other_doubts(
