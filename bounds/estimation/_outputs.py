@@ -1,5 +1,6 @@
 """The decomposition of what several classifiers of a pair of sides say."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from bounds.estimation.posteriors import PosteriorPID, pid_of_posteriors
 
 # Standard errors to either end of a 95 % interval.
 _ERRORS = 1.96
+_SIDES = ("first", "second")
+_OF_THE_JOINT = ("synergy", "total", "conditional1", "conditional2")
 # p(y|x) by name of the classifier, of samples it was not fitted to, `[n, y]`.
 Outputs = Mapping[str, np.ndarray]
 
@@ -118,14 +121,15 @@ def decompose(
             )  # fmt: skip
             return Answer(pid, chosen, None, taken)
         sides = best(first, every), best(second, every)
-        r1, r2 = map(take, ("first", "second"), sides)
+        r1, r2 = map(take, _SIDES, sides)
         late = fuse(
             r1, r2, labels, weights=weight, groups=codes,
             folds=possible_folds(codes), seed=seed,
         )  # fmt: skip
         joint = best({**additive, "late fusion": late}, every)
+        both = joint
         # A classifier of both may look at one: it knows no less than either.
-        for name, side in zip(("first", "second"), sides, strict=True):
+        for name, side in zip(_SIDES, sides, strict=True):
             if likelier(side, joint):
                 joint = side._replace(name=name)
         if interacting:
@@ -133,20 +137,61 @@ def decompose(
             gain = other.log_likelihood - joint.log_likelihood
             interaction = _interval(gain, weight, codes)
             joint = other if likelier(other, joint) else joint
+            both = other if likelier(other, both) else both
         pid = pid_of_posteriors(
             r1, r2, r12=take("joint", joint), labels=labels, groups=units,
             weights1=weight, folds=folds, **resampling,
         )  # fmt: skip
-    except InputError as error:
-        return Answer(None, chosen, interaction, taken, str(error))
+    except InputError as reason:
+        return Answer(None, chosen, interaction, taken, str(reason))
+    if joint.name in _SIDES:
+        loss = joint.log_likelihood - both.log_likelihood
+        most = math.log2(len(np.unique(labels[weight > 0])))
+        _, error = _mean(loss, weight, codes)
+        pid = _unsure_of_joint(pid, error, most)
     return Answer(pid, chosen, interaction, taken)
+
+
+def _unsure_of_joint(
+    pid: PosteriorPID, error: float, most: float
+) -> PosteriorPID:
+    """What it means that one side was taken for both.
+
+    Then the other adds nothing, in every replicate of the bootstrap; but that
+    the side was the likelier is known only up to the error of the difference,
+    by which the joint classifier's information may be larger.
+
+    Args:
+      pid: the decomposition.
+      error: of the mean difference of the log-likelihoods of the side and the
+        likeliest classifier of both, in bits.
+      most: bits that the label can have.
+
+    Returns:
+      The decomposition, with wider error bars of what the joint has a say in.
+    """
+    deviation, interval = dict(pid.deviation), dict(pid.interval)
+    for name in _OF_THE_JOINT:
+        deviation[name] = math.hypot(deviation[name], error)
+        value = getattr(pid, name)
+        low, high = interval[name]
+        wide = value + math.hypot(high - value, _ERRORS * error)
+        interval[name] = (low, max(high, min(wide, most)))
+    return pid._replace(deviation=deviation, interval=interval)
+
+
+def _mean(
+    values: np.ndarray, weights: np.ndarray, units: np.ndarray
+) -> tuple[float, float]:
+    """Mean of samples that depend on each other by unit, and its error."""
+    weights = weights / weights.sum()
+    mean = float(weights @ values)
+    return mean, error_by_unit(weights * (values - mean), units)
 
 
 def _interval(
     values: np.ndarray, weights: np.ndarray, units: np.ndarray
 ) -> Range:
-    """95 % interval of a mean of samples that depend on each other by unit."""
-    weights = weights / weights.sum()
-    mean = float(weights @ values)
-    error = error_by_unit(weights * (values - mean), units)
+    """95 % interval of such a mean."""
+    mean, error = _mean(values, weights, units)
     return Range(mean - _ERRORS * error, mean + _ERRORS * error)
