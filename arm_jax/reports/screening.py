@@ -12,8 +12,6 @@ from arm_jax.reports.pieces import figure, fixed, markdown_table, plainly
 _CELL, _AROUND = 0.32, 2.2
 _WORDS = {
     "redundancy": "redundancy R",
-    "unique1": "unique U of the row's modality",
-    "unique2": "unique U of the row's modality",
     "synergy": "synergy S",
     "total": "total information",
 }
@@ -76,11 +74,8 @@ def map_figure(results: Mapping[str, Any], path: Path) -> None:
     marks = np.zeros((number, number), bool)
     first, second = (np.asarray(results[k]) for k in ("first", "second"))
     found = np.asarray(results["adjusted"]) <= results["level"]
-    # Each pair once: in the row of whose unique information it is.
-    rows, columns = second, first
-    if results["quantity"] == "unique1":
-        rows, columns = first, second
-    square[rows, columns], marks[rows, columns] = results["value"], found
+    # Each pair once.
+    square[second, first], marks[second, first] = results["value"], found
     side = _AROUND + _CELL * number
     with figure(path, figsize=(side, side - 0.6)) as (_, axis):
         image = axis.imshow(square, cmap="cividis", vmin=0)

@@ -17,7 +17,7 @@ from arm_jax.reports import screening as report
 from arm_jax.workdir import open_workdir, read_results, to_json, write_results
 from bounds import inputs
 from bounds.estimation import classifiers, discovery, discretize
-from bounds.estimation.screening import QUANTITIES, screen
+from bounds.estimation.screening import check_quantity, screen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class ScreeningConfig:
 
     def __post_init__(self) -> None:
         """Checks the values that no type can check."""
-        inputs.choice("config.quantity", self.quantity, QUANTITIES)
+        check_quantity("config.quantity", self.quantity)
         inputs.choice("config.method", self.method, discovery.METHODS)
         inputs.integer("config.symbols", self.symbols, 2)
         inputs.integer("config.permutations", self.permutations, 0)

@@ -6,14 +6,13 @@ be:
 
   total        the labels: no modality tells of them
   redundancy   one modality against the rest, so that it tells of nothing
-  unique1      the first within samples of one value of the second: it tells of
-               the label nothing that the second does not; likewise unique2
   synergy      one modality within samples of one value of the other
 
 Redundancy and synergy need both modalities, so each is permuted in turn and the
 larger p-value counts: a pair of a telling modality and a mute one has neither
-(the test of a union of hypotheses, Berger 1982). The share of false discoveries
-among the pairs is controlled, see `bounds.estimation.discovery`.
+(the test of a union of hypotheses, Berger 1982). Unique information has no such
+reference: what takes it from a pair takes the synergy, too. The share of false
+discoveries among the pairs is controlled, see `bounds.estimation.discovery`.
 
 Permutations end for a pair when enough of its tables have reached the value
 (Besag and Clifford 1991), or when it is a discovery at half the level, which is
@@ -37,7 +36,8 @@ from bounds.estimation import discovery
 from bounds.estimation._redraw import random_tables
 from bounds.estimation.samples import count
 
-QUANTITIES = ("redundancy", "unique1", "unique2", "synergy", "total")
+QUANTITIES = ("redundancy", "synergy", "total")
+_UNIQUE = ("unique1", "unique2")
 # Certified error of the solver, and what counts as reached.
 _TOLERANCE = 1e-6
 # Reached so often, a pair is no discovery, and its p-value is known enough.
@@ -51,8 +51,6 @@ _FIRST_LOOK, _MARGIN = 100, 0.5
 # permutes the label.
 _NULLS: dict[str, tuple[tuple[int, bool], ...]] = {
     "redundancy": ((0, False), (1, False)),
-    "unique1": ((0, True),),
-    "unique2": ((1, True),),
     "synergy": ((0, True), (1, True)),
     "total": ((-1, False),),
 }
@@ -141,7 +139,7 @@ def screen(
       InputError: Fewer than two modalities; vectors that are no symbols, or not
         of one length; a modality or label with one value; options out of range.
     """
-    inputs.choice("quantity", quantity, QUANTITIES)
+    check_quantity("quantity", quantity)
     inputs.choice("method", method, discovery.METHODS)
     level = inputs.real("level", level, above=0, below=1)
     permutations = inputs.integer("permutations", permutations)
@@ -198,6 +196,17 @@ def screen(
         level=level,
         method=method,
     )
+
+
+def check_quantity(name: str, quantity: Any) -> None:
+    """Raises InputError for what is none of `QUANTITIES`."""
+    if isinstance(quantity, str) and quantity in _UNIQUE:
+        raise InputError(
+            f"{name} must not be '{quantity}': permutations that leave no "
+            "unique information leave no synergy, and would find the one where "
+            f"there is the other; screen {', '.join(QUANTITIES)}"
+        )
+    inputs.choice(name, quantity, QUANTITIES)
 
 
 class _Tested(NamedTuple):

@@ -71,12 +71,12 @@ def test_the_pair_that_interacts_is_found(file, tmp_path):
 
 def test_features_one_by_one_of_one_sample_per_person(file, tmp_path):
     chosen = config(
-        file, features=True, units="person", permutations=40, quantity="unique1"
+        file, features=True, units="person", permutations=40, quantity="total"
     )
     results = run(chosen, tmp_path, progress=False)
     assert results["names"] == ["a[0]", "b[0]", "b[1]", "c[0]", "c[1]", "c[2]"]
     assert len(results["value"]) == 15
-    assert "unique U" in report.sentence(results)
+    assert "total information" in report.sentence(results)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,7 @@ def test_features_one_by_one_of_one_sample_per_person(file, tmp_path):
         ({"modalities": ("a", "z")}, "no modality 'z'; it has: a, b, c"),
         ({"units": "room"}, "no group 'room'; it has: person"),
         ({"quantity": "unique"}, "config.quantity"),
+        ({"quantity": "unique2"}, "config.quantity must not be"),
         ({"symbols": 1}, "config.symbols must be at least 2"),
     ],
 )

@@ -85,8 +85,6 @@ def modalities():
     [
         ("synergy", {("a", "b")}),
         ("redundancy", set()),
-        ("unique1", {("copy", "mute"), ("copy", "three")}),
-        ("unique2", {("a", "copy"), ("b", "copy")}),
         ("total", {("a", "b"), *itertools.product("ab", ["copy"]),
                    ("copy", "mute"), ("copy", "three")}),
     ],
@@ -160,6 +158,11 @@ LABEL = [0, 1, 1, 0, 1] * 2
         ({"symbols": GOOD | {"c": [0, 1]}}, "paired vectors"),
         ({"label": [1] * 10}, "'label' has one value"),
         ({"quantity": "unique"}, "quantity must be one of"),
+        (
+            {"quantity": "unique1"},
+            "quantity must not be 'unique1': .* screen redundancy, synergy, to",
+        ),
+        ({"quantity": "unique2"}, "quantity must not be 'unique2'"),
         ({"method": "bonferroni"}, "method must be one of"),
         ({"level": 0}, "level must be"),
         ({"permutations": -1}, "permutations must be at least 0"),
