@@ -282,7 +282,8 @@ def setup(results: Mapping[str, Any]) -> list[str]:
     if results["knowledge"] == "unimodal":
         lines.append(
             "Labels of pairs are not used: each modality has labels of its own "
-            "half of the samples."
+            "half of the samples. So there are no estimates from parts of the "
+            "samples, and models of both modalities decide nothing."
         )
     lines += [
         f"There is nothing on {pair}: {reason}."

@@ -117,7 +117,8 @@ def decompose(
             r2 = take("second", best(second, ~half))
             pid = pid_of_posteriors(
                 r1, r2, labels1=labels[half], labels2=labels[~half],
-                weights1=weight[half], weights2=weight[~half], **resampling,
+                weights1=weight[half], weights2=weight[~half],
+                groups1=codes[half], groups2=codes[~half], **resampling,
             )  # fmt: skip
             return Answer(pid, chosen, None, taken)
         sides = best(first, every), best(second, every)

@@ -82,10 +82,10 @@ def _multiplicities(
         for counts in _balanced(rows, weights, replicates, rng):
             yield dict.fromkeys(data.r, counts)
         return
-    each = [
-        _balanced(np.arange(len(r)), [data.w[name]], replicates, rng)
-        for name, r in data.r.items()
-    ]
+    each = []
+    for name, w in data.w.items():
+        rows = np.unique(data.units_of(name), return_inverse=True)[1]
+        each.append(_balanced(rows, [w], replicates, rng))
     for counts in zip(*each, strict=True):
         yield dict(zip(data.r, counts, strict=True))
 

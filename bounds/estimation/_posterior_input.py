@@ -43,6 +43,7 @@ class Input(NamedTuple):
 def checked(
     r1: Any, r2: Any, r12: Any, prior: Any, weights1: Any, weights2: Any,
     labels: Any, labels1: Any, labels2: Any, groups: Any,
+    groups1: Any = None, groups2: Any = None,
 ) -> Input:  # fmt: skip
     given = {"r1": r1, "r2": r2} | ({} if r12 is None else {"r12": r12})
     r = {name: inputs.probabilities(name, x) for name, x in given.items()}
@@ -80,14 +81,15 @@ def checked(
                 "labels" if labels is not None else f"labels{name[1:]}",
                 y, len(r[name]), num_classes,
             )  # fmt: skip
-    units, units2 = (np.arange(len(r[name])) for name in ("r1", "r2"))
+    if paired and (groups1 is not None or groups2 is not None):
+        raise InputError(
+            "groups1 and groups2 are for samples that are not paired; give "
+            "groups of paired ones"
+        )
+    units = _units("groups1", groups1, "r1", r)
+    units2 = _units("groups2", groups2, "r2", r)
     if groups is not None:
-        units = inputs.codes("groups", groups)
-        if len(units) != len(r["r1"]):
-            raise InputError(
-                f"groups has {len(units)} entries for {len(r['r1'])} samples"
-            )
-        units2 = units
+        units = units2 = _units("groups", groups, "r1", r)
     if prior is not None:
         prior = inputs.probabilities("prior", [prior])[0]
         if len(prior) != num_classes:
@@ -96,6 +98,19 @@ def checked(
             )
     weights = {"r1": w1, "r2": w2} | ({"r12": w1} if r12 is not None else {})
     return Input(r, weights, known, prior, paired, units, units2)
+
+
+def _units(
+    name: str, groups: Any, of: str, r: dict[str, np.ndarray]
+) -> np.ndarray:
+    if groups is None:
+        return np.arange(len(r[of]))
+    units = inputs.codes(name, groups)
+    if len(units) != len(r[of]):
+        raise InputError(
+            f"{name} has {len(units)} entries for {len(r[of])} samples"
+        )
+    return units
 
 
 def calibrated(data: Input, kind: str, seed: int) -> Input:
@@ -107,8 +122,8 @@ def calibrated(data: Input, kind: str, seed: int) -> Input:
             )
         r[name] = calibrate(
             x, data.labels[name], kind=kind, weights=data.w[name],
-            groups=data.units if data.paired else None,
-            folds=possible_folds(data.units), seed=seed,
+            groups=data.units_of(name),
+            folds=possible_folds(data.units_of(name)), seed=seed,
         ).probabilities  # fmt: skip
     return data._replace(r=r)
 

@@ -141,6 +141,8 @@ def pid_of_posteriors(
     labels1: Any = None,
     labels2: Any = None,
     groups: Any = None,
+    groups1: Any = None,
+    groups2: Any = None,
     folds: Any = None,
     calibration: str | None = None,
     correct_bias: bool = True,
@@ -168,6 +170,9 @@ def pid_of_posteriors(
       labels2: classes of the samples of r2 if they are not paired.
       groups: of paired samples, `[n]`, such as persons; whole ones are drawn
         by the bootstrap.
+      groups1: of the samples of r1 if they are not paired, `[n1]`.
+      groups2: of the samples of r2 if they are not paired, `[n2]`; drawn
+        without regard to those of r1.
       folds: of paired samples with labels, codes `[n]`, equal for samples of
         one fold, none of whose labels the classifiers behind its posteriors
         have seen; all equal for classifiers that were fitted elsewhere. With
@@ -200,8 +205,9 @@ def pid_of_posteriors(
     if calibration is not None:
         inputs.choice("calibration", calibration, KINDS)
     data = checked(
-        r1, r2, r12, prior, weights1, weights2, labels, labels1, labels2, groups
-    )
+        r1, r2, r12, prior, weights1, weights2, labels, labels1, labels2,
+        groups, groups1, groups2,
+    )  # fmt: skip
     if calibration is not None:
         data = calibrated(data, calibration, seed)
     p = label_prior(data)
@@ -294,10 +300,11 @@ def pid_of_posteriors(
 
 
 def _share(data: Input, sub: Input) -> float:
-    """The part of all units, or of a modality's samples, that a part has."""
-    if data.paired:
-        return len(np.unique(sub.units)) / len(np.unique(data.units))
-    return max(len(sub.r[n]) / len(data.r[n]) for n in ("r1", "r2"))
+    """The part of all units, of either modality, that a part has."""
+    return max(
+        len(np.unique(sub.units_of(n))) / len(np.unique(data.units_of(n)))
+        for n in ("r1", "r2")
+    )
 
 
 def _folds(folds: Any, data: Input) -> np.ndarray:
@@ -312,10 +319,10 @@ def _folds(folds: Any, data: Input) -> np.ndarray:
 
 
 def _laws(data: Input, seed: int) -> _pooled.Laws:
-    units = data.units if data.paired else None
-    number = possible_folds(data.units)
     names = ("r1", "r2")
-    folds = [folds_of(units, len(data.r[n]), number, seed) for n in names]
+    units = [data.units_of(n) for n in names]
+    number = min(map(possible_folds, units))
+    folds = [folds_of(u, len(u), number, seed) for u in units]
     (r1, r2), (w1, w2) = ([x[n] for n in names] for x in (data.r, data.w))
     return _pooled.pool(r1, r2, w1, w2, np.concatenate(folds))
 

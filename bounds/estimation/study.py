@@ -218,22 +218,26 @@ def _from_symbols(
                 sizes == point["symbols"] for point in sensitivity
             ):
                 continue
-            if not verdicts(Labelled(table))["redundancy"].enough:
+            evidence = pair.evidence(n)
+            if not verdicts(evidence)["redundancy"].enough:
                 continue
-            one = quantify(Labelled(table), **cheaper)
+            one = quantify(evidence, **cheaper)
             others[f"{spelled(sizes)} symbols"] = decisions.recommend(
                 one, pair.names, margin=options.margin
             )
         sensitivity.append({"symbols": sizes, **_interactions(one)})
     bar.update()
     advice = withdrawals.unless_contradicted(advice, others)
-    additive, interacting = (
-        Range(scores[kind]["lower"], scores[kind]["upper"])
-        for kind in ("logistic", "network")
-    )
-    advice = withdrawals.unless_additive_does(advice, additive, interacting)
+    # Labels of pairs are in the models of both, and in what parts of them say.
+    labelled = options.knowledge == "labelled"
+    if labelled:
+        additive, interacting = (
+            Range(scores[kind]["lower"], scores[kind]["upper"])
+            for kind in ("logistic", "network")
+        )
+        advice = withdrawals.unless_additive_does(advice, additive, interacting)
     settles = None
-    if verdicts(Labelled(whole))["redundancy"].enough:
+    if labelled and verdicts(Labelled(whole))["redundancy"].enough:
         settles = convergence(
             whole, seed=resampling.seed, progress=not bar.disable
         )

@@ -551,7 +551,13 @@ def test_posteriors_are_decomposed_without_symbols(finished):
 def test_posteriors_without_labels_of_pairs(solvers, npz_file, tmp_path):
     config = small_config(npz_file, knowledge="unimodal", folds=3)
     results = run(config, tmp_path / "run", progress=False)
-    found = results["pairs"]["loud & quiet"]["posteriors"]
+    pair = results["pairs"]["loud & quiet"]
+    # Nor are they in what says how far to trust the numbers.
+    assert pair["convergence"] is None
+    assert pair["sensitivity"]
+    for point in pair["sensitivity"]:
+        assert "synergy" not in point["estimates"]
+    found = pair["posteriors"]
     assert tuple(found["classifiers"]) == ("first", "second")
     assert found["interaction"] is None
     parts = {"redundancy", "unique1", "unique2"}

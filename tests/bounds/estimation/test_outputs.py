@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bounds import problems
+from bounds.errors import InputError
 from bounds.estimation import _outputs
 from bounds.estimation._outputs import decompose
 
@@ -72,3 +73,23 @@ def test_nothing_is_more_than_the_label_has(unsure):
     pid = _outputs._unsure_of_joint(unsure[0].pid, 9.0, 2.0)
     for name in OF_THE_JOINT:
         assert pid.interval[name][1] == 2
+
+
+def test_halves_keep_their_units(monkeypatch):
+    given = {}
+
+    def never(*rows, **options):
+        given.update(options)
+        raise InputError("enough")
+
+    monkeypatch.setattr(_outputs, "pid_of_posteriors", never)
+    s = problems.named("alone4").sample(N, 0)
+    half, units = np.arange(N) % 3 > 0, np.arange(N) // 4
+    found = decompose(
+        {"own": s.posterior1}, {"own": s.posterior2}, {}, {}, s.labels,
+        folds=np.zeros(N, int), units=units, half=half, calibration="",
+        replicates=5, seed=0,
+    )  # fmt: skip
+    assert found.reason == "enough"
+    np.testing.assert_array_equal(given["groups1"], units[half])
+    np.testing.assert_array_equal(given["groups2"], units[~half])

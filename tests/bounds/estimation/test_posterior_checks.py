@@ -122,3 +122,41 @@ def test_dependence_makes_surprises_ordinary():
         soft = _posterior_input.informations(data, prior)
         found = _posterior_checks.miscalibration(data, prior, soft)[1]
         assert bool(found) == doubtful
+
+
+def test_groups_of_samples_that_are_not_paired():
+    # Four copies of every sample are as sure as one of each, not as four.
+    rows = [
+        np.random.default_rng(i).dirichlet([1, 1], 40 + 10 * i) for i in (0, 1)
+    ]
+    copies = [np.repeat(r, 4, 0) for r in rows]
+    codes = [np.repeat(np.arange(len(r)), 4) for r in rows]
+    options = {"correct_bias": False, "replicates": 60, "prior": [0.5, 0.5]}
+    alone, out, ignored = (
+        bounds.pid_of_posteriors(*r, **options, **groups).deviation
+        for r, groups in (
+            (rows, {}),
+            (copies, {"groups1": codes[0], "groups2": codes[1]}),
+            (copies, {}),
+        )
+    )
+    for name in ("information1", "information2"):
+        assert out[name] == pytest.approx(alone[name], rel=0.25)
+        assert ignored[name] < 0.7 * alone[name]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"groups1": [1]}, "groups1 has 1 entries for 20 samples"),
+        ({"groups2": [1]}, "groups2 has 1 entries for 20 samples"),
+        ({"groups1": np.arange(20), "labels": np.arange(20) % 2},
+         "groups1 and groups2 are for samples that are not paired"),
+        ({"groups2": np.arange(20), "groups": np.arange(20)},
+         "groups1 and groups2 are for samples that are not paired"),
+    ],
+)  # fmt: skip
+def test_bad_groups_are_named(options, message):
+    p = np.full((20, 2), 0.5)
+    with pytest.raises(bounds.InputError, match=message):
+        bounds.pid_of_posteriors(p, p, **options)
