@@ -550,11 +550,12 @@ def test_posteriors_are_decomposed_without_symbols(finished):
 
 def test_posteriors_without_labels_of_pairs(solvers, npz_file, tmp_path):
     config = small_config(npz_file, knowledge="unimodal", folds=3)
+    config["symbols"] |= {"number": 2, "most": 3, "sensitivity": (2, 3)}
     results = run(config, tmp_path / "run", progress=False)
     pair = results["pairs"]["loud & quiet"]
     # Nor are they in what says how far to trust the numbers.
     assert pair["convergence"] is None
-    assert pair["sensitivity"]
+    assert len(pair["sensitivity"]) == 2
     for point in pair["sensitivity"]:
         assert "synergy" not in point["estimates"]
     found = pair["posteriors"]
