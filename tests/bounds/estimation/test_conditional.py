@@ -70,9 +70,10 @@ def test_the_null_keeps_what_is_given(kind):
     assert drawn.dtype == table.counts.dtype
     np.testing.assert_allclose(drawn.sum(4), [table.counts.sum(3)] * 200)
     kept = drawn.sum((1, 2))
-    if kind == "weights":
+    # Units that change place may be of unequal size.
+    if kind != "plain":
         kept = kept.mean(0, keepdims=True)
-    tolerance = 0.02 if kind == "weights" else 1e-9
+    tolerance = 1e-9 if kind == "plain" else 0.02
     np.testing.assert_allclose(
         kept, np.broadcast_to(table.counts.sum((0, 1)), kept.shape),
         atol=300 * tolerance,
