@@ -40,11 +40,13 @@ from arm_jax.methods import (
 )
 from arm_jax.valuation import (
     Head,
+    Subsets,
     at_label,
     conditional_contributions,
     expected_conditional_contributions,
+    masks_for,
     normalized,
-    subset_log_probs,
+    subset_masks,
 )
 
 FORMS = ("loose", "strict")
@@ -165,13 +167,9 @@ class ARM(Method):
         if self.fusion == "running":
             contributions = memory[None]
         else:
-            # Under the mask, so that what is masked has no say in the weights
-            # of the others.
-            among = lambda f, subset, kept=mask: head(
-                f, kept * jnp.atleast_2d(subset)
-            )
-            log_probs = subset_log_probs(among, features)
-            contributions = expected_conditional_contributions(log_probs).T
+            contributions = expected_conditional_contributions(
+                _among(head, features, mask)
+            ).T
             contributions = contributions / jnp.log(2.0)
             mask = jnp.broadcast_to(mask, contributions.shape)
         # Contributions weigh the prediction; it does not learn to move them.
@@ -195,6 +193,23 @@ class ARM(Method):
         phi = conditional_contributions(survey.log_probs, survey.label).T
         count = self.copies(len(phi))
         return replay_weakest(phi, count, epoch.rng, survey.present)
+
+
+def _among(
+    head: Head, features: Mapping[str, jax.Array], mask: jax.Array
+) -> Subsets:
+    """Log-probabilities of all, and of all but one, of those in the mask.
+
+    So that what is masked has no say in the weights of the others. None alone:
+    what fusion does is done for every subset, and subsets of subsets are many.
+    """
+    masks = subset_masks(len(features))
+    stacked = np.concatenate([masks.full[None], masks.without])
+    kept = masks_for(features, stacked)[:, None] * mask[None]
+    log_p = normalized(jax.vmap(head, in_axes=(None, 0))(features, kept))
+    full, without = (jax.tree.map(lambda x, at=at: x[at], log_p)
+                     for at in (0, slice(1, None)))  # fmt: skip
+    return Subsets(full, (), without)
 
 
 def _reaching_own_encoder(forward: Forward, label: jax.Array) -> jax.Array:

@@ -106,9 +106,8 @@ def pid_of_features(
         too few; a class with fewer samples than folds, or that is not outside
         each, by groups or weights; fewer groups than folds; weights that are
         negative, or zero for all samples but of one class; a classifier without
-        a method it
-        needs, or whose answers are no probabilities of these classes; refits
-        of classifiers that were fitted; names that are not two.
+        a method it needs, or whose answers are no probabilities of these
+        classes; refits of classifiers that were fitted; names that are not two.
     """
     decisions.check_names(names)
     inputs.choice("calibration", calibration, CALIBRATIONS)
