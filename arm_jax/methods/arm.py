@@ -207,8 +207,8 @@ def _among(
     stacked = np.concatenate([masks.full[None], masks.without])
     kept = masks_for(features, stacked)[:, None] * mask[None]
     log_p = normalized(jax.vmap(head, in_axes=(None, 0))(features, kept))
-    full, without = (jax.tree.map(lambda x, at=at: x[at], log_p)
-                     for at in (0, slice(1, None)))  # fmt: skip
+    full = jax.tree.map(lambda x: x[0], log_p)
+    without = jax.tree.map(lambda x: x[1:], log_p)
     return Subsets(full, (), without)
 
 

@@ -228,11 +228,11 @@ def check_fits(
       weights: of the samples, `[n]`; those of weight 0 are not seen.
     """
     seen = np.ones(len(label), bool) if weights is None else weights > 0
-    known = np.unique(label[seen])
-    if len(known) < 2 and weights is not None:
+    classes = np.unique(label[seen])
+    if len(classes) < 2 and weights is not None:
         raise InputError(
             f"{where}weights are 0 for all samples but those of class "
-            f"{known[0]}"
+            f"{classes[0]}"
         )
     weighted = "" if weights is None else " with a weight above 0"
     for number, (train, _) in enumerate(fits):
@@ -242,8 +242,8 @@ def check_fits(
                 f"{where}all samples{weighted} outside fold {number} have one "
                 f"label: use fewer folds, or smaller {what}"
             )
-        if every and len(there) < len(known):
-            absent = np.setdiff1d(known, there)[0]
+        if every and len(there) < len(classes):
+            absent = np.setdiff1d(classes, there)[0]
             raise InputError(
                 f"{where}no sample{weighted} outside fold {number} has class "
                 f"{absent}: use fewer folds, or smaller {what}"

@@ -3,9 +3,9 @@
     python -m docs.checks.layouts [--methods=arm,joint] [--workdir=runs/layouts]
 
 Fifty steps of a small model with dropout on the same batches. What is said of
-every step, and the variables at the end, must be those of one process, but for
-the order in which four devices' numbers are added. Methods that are done are
-not done again.
+every step, and the variables at the end, must be those of one process, bit by
+bit, for on CPUs devices are added in their order (`arm_jax.parallel`). Methods
+that are done are not done again.
 """
 
 import argparse
