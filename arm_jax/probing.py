@@ -14,16 +14,15 @@ import numpy as np
 
 from arm_jax import shapley
 from arm_jax.data import Split
+from arm_jax.heads import bind_head
 from arm_jax.methods import Method
 from arm_jax.models import Model
 from arm_jax.training import (
     Variables,
-    bind_head,
     blank,
-    on_what_is_there,
     zero_where_missing,
 )
-from arm_jax.valuation import Array, is_right, masks_for
+from arm_jax.valuation import Array, is_right, masks_for, on_masks
 
 # Deviations of the noise, in those of the channel.
 LEVELS = (0.5, 1.0, 2.0)
@@ -84,15 +83,15 @@ def make_step(
 
     def probe(variables: Variables, batch: Mapping[str, Any]) -> Probe:
         batch = blank(batch, model.modalities)
-        head = on_what_is_there(bind_head(model, method, variables), batch)
+        head = bind_head(model, method, variables, batch)
 
         def encode(inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
             found, _ = model.encode(variables.params, variables.state, inputs)
             return zero_where_missing(found, batch)
 
         clean = encode(batch["inputs"])
-        masks = masks_for(clean, coalitions)
-        logits = jax.vmap(head, in_axes=(None, 0))(clean, masks)
+        logits = on_masks(head, clean, coalitions)
+        everything = masks_for(clean, coalitions[-1])
         # One level after another: media need the memory.
         noisy = jax.lax.map(
             lambda level: encode(_with_noise(batch, scales, level)), levels
@@ -103,7 +102,7 @@ def make_step(
                 name: jnp.where(chosen == m, noisy[name][level], x)
                 for m, (name, x) in enumerate(clean.items())
             }
-            scores = head(features, masks[-1])
+            scores = head(features, everything)
             return is_right(scores, batch["label"]).astype(jnp.float32)
 
         places = [model.modalities.index(name) for name in scales]

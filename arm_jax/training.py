@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import optax
 
 from arm_jax import optimizers, parallel
+from arm_jax.heads import OWN, bind_head
 from arm_jax.methods import Context, Forward, Method, Step, terms
 from arm_jax.methods import Variables as Variables
 from arm_jax.models import Model, Params, State
 from arm_jax.valuation import (
     Array,
-    Head,
     at_label,
     batch_first,
     conditional_contributions,
@@ -26,8 +26,6 @@ from arm_jax.valuation import (
 )
 
 _BITS = 1 / math.log(2)
-# Key of the method's own parameters among those of the model.
-_OWN = "method"
 # Decay a step of the running means of features.
 _MEAN_DECAY = 0.99
 
@@ -64,7 +62,7 @@ def create_state(
     )
     own = method.parameters(context, jax.random.fold_in(init_key, 1))
     if jax.tree.leaves(own):
-        params = {**params, _OWN: own}
+        params = {**params, OWN: own}
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         variables=Variables(
@@ -137,8 +135,7 @@ def make_train_step(
             if missing:
                 features = zero_where_missing(features, batch)
             head, model_head = (
-                on_what_is_there(bind_head(model, m, now), batch)
-                for m in (method, Method())
+                bind_head(model, m, now, batch) for m in (method, Method())
             )
             forward = Forward(
                 features=features,
@@ -148,7 +145,7 @@ def make_train_step(
                 memory=variables.memory,
                 turn=number,
                 phase=phase,
-                parameters=params.get(_OWN, ()),
+                parameters=params.get(OWN, ()),
                 axis_name=axis_name,
                 key=loss_key,
                 model_head=model_head,
@@ -256,29 +253,6 @@ def _by_name(values: dict[str, jax.Array]) -> dict[str, jax.Array]:
     return each | {"loss": functools.reduce(jnp.add, values.values())}
 
 
-def bind_head(model: Model, method: Method, variables: Variables) -> Head:
-    """Returns `head(features, mask) -> logits` of the trained method."""
-
-    def plain(features: Mapping[str, jax.Array], mask: jax.Array) -> Any:
-        return model.head(variables.params, features, mask, variables.state)
-
-    own = variables.params.get(_OWN, ())
-    return lambda features, mask: method.fuse(
-        plain, features, mask, variables.memory, own
-    )
-
-
-def on_what_is_there(head: Head, batch: Mapping[str, Any]) -> Head:
-    """Returns a head that masks what is missing from the batch, too.
-
-    A batch of which nothing is missing may lack the mask.
-    """
-    present = batch.get("mask")
-    if present is None:
-        return head
-    return lambda features, mask: head(features, jnp.atleast_2d(mask) * present)
-
-
 def blank(
     batch: Mapping[str, Any], modalities: Sequence[str]
 ) -> Mapping[str, Any]:
@@ -355,7 +329,7 @@ def make_predict_step(
             variables.params, variables.state, batch["inputs"]
         )
         found = zero_where_missing(encoded, batch)
-        head = on_what_is_there(bind_head(model, method, variables), batch)
+        head = bind_head(model, method, variables, batch)
         log_probs = batch_first(subset_log_probs(head, found))
         return (log_probs, found) if features else log_probs
 

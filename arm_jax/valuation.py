@@ -80,7 +80,7 @@ def subset_masks(modalities: int) -> Subsets:
 
 
 def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
-    """Log-probabilities (nats) of all subsets, by vmapping the head over masks.
+    """Log-probabilities (nats) of all subsets, see `on_masks`.
 
     Args:
       head: `head(features, mask) -> logits`, `[batch, classes]` or `[batch,
@@ -94,13 +94,31 @@ def subset_log_probs(head: Head, features: Mapping[str, jax.Array]) -> Subsets:
     count = len(features)
     masks = subset_masks(count)
     stacked = np.concatenate([masks.full[None], masks.alone, masks.without])
-    logits = jax.vmap(head, in_axes=(None, 0))(
-        features, masks_for(features, stacked)
-    )
-    log_p = normalized(logits)
+    log_p = normalized(on_masks(head, features, stacked))
     places = 0, slice(1, 1 + count), slice(1 + count, None)
     return Subsets(
         *(jax.tree.map(lambda x, at=at: x[at], log_p) for at in places)
+    )
+
+
+def on_masks(
+    head: Head, features: Mapping[str, jax.Array], masks: np.ndarray
+) -> Any:
+    """Outputs of a head under each of several masks, `[masks, batch, ...]`.
+
+    By vmapping it over them, unless it has a function `on_masks` of its own: a
+    fusion may share work between subsets, see `Method.fuse_masks`.
+
+    Args:
+      head: As in `subset_log_probs`.
+      features: Likewise.
+      masks: `[masks, modalities]`, of 0 and 1, known when tracing.
+    """
+    own = getattr(head, "on_masks", None)
+    if own is not None:
+        return own(features, masks)
+    return jax.vmap(head, in_axes=(None, 0))(
+        features, masks_for(features, masks)
     )
 
 

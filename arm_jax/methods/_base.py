@@ -13,11 +13,18 @@ from typing import Any, ClassVar, NamedTuple
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from arm_jax import parallel
 from arm_jax.errors import InputError, shortened
 from arm_jax.methods._epoch import Copies, Epoch
-from arm_jax.valuation import Array, Head, Subsets, subset_log_probs
+from arm_jax.valuation import (
+    Array,
+    Head,
+    Subsets,
+    masks_for,
+    subset_log_probs,
+)
 
 Memory = Any
 Metrics = dict[str, jax.Array]
@@ -226,8 +233,13 @@ class Method:
     modality_counts: ClassVar[tuple[int, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        """Keeps options from hiding hooks."""
+        """Keeps options from hiding hooks, and inherited hooks from a new one.
+
+        A class with a `fuse` of its own does not mean a parent's `fuse_masks`.
+        """
         super().__init_subclass__()
+        if "fuse" in vars(cls) and "fuse_masks" not in vars(cls):
+            cls.fuse_masks = Method.fuse_masks  # type: ignore[method-assign]
         for name, hint in inspect.get_annotations(cls).items():
             is_option = "ClassVar" not in str(hint)
             if is_option and hasattr(Method, name):
@@ -335,6 +347,36 @@ class Method:
           parameters: The method's own parameters.
         """
         return head(features, mask)
+
+    def fuse_masks(
+        self,
+        head: Head,
+        features: Mapping[str, jax.Array],
+        masks: np.ndarray,
+        present: jax.Array | None,
+        memory: Memory,
+        parameters: Any,
+    ) -> Any:
+        """Returns logits of several subsets, `[subsets, batch, ...]`.
+
+        What `fuse` returns for each; to be overridden only where subsets can
+        share work.
+
+        Args:
+          head: As in `fuse`, like `features`, `memory` and `parameters`.
+          features: See there.
+          masks: `[subsets, modalities]`, of 0 and 1.
+          present: What the batch has, `[batch, modalities]`; None for all.
+          memory: See there.
+          parameters: See there.
+        """
+
+        def of_one(mask: jax.Array) -> jax.Array:
+            if present is not None:
+                mask = jnp.atleast_2d(mask) * present
+            return self.fuse(head, features, mask, memory, parameters)
+
+        return jax.vmap(of_one)(masks_for(features, masks))
 
     def turns(self, modalities: int) -> int:
         """Number of updates per batch."""

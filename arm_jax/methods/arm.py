@@ -167,15 +167,38 @@ class ARM(Method):
         if self.fusion == "running":
             contributions = memory[None]
         else:
-            contributions = expected_conditional_contributions(
-                _among(head, features, mask)
-            ).T
-            contributions = contributions / jnp.log(2.0)
-            mask = jnp.broadcast_to(mask, contributions.shape)
+            contributions = _among(head, features, mask)
+        return head(features, self.weights(contributions, mask))
+
+    def fuse_masks(
+        self,
+        head: Head,
+        features: Mapping[str, jax.Array],
+        masks: np.ndarray,
+        present: jax.Array | None,
+        memory: Memory,
+        parameters: Any,
+    ) -> Any:
+        """Logits likewise; subsets that several masks look at, once."""
+        if self.fusion != "sample" or masks.sum(1).max() < 2:
+            return super().fuse_masks(
+                head, features, masks, present, memory, parameters
+            )
+        contributions = _among_each(head, features, masks, present)
+        mask = masks_for(features, masks)[:, None]
+        if present is not None:
+            mask = mask * present[None]
+        weights = self.weights(contributions, mask)
+        return jax.vmap(head, in_axes=(None, 0))(features, weights)
+
+    def weights(self, contributions: jax.Array, mask: jax.Array) -> jax.Array:
+        """Fusion weights of contributions in bits; both `[..., modalities]`."""
+        mask = jnp.broadcast_to(
+            mask, jnp.broadcast_shapes(mask.shape, contributions.shape)
+        )
         # Contributions weigh the prediction; it does not learn to move them.
         contributions = jax.lax.stop_gradient(contributions)
-        weights = fusion_weights(contributions, mask, self.temperature)
-        return head(features, weights)
+        return fusion_weights(contributions, mask, self.temperature)
 
     def starts(self) -> int:
         """The first epoch with replayed samples."""
@@ -197,11 +220,11 @@ class ARM(Method):
 
 def _among(
     head: Head, features: Mapping[str, jax.Array], mask: jax.Array
-) -> Subsets:
-    """Log-probabilities of all, and of all but one, of those in the mask.
+) -> jax.Array:
+    """Expected phi_CMI (bits) of those in the mask, `[batch, modalities]`.
 
-    So that what is masked has no say in the weights of the others. None alone:
-    what fusion does is done for every subset, and subsets of subsets are many.
+    Of all, and all but one, of those in the mask: what is masked has no say in
+    the weights of the others.
     """
     masks = subset_masks(len(features))
     stacked = np.concatenate([masks.full[None], masks.without])
@@ -209,7 +232,46 @@ def _among(
     log_p = normalized(jax.vmap(head, in_axes=(None, 0))(features, kept))
     full = jax.tree.map(lambda x: x[0], log_p)
     without = jax.tree.map(lambda x: x[1:], log_p)
-    return Subsets(full, (), without)
+    # None alone: nothing asks for them.
+    nats = expected_conditional_contributions(Subsets(full, (), without))
+    return nats.T / jnp.log(2.0)
+
+
+def _among_each(
+    head: Head,
+    features: Mapping[str, jax.Array],
+    masks: np.ndarray,
+    present: jax.Array | None,
+) -> jax.Array:
+    """What `_among` returns for each mask, `[masks, batch, modalities]`.
+
+    Subsets of subsets are often the same, and a modality alone is not weighted:
+    with six modalities 22 predictions are needed, of 13 times 7. Contributions
+    of those alone are 0 here.
+    """
+    several = masks * (masks.sum(1, keepdims=True) > 1)
+    which, modality = np.nonzero(several)
+    less = masks[which]
+    less[np.arange(len(less)), modality] = 0
+    needed, place = np.unique(
+        np.concatenate([masks[which], less]), axis=0, return_inverse=True
+    )
+    kept = masks_for(features, needed)[:, None]
+    if present is not None:
+        kept = kept * present[None]
+    log_p = normalized(jax.vmap(head, in_axes=(None, 0))(features, kept))
+    full, without = (
+        jax.tree.map(lambda x, at=at: x[at], log_p)
+        for at in np.split(place.ravel(), 2)
+    )
+    nats = jax.vmap(
+        lambda p, q: expected_conditional_contributions(
+            Subsets(p, (), jax.tree.map(lambda x: x[None], q))
+        )[0]
+    )(full, without)
+    shape = (*masks.shape, nats.shape[-1])
+    bits = jnp.zeros(shape, nats.dtype).at[which, modality].set(nats)
+    return bits.swapaxes(1, 2) / jnp.log(2.0)
 
 
 def _reaching_own_encoder(forward: Forward, label: jax.Array) -> jax.Array:

@@ -103,6 +103,20 @@ class ARMGuided(ARM):
         """Logits as ARM's."""
         return super().fuse(head, features, mask, memory["arm"], parameters)
 
+    def fuse_masks(
+        self,
+        head: Head,
+        features: Mapping[str, jax.Array],
+        masks: np.ndarray,
+        present: jax.Array | None,
+        memory: Memory,
+        parameters: Any,
+    ) -> Any:
+        """Logits as ARM's."""
+        return super().fuse_masks(
+            head, features, masks, present, memory["arm"], parameters
+        )
+
     def starts(self) -> int:
         """The epoch before which gains are measured."""
         return self.warmup

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from arm_jax import methods, optimizers, parallel, training
+from arm_jax import heads, methods, optimizers, parallel, training
 from arm_jax.config import ModelConfig, OptimizerConfig
 from arm_jax.models import create_model
 
@@ -94,14 +94,15 @@ def context(modalities=("a", "b")):
 
 def forward(model, params, batch, *, memory=(), turn=0, method=None, seed=0):
     """What a loss sees, as `training.make_train_step` builds it."""
-    head = training.bind_head(
+    head = heads.bind_head(
         model,
         method or methods.Method(),
         training.Variables(params, NO_STATE, memory),
+        batch,
     )
     return methods.Forward(
         features=encode(model, params, batch["inputs"]),
-        head=lambda f, mask: head(f, jnp.atleast_2d(mask) * batch["mask"]),
+        head=head,
         log_prior=jnp.log(jnp.full(CLASSES, 1 / CLASSES)),
         step=jnp.zeros((), jnp.int32),
         memory=memory,

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from arm_jax import methods, training
+from arm_jax import heads, methods, training
 from arm_jax.config import ModelConfig
 from arm_jax.models import create_model
 from arm_jax.valuation import (
@@ -67,7 +67,7 @@ def found():
         state, _ = jax.lax.scan(
             lambda state, _: (step(state, batch)[0], None), state, None, STEPS
         )
-        head = training.bind_head(model, method, state.variables)
+        head = heads.bind_head(model, method, state.variables)
         variables = state.variables
         features, _ = model.encode(
             variables.params, variables.state, batch["inputs"]

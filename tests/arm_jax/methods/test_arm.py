@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import jax
@@ -5,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arm_jax import methods
+from arm_jax import methods, shapley
 from arm_jax.errors import InputError
-from arm_jax.methods.arm import fusion_weights, replay_weakest
+from arm_jax.gaussian import Gaussian
+from arm_jax.methods.arm import ARM, fusion_weights, replay_weakest
 from arm_jax.methods.terms import contribution_gap
 from arm_jax.valuation import (
     Subsets,
@@ -159,6 +161,73 @@ def test_fusion_leaves_modalities_alone_as_they_are(fusion):
     plain, weighted = (subset_log_probs(h, features) for h in (head, fused))
     np.testing.assert_allclose(weighted.alone, plain.alone, atol=1e-6)
     assert jnp.abs(weighted.full - plain.full).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("fusion", "missing"),
+    [("running", True), ("sample", False), ("sample", True)],
+)
+def test_masks_at_once_are_masks_one_by_one(fusion, missing, rng):
+    method = methods.create("arm", {"fusion": fusion, "temperature": 0.2})
+    names = ("a", "b", "c")
+    model = helpers.tiny_model(names)
+    params, _ = model.init(jax.random.key(0))
+    features = {
+        name: rng.normal(size=(8, 5)).astype(np.float32) for name in names
+    }
+    head = lambda f, mask: model.head(params, f, mask, helpers.NO_STATE)
+    present = rng.integers(2, size=(8, 3)).astype(np.float32)
+    masks = shapley.coalitions(3)[[0, 3, 5, 6, 7, 1]].astype(np.float32)
+    rest = jnp.array([2.0, 1.0, 0.5]), ()
+
+    @jax.jit
+    def both(features, present):
+        seen = masks[:, None] * (present if missing else jnp.ones((8, 3)))[None]
+        each = [method.fuse(head, features, mask, *rest) for mask in seen]
+        given = present if missing else None
+        at_once = method.fuse_masks(head, features, masks, given, *rest)
+        return at_once, jnp.stack(each)
+
+    at_once, each = both(features, present)
+    np.testing.assert_allclose(at_once, each, atol=1e-6)
+
+
+def test_masks_of_numbers_at_once(rng):
+    # A Gaussian stands in the place of logits.
+    method = methods.create("arm", {"temperature": 0.2})
+    weights = rng.normal(size=(3, 4, 2)).astype(np.float32)
+    features = {m: rng.normal(size=(8, 4)).astype(np.float32) for m in "abc"}
+
+    def head(features, mask):
+        terms = jnp.stack(
+            [x @ w for x, w in zip(features.values(), weights, strict=True)]
+        )
+        mask = jnp.atleast_2d(mask).T[..., None]
+        return Gaussian.of_outputs((mask * terms).sum(0))
+
+    masks = shapley.coalitions(3).astype(np.float32)
+
+    @jax.jit
+    def both(features):
+        each = [method.fuse(head, features, mask, (), ()) for mask in masks]
+        at_once = method.fuse_masks(head, features, masks, None, (), ())
+        return at_once.mean, jnp.stack([x.mean for x in each])
+
+    at_once, each = both(features)
+    np.testing.assert_allclose(at_once, each, atol=1e-5)
+
+
+def test_a_fusion_of_ones_own_is_asked_for_each_mask():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Halved(ARM):
+        def fuse(self, head, features, mask, memory, parameters):
+            return head(features, 0.5 * mask)
+
+    features = {name: jnp.ones((2, 1)) for name in "ab"}
+    head = lambda features, mask: jnp.atleast_2d(mask).sum(1) * jnp.ones(2)
+    masks = shapley.coalitions(2)
+    found = Halved().fuse_masks(head, features, masks, None, (), ())
+    np.testing.assert_array_equal(found, [[0, 0], [0.5] * 2, [0.5] * 2, [1, 1]])
 
 
 def test_running_fusion_follows_the_contributions():

@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from arm_jax import estimators, methods, training
+from arm_jax import estimators, heads, methods, training
 from arm_jax.errors import InputError
 from arm_jax.methods import arm_released
 from tests.arm_jax import helpers
@@ -140,7 +140,7 @@ def test_predictions_use_running_scores():
     model = helpers.tiny_model()
     state = training.create_state(model, method, optax.identity(), seed=0)
     variables = state.variables.replace(memory=memory)
-    head = training.bind_head(model, method, variables)
+    head = heads.bind_head(model, method, variables)
     own = variables.params["method"]
     features = {"a": jnp.ones((3, 5)), "b": jnp.full((3, 5), 2.0)}
     for mask, scaled in (

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from arm_jax import methods, parallel, shapley, training
+from arm_jax import heads, methods, parallel, shapley, training
 from arm_jax.errors import InputError
 from tests.arm_jax import helpers
 
@@ -85,7 +85,7 @@ def test_what_is_masked_has_no_say(name):
     model = helpers.tiny_model(modalities, method.needs_fusion)
     state = training.create_state(model, method, optax.identity(), seed=0)
     head = jax.jit(
-        training.bind_head(model, method, state.variables),
+        heads.bind_head(model, method, state.variables),
         compiler_options=helpers.QUICKLY,
     )
     rng = np.random.default_rng(0)
