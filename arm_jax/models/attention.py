@@ -1,5 +1,6 @@
 """Layers of transformers: attention, and what BERT and ViT make of it."""
 
+import math
 from functools import partial
 
 import flax.linen as nn
@@ -105,14 +106,19 @@ def layer(rematerialize: bool) -> type[nn.Module]:
     return Transformer
 
 
-def check(name: str, width: int, heads: int, activation: str) -> None:
+def check(
+    name: str, width: int, heads: int, activation: str, epsilon: float
+) -> None:
     """Checks the sizes of a transformer.
 
     Raises:
-      InputError: The heads do not divide the width, or an unknown activation.
+      InputError: The heads do not divide the width, an unknown activation, or
+        an epsilon that is not positive.
     """
     check_choice("activation", activation, ACTIVATIONS)
     if heads < 1 or width < 1 or width % heads:
         raise InputError(
             f"{name}: width {width} cannot be divided by {heads} heads"
         )
+    if not 0 < epsilon < math.inf:
+        raise InputError(f"{name}: epsilon must be positive, got {epsilon}")

@@ -15,7 +15,12 @@ import jax.numpy as jnp
 
 from arm_jax.errors import InputError, check_choice
 from arm_jax.models import attention
-from arm_jax.models.encoders.inputs import computing_dtype, texts_length
+from arm_jax.models.encoders.inputs import (
+    check_dropout,
+    check_sizes,
+    computing_dtype,
+    texts_length,
+)
 from arm_jax.models.norms import LayerNorm, exact
 from arm_jax.models.weights import bert, distilbert
 
@@ -158,7 +163,12 @@ def encoder(
     """
     length = texts_length("bert", shape)
     check_choice("pooling", pooling, POOLINGS)
-    attention.check("bert", width, heads, activation)
+    attention.check("bert", width, heads, activation, epsilon)
+    check_sizes("bert", 1, vocabulary=vocabulary, intermediate=intermediate)
+    check_sizes(
+        "bert", 0, layers=layers, types=types, offset=offset, features=features
+    )
+    check_dropout("bert", dropout)
     if length + offset > positions:
         raise InputError(
             f"bert has {positions} positions, of which {offset} have no token; "

@@ -1,5 +1,6 @@
 """What encoders take in, whatever its type, and the type they compute in."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,31 @@ def computing_dtype(name: str) -> jnp.dtype | None:
     """
     check_choice("dtype", name, DTYPES)
     return None if name == "float32" else jnp.dtype(name)
+
+
+def check_sizes(name: str, least: int, **sizes: int | tuple[int, ...]) -> None:
+    """Checks options that are numbers of something, or several of them.
+
+    Args:
+      name: Name of the encoder, for the message.
+      least: The least that they may be.
+      **sizes: The options.
+
+    Raises:
+      InputError: One is less.
+    """
+    for key, size in sizes.items():
+        each = size if isinstance(size, tuple) else (size,)
+        if min(each, default=least) < least:
+            raise InputError(
+                f"{name}: {key} must be at least {least}, got {size}"
+            )
+
+
+def check_dropout(name: str, dropout: float) -> None:
+    """Raises InputError for a share of `dropout` outside [0, 1)."""
+    if not 0 <= dropout < 1:
+        raise InputError(f"{name}: dropout must be in [0, 1), got {dropout}")
 
 
 def array_shape(name: str, shape: Any) -> tuple[int, ...]:
@@ -69,7 +95,7 @@ def image_shape(
       std: The same.
 
     Raises:
-      InputError: Another shape, or a mean that does not fit.
+      InputError: Another shape, or a mean or deviation that does not fit.
     """
     shape = array_shape(name, shape)
     if not 2 <= len(shape) <= 4 or min(shape) < 1:
@@ -84,7 +110,9 @@ def image_shape(
                 f"{name}: {key} must have 1 number or {channels}, one for each "
                 f"channel, got {tuple(values)}"
             )
-    if min(std) <= 0:
+    if not all(map(math.isfinite, mean)):
+        raise InputError(f"{name}: mean must be finite, got {tuple(mean)}")
+    if not all(0 < x < math.inf for x in std):
         raise InputError(f"{name}: std must be positive, got {tuple(std)}")
     return height, width, channels
 

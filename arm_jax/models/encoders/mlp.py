@@ -3,7 +3,12 @@
 import flax.linen as nn
 import jax
 
-from arm_jax.models.encoders.inputs import array_shape, floating
+from arm_jax.models.encoders.inputs import (
+    array_shape,
+    check_dropout,
+    check_sizes,
+    floating,
+)
 
 
 class MLP(nn.Module):
@@ -39,7 +44,10 @@ def encoder(
       dropout: Share of hidden units that are left out in training.
 
     Raises:
-      InputError: A modality of several arrays.
+      InputError: A modality of several arrays, or options that cannot be.
     """
     array_shape("mlp", shape)
-    return MLP(tuple(hidden), features, dropout)
+    hidden = tuple(hidden)
+    check_sizes("mlp", 1, hidden=hidden, features=features)
+    check_dropout("mlp", dropout)
+    return MLP(hidden, features, dropout)

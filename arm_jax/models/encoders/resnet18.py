@@ -15,6 +15,8 @@ import jax.numpy as jnp
 
 from arm_jax.errors import InputError, check_choice
 from arm_jax.models.encoders.inputs import (
+    check_dropout,
+    check_sizes,
     computing_dtype,
     image_shape,
     images,
@@ -141,9 +143,13 @@ def encoder(
       frozen: Modules that stay as they are: they normalise by what they kept.
 
     Raises:
-      InputError: Unknown stem or type, no images, or images that are too small.
+      InputError: Unknown stem or type, no images, images that are too small, or
+        options that cannot be.
     """
     check_choice("stem", stem, STEMS)
+    check_sizes("resnet18", 1, width=width)
+    check_sizes("resnet18", 0, features=features)
+    check_dropout("resnet18", dropout)
     height, length, _ = image_shape("resnet18", shape, mean, std)
     if min(height, length) < _SMALLEST[stem]:
         raise InputError(

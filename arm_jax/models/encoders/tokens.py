@@ -11,7 +11,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from arm_jax.models.encoders.inputs import texts_length
+from arm_jax.models.encoders.inputs import (
+    check_dropout,
+    check_sizes,
+    texts_length,
+)
 
 
 class Tokens(nn.Module):
@@ -58,7 +62,13 @@ def encoder(
       dropout: Share of hidden units that are left out in training.
 
     Raises:
-      InputError: No `ids` and `mask`, or not of one length.
+      InputError: No `ids` and `mask`, or not of one length; or options that
+        cannot be.
     """
     texts_length("tokens", shape)
-    return Tokens(vocabulary, tuple(hidden), features, dropout)
+    hidden = tuple(hidden)
+    check_sizes(
+        "tokens", 1, vocabulary=vocabulary, hidden=hidden, features=features
+    )
+    check_dropout("tokens", dropout)
+    return Tokens(vocabulary, hidden, features, dropout)

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from arm_jax.errors import InputError, check_choice
 from arm_jax.models import attention
 from arm_jax.models.encoders.inputs import (
+    check_dropout,
+    check_sizes,
     computing_dtype,
     image_shape,
     images,
@@ -152,7 +154,10 @@ def encoder(
         options that are unknown or do not fit.
     """
     check_choice("pooling", pooling, POOLINGS)
-    attention.check("vit", width, heads, activation)
+    attention.check("vit", width, heads, activation, epsilon)
+    check_sizes("vit", 1, intermediate=intermediate)
+    check_sizes("vit", 0, layers=layers, features=features)
+    check_dropout("vit", dropout)
     height, length, _ = image_shape("vit", shape, mean, std)
     if patch < 1 or height % patch or length % patch:
         raise InputError(

@@ -10,7 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from arm_jax.errors import InputError
-from arm_jax.models.encoders.inputs import array_shape, floating
+from arm_jax.models.encoders.inputs import (
+    array_shape,
+    check_dropout,
+    check_sizes,
+    floating,
+)
 
 
 class Windows(nn.Module):
@@ -62,7 +67,7 @@ def encoder(
       dropout: Share of hidden units that are left out in training.
 
     Raises:
-      InputError: A window that does not fit.
+      InputError: A window that does not fit, or options that cannot be.
     """
     if not array_shape("windows", shape):
         raise InputError("windows need a series, got numbers")
@@ -71,4 +76,7 @@ def encoder(
             f"length {length} and stride {stride} do not fit a series of "
             f"length {shape[0]}"
         )
-    return Windows(length, stride, tuple(hidden), features, dropout)
+    hidden = tuple(hidden)
+    check_sizes("windows", 1, hidden=hidden, features=features)
+    check_dropout("windows", dropout)
+    return Windows(length, stride, hidden, features, dropout)

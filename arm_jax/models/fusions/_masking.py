@@ -96,6 +96,12 @@ def check_absent(absent: str) -> None:
     check_choice("absent", absent, ABSENT)
 
 
+def check_head(head: tuple[int, ...]) -> None:
+    """Raises InputError for a hidden layer whose width is below 1."""
+    if min(head, default=1) < 1:
+        raise InputError(f"head must hold positive widths, got {head}")
+
+
 def check_one_width(widths: Mapping[str, int]) -> None:
     """Raises InputError unless all modalities have features of one width."""
     if len(set(widths.values())) > 1:

@@ -71,6 +71,10 @@ def fusion(
       absent: What stands in for the features of an absent modality: "zero"
         nothing, "mean" their running mean in training, "token" a learned
         vector.
+
+    Raises:
+      InputError: An unknown `absent`, or a width below 1.
     """
     _masking.check_absent(absent)
+    _masking.check_head(tuple(head))
     return Concat(dict(widths), num_classes, tuple(head), absent)

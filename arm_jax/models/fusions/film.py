@@ -82,6 +82,10 @@ def fusion(
       num_classes: Number of logits.
       head: Widths of hidden layers behind the first one.
       absent: See `concat`.
+
+    Raises:
+      InputError: An unknown `absent`, or a width below 1.
     """
     _masking.check_absent(absent)
+    _masking.check_head(tuple(head))
     return Film(dict(widths), num_classes, tuple(head), absent)

@@ -74,5 +74,6 @@ def fusion(
       InputError: A width below 1.
     """
     _masking.check_absent(absent)
+    _masking.check_head(tuple(head))
     _masking.check_positive("width", width)
     return Gated(dict(widths), num_classes, tuple(head), absent, width)

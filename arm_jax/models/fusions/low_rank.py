@@ -79,5 +79,6 @@ def fusion(
       InputError: A rank below 1.
     """
     _masking.check_absent(absent)
+    _masking.check_head(tuple(head))
     _masking.check_positive("rank", rank)
     return LowRank(dict(widths), num_classes, tuple(head), absent, rank)

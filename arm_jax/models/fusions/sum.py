@@ -52,5 +52,6 @@ def fusion(
       InputError: Features of several widths.
     """
     _masking.check_absent(absent)
+    _masking.check_head(tuple(head))
     _masking.check_one_width(widths)
     return Sum(dict(widths), num_classes, tuple(head), absent)

@@ -304,3 +304,33 @@ def test_bytes_are_pixels_from_minus_one_to_one(name, rng):
 def test_encoders_and_modalities_that_do_not_fit(name, shape, message):
     with pytest.raises(InputError, match=f"config model.encoders.x: {message}"):
         build(name, shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "message"),
+    [
+        ("mlp", {"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ("windows", {"dropout": -0.5}, r"dropout .* got -0.5"),
+        ("tokens", {"dropout": float("nan")}, "dropout .* got nan"),
+        ("resnet18", {"dropout": 1.5}, "dropout .* got 1.5"),
+        ("bert", {"dropout": 1.5}, "dropout .* got 1.5"),
+        ("vit", {"dropout": 1.5}, "dropout .* got 1.5"),
+        ("mlp", {"features": 0}, "features must be at least 1, got 0"),
+        ("mlp", {"hidden": (4, 0)}, r"hidden .* at least 1, got \(4, 0\)"),
+        ("windows", {"hidden": (-1,)}, r"hidden .* got \(-1,\)"),
+        ("tokens", {"vocabulary": 0}, "vocabulary must be at least 1, got 0"),
+        ("resnet18", {"width": 0}, "width must be at least 1, got 0"),
+        ("resnet18", {"features": -1}, "features must be at least 0, got -1"),
+        ("resnet18", {"mean": (float("nan"),)}, "mean must be finite"),
+        ("resnet18", {"std": (float("nan"),)}, "std must be positive"),
+        ("bert", {"layers": -1}, "layers must be at least 0, got -1"),
+        ("bert", {"offset": -1}, "offset must be at least 0, got -1"),
+        ("bert", {"epsilon": 0.0}, "epsilon must be positive, got 0.0"),
+        ("vit", {"intermediate": -2}, "intermediate .* at least 1, got -2"),
+    ],
+)
+def test_options_that_cannot_be(name, option, message):
+    with pytest.raises(
+        InputError, match=f"config model.encoders.x: {name}: {message}"
+    ):
+        build(name, **option)

@@ -168,6 +168,13 @@ def test_an_encoder_and_a_fusion_from_elsewhere(inputs):
         ),
         ({"fusion": {"name": "low_rank", "rank": 0}}, "rank must be at least"),
         ({"fusion": {"name": "gated", "width": 0}}, "width must be at least 1"),
+        *(
+            (
+                {"fusion": {"name": name, "head": (4, 0)}},
+                r"model.fusion: head must hold positive widths, got \(4, 0\)",
+            )
+            for name in ("concat", "film", "gated", "low_rank", "sum")
+        ),
     ],
 )
 def test_configurations_that_do_not_fit(config, message):
