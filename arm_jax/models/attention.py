@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from arm_jax.errors import InputError, check_choice
-from arm_jax.models.norms import LayerNorm, exact
+from arm_jax.models.norms import LayerNorm, exact_type
 
 ACTIVATIONS = {
     "gelu": partial(nn.gelu, approximate=False),
@@ -80,7 +80,12 @@ class Transformer(nn.Module):
             self._dense(name, width)(x).reshape(*x.shape[:-1], self.heads, -1)
             for name in ("query", "key", "value")
         )
-        scores = exact(jnp.einsum("bqhd,bkhd->bhqk", query, key))
+        scores = jnp.einsum(
+            "bqhd,bkhd->bhqk",
+            query,
+            key,
+            preferred_element_type=exact_type(query.dtype),
+        )
         scores = scores / (width // self.heads) ** 0.5
         if there is not None:
             lowest = jnp.finfo(scores.dtype).min

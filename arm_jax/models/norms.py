@@ -14,7 +14,12 @@ _EPSILON = 1e-5
 
 def exact(x: jax.Array) -> jax.Array:
     """Returns floats in float32, or as they are if they are of more bits."""
-    return x if x.dtype.itemsize >= 4 else x.astype(jnp.float32)
+    return x.astype(exact_type(x.dtype))
+
+
+def exact_type(dtype: jnp.dtype) -> jnp.dtype:
+    """Returns float32, or a type of floats of more bits as it is."""
+    return dtype if dtype.itemsize >= 4 else jnp.dtype(jnp.float32)
 
 
 class BatchNorm(nn.Module):

@@ -9,7 +9,7 @@ import scipy.special
 
 from arm_jax.config import ModelConfig
 from arm_jax.errors import InputError
-from arm_jax.models import create_model
+from arm_jax.models import attention, create_model
 from arm_jax.models.encoders import resnet18
 
 LENGTH = 6
@@ -253,6 +253,36 @@ def test_bfloat16_and_rematerialisation(rng):
     (rough, _), _ = gradient(BERT, TEXT, start, x, dtype="bfloat16")
     # Of bfloat16, whose numbers have 8 bits.
     assert 1e-6 * loss < abs(rough - loss) < 0.1 * loss
+
+
+def test_scores_of_attention_are_not_rounded_to_bfloat16():
+    # Scores 256 and 257, which bfloat16 takes for one number.
+    x = np.array([[[16, 0, 1, 0], [16, 1 / 16, 0, 1]]], np.float32)
+    identity = {"kernel": np.eye(4, dtype=np.float32), "bias": np.zeros(4)}
+    query = {
+        "kernel": np.zeros((4, 4), np.float32),
+        "bias": np.float32([16, 16, 0, 0]),
+    }
+    norm = {"scale": np.ones(4), "bias": np.zeros(4)}
+    params = {
+        "query": query,
+        "key": identity,
+        "value": identity,
+        "attention": {**identity, "bias": np.float32([-32, 0, 0, 0])},
+        "attention_norm": norm,
+        "intermediate": {k: 0 * v for k, v in identity.items()},
+        "output": {k: 0 * v for k, v in identity.items()},
+        "output_norm": norm,
+    }
+    params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), params)
+    layer = attention.Transformer(
+        1, 4, 1e-6, "relu", False, 0.0, jnp.dtype(jnp.bfloat16)
+    )
+    y = layer.apply({"params": params}, x.astype(jnp.bfloat16), None, False)
+    # Of the first token, whose input is 1 and 0 there: the normalised sums.
+    *_, first, second = np.asarray(y[0, 0] - y[0, 0, 1], np.float64)
+    share = second * 2 / (first + second)
+    np.testing.assert_allclose(share, scipy.special.expit(0.5), atol=0.03)
 
 
 def test_blocks_with_statistics_can_be_rematerialised(rng):
