@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from arm_jax import shapley
-from arm_jax.data import Split
+from arm_jax.data import Split, presence
 from arm_jax.heads import bind_head
 from arm_jax.methods import Method
 from arm_jax.models import Model
@@ -49,11 +49,19 @@ class Probe(NamedTuple):
 def deviations(train: Split) -> dict[str, Any]:
     """Deviation of each channel, the last axis, by modality.
 
-    Of the first examples of the training split, all positions together. The
-    modalities that can have no noise are left out; so are arrays
-    of others (None in their place).
+    Of the first examples of the training split that have the modality, all
+    positions together. The modalities that can have no noise are left out; so
+    are arrays of others (None in their place).
     """
-    inputs = train.take(np.arange(min(len(train), _MEASURED)))["inputs"]
+
+    def first(name: str) -> Any:
+        rows = np.arange(len(train))[presence.of(train, name)][:_MEASURED]
+        return train.take(rows)["inputs"][name]
+
+    if train.present is None:
+        inputs = train.take(np.arange(min(len(train), _MEASURED)))["inputs"]
+    else:
+        inputs = {name: first(name) for name in train.modalities}
 
     def of(x: np.ndarray) -> np.ndarray | None:
         if x.dtype.kind != "f" and x.dtype != np.uint8:

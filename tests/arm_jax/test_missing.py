@@ -8,6 +8,7 @@ import numpy as np
 import optax
 
 from arm_jax import methods, probing, training
+from arm_jax.data import Split
 from arm_jax.valuation import modalities_first
 from tests.arm_jax import helpers
 
@@ -52,3 +53,19 @@ def test_predictions_are_those_of_training_where_something_is_missing():
         np.testing.assert_allclose(x, y, atol=1e-5)
     found = jax.nn.log_softmax(probed.logits[:, -1])
     np.testing.assert_allclose(found, seen.full, atol=1e-5)
+
+
+def test_deviations_are_of_the_examples_that_have_the_modality(rng):
+    count = probing._MEASURED + 200
+    x = rng.normal(size=(count, 2)).astype(np.float32)
+    present = np.ones((count, 2), np.float32)
+    # Nothing in the place of what is missing matters.
+    present[: probing._MEASURED, 0] = np.arange(probing._MEASURED) % 2
+    a = np.where(present[:, :1] > 0, x, np.nan)
+    number = np.arange(count, dtype=np.int32)
+    split = Split({"a": a, "b": x}, number % 2, number, present=present)
+    found = probing.deviations(split)
+    there = x[present[:, 0] > 0][: probing._MEASURED]
+    np.testing.assert_allclose(found["a"], there.std(axis=0), rtol=1e-5)
+    first = x[: probing._MEASURED]
+    np.testing.assert_allclose(found["b"], first.std(axis=0), rtol=1e-5)
