@@ -35,7 +35,8 @@ def create(
       InputError: unknown optimiser or schedule; or encoders with a learning
         rate of their own beside one of 0.
     """
-    warmup = round(config.warmup * total_steps)
+    # One step at least is left to be taken at the whole rate.
+    warmup = min(round(config.warmup * total_steps), total_steps - 1)
     start = config.learning_rate if warmup == 0 else 0.0
     if config.schedule == "cosine":
         schedule = optax.warmup_cosine_decay_schedule(

@@ -51,6 +51,20 @@ def test_it_is_that_of_optax_to_the_last_bit():
     jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
+def test_a_warm_up_leaves_a_step_at_the_whole_rate():
+    # 0.99 of 5 steps are, rounded, all of them.
+    config = OptimizerConfig(name="sgd", momentum=0.0, warmup=0.99)
+    optimizer = optimizers.create(config, total_steps=5)
+    state, rates = optimizer.init(PARAMS), []
+    for _ in range(5):
+        ones = jax.tree.map(jnp.ones_like, PARAMS)
+        still = jax.tree.map(jnp.zeros_like, PARAMS)
+        found, state = optimizer.update(ones, state, still)
+        rates.append(-float(found["x"][0]))
+    expected = config.learning_rate * np.arange(5) / 4
+    np.testing.assert_allclose(rates, expected, atol=1e-9)
+
+
 def test_renewed_parameters_go_on_as_with_a_new_optimiser():
     _, old = updates(OPTIMIZER.init(PARAMS), 0.0, 1000)
     renewed = {"x": np.True_, "y": {"z": np.False_}}
