@@ -27,6 +27,9 @@ def _options(shapes: Shapes, beside: Beside) -> dict[str, Any]:
         )
     options = texts.sizes(shapes, "encoder.layer.", "intermediate.dense.weight")
     options["types"] = shapes["embeddings.token_type_embeddings.weight"][0]
+    if "model_type" not in beside.config and options["types"] == 1:
+        # Like RoBERTa's, whose positions and epsilon are others than BERT's.
+        options |= {"offset": None, "epsilon": None}
     if kind in _COUNTING_FROM_PAD:
         options["offset"] = int(beside.config.get("pad_token_id", 1)) + 1
     options |= texts.pooling(beside)

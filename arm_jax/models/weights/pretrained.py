@@ -108,6 +108,12 @@ class Pretrained:
         shape: tuple[int, ...],
         adapt: Adapting,
     ) -> None:
+        if not there.tensor.is_floating:
+            raise InputError(
+                f"{self.opened.path}: {there.name} is of type "
+                f"{there.tensor.dtype}, and floats are needed: take weights "
+                "that are not quantised"
+            )
         divisible = there.tensor.shape and not (
             there.tensor.shape[0] % there.of
         )

@@ -381,6 +381,30 @@ def test_heads_are_never_guessed(tmp_path, layout):
     load({**block, "heads": 4}, shape)
 
 
+def test_positions_of_roberta_are_never_guessed(tmp_path):
+    # One type of tokens, and no config.json that says what it is.
+    block, shape, arrays = written(tmp_path, "bert", types=1)
+    (tmp_path / "config.json").unlink()
+    block["heads"] = 2
+    with pytest.raises(InputError, match=r"model.encoders.x.offset is needed"):
+        load(block, shape)
+    block["offset"] = 2
+    with pytest.raises(InputError, match=r"model.encoders.x.epsilon is needed"):
+        load(block, shape)
+    _, found = load({**block, "epsilon": 1e-5}, shape)
+    types = arrays["bert.embeddings.token_type_embeddings.weight"]
+    np.testing.assert_array_equal(found["types/embedding"], types)
+
+
+def test_weights_are_floats(tmp_path):
+    _, _, arrays = written(tmp_path, "bert")
+    name = "bert.encoder.layer.1.intermediate.dense.weight"
+    arrays[name] = arrays[name].astype(np.int64)
+    block, shape, _ = written(tmp_path, "bert", arrays)
+    with pytest.raises(InputError, match=r"dense.weight is of type I64"):
+        load(block, shape)
+
+
 def encoder_options(block, shape):
     """Fields of the encoder that a block makes."""
     from arm_jax.models.branch import Branch
