@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from arm_jax.data import presence
 from arm_jax.data.dataset import Dataset
 from arm_jax.data.source import Source
 from arm_jax.errors import InputError
@@ -39,6 +40,10 @@ def check(dataset: Dataset, modality: str, size: int, where: str) -> None:
             return
         ids = np.asarray(texts["ids"])
         there = np.asarray(texts["mask"]).astype(bool)
+        if split.present is not None:
+            # What stands in the place of a text that is missing is no text.
+            has = presence.of(split, modality)[: len(there)]
+            there &= has[:, None]
         bad = there & ((ids < 0) | (ids >= size))
         if bad.any():
             row, column = np.argwhere(bad)[0]

@@ -42,6 +42,16 @@ def test_tokens_that_are_not_known(bad):
     vocabulary.check(dataset_of(GOOD, masked), "text", 9, "bert")
 
 
+def test_what_stands_for_a_missing_text_is_no_token():
+    present = np.array([[1, 1], [1, 0]], np.float32)
+    texts = split_of([[1, 8], [99, -1]])
+    inputs = {"image": np.zeros((2, 3), np.float32), **texts.inputs}
+    lacking = dataclasses.replace(texts, inputs=inputs, present=present)
+    vocabulary.check(dataset_of(lacking, lacking), "text", 9, "bert")
+    with pytest.raises(InputError, match="bert knows 8 tokens"):
+        vocabulary.check(dataset_of(lacking, lacking), "text", 8, "bert")
+
+
 def test_of_a_source_the_first_training_examples_are_looked_at():
     read = []
 
