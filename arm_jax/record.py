@@ -23,6 +23,7 @@ import jax
 
 from arm_jax import processes
 from arm_jax.errors import InputError, check_choice
+from arm_jax.models.weights import BESIDE
 from arm_jax.workdir import JsonLines
 
 _log = logging.getLogger(__name__)
@@ -202,12 +203,14 @@ def differences(
             "data",
             f"other data (digest {there['data']} there, {now['data']} now)",
         )
-    # Records from before there were any have no such key.
+    # Records from before there were any have no such key, and some none of
+    # what is beside the files.
     before, after = there.get("weights", {}), now["weights"]
+    new = {x for x in after if x.endswith(BESIDE) and x not in before}
     others = [
         f"{name} {before.get(name, 'none')[:12]} there, "
         f"{after.get(name, 'none')[:12]} now"
-        for name in sorted(before.keys() | after.keys())
+        for name in sorted((before.keys() | after.keys()) - new)
         if before.get(name) != after.get(name)
     ]
     if others:

@@ -18,9 +18,14 @@ from arm_jax.models.weights.pretrained import Pretrained as Pretrained
 from arm_jax.models.weights.pretrained import find as find
 from arm_jax.models.weights.pretrained import own as own
 
+BESIDE = " (config.json)"
+
 
 def digests(encoders: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Returns the SHA-256 of the weights of each encoder that has some.
+
+    And, with `BESIDE` behind the name, of what config.json and its like beside
+    them say: sizes may follow from it, and activations.
 
     Args:
       encoders: The block `model.encoders` of a config.
@@ -34,6 +39,7 @@ def digests(encoders: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         if isinstance(path, str) and path:
             try:
                 found[name] = files.digest(path)
+                found[name + BESIDE] = files.digest_beside(path)
             except InputError as error:
                 raise InputError(
                     f"config model.encoders.{name}.weights: {error}"

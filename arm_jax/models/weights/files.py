@@ -107,16 +107,16 @@ def opened(path: str) -> Opened:
         if twice := tensors.keys() & more.keys():
             raise InputError(f"{file} has {min(twice)} a second time")
         tensors |= more
-    folder = files[0].parent
     return Opened(
-        Path(path).expanduser(),
-        files,
-        tensors,
-        Beside(
-            _json(folder / "config.json"),
-            _json(folder / "preprocessor_config.json"),
-            _json(folder / "1_Pooling" / "config.json"),
-        ),
+        Path(path).expanduser(), files, tensors, _beside(files[0].parent)
+    )
+
+
+def _beside(folder: Path) -> Beside:
+    return Beside(
+        _json(folder / "config.json"),
+        _json(folder / "preprocessor_config.json"),
+        _json(folder / "1_Pooling" / "config.json"),
     )
 
 
@@ -137,6 +137,16 @@ def digest(path: str) -> str:
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def digest_beside(path: str) -> str:
+    """Returns the SHA-256 of what files beside the tensors say, hexadecimal.
+
+    Raises:
+      InputError: See `find`; or a file that is no JSON.
+    """
+    said = _beside(find(path)[0].parent)
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @functools.lru_cache

@@ -99,7 +99,7 @@ def test_another_file_makes_another_run(files, tmp_path, monkeypatch):
     whole = file.read_bytes()
     sha = hashlib.sha256(whole).hexdigest()
     (line,) = record.read(tmp_path)
-    assert line["weights"] == {"image": sha}
+    assert line["weights"]["image"] == sha
     save(file, drawn(vit_timm(layers=1)) | {"head.bias": np.zeros(10)})
     try:
         with pytest.raises(
@@ -109,8 +109,20 @@ def test_another_file_makes_another_run(files, tmp_path, monkeypatch):
         assert "--allow" not in str(caught.value)
     finally:
         file.write_bytes(whole)
+    # A config.json beside it says what pixels are normalised by.
+    config_file = files / "config.json"
+    config_file.write_text('{"mean": [0.1], "std": [0.2]}')
+    try:
+        with pytest.raises(InputError, match=r"image .config.json. .* there"):
+            fit()
+    finally:
+        config_file.unlink()
     assert fit() is None
     assert len(record.read(tmp_path)) == 2
+    # Some records know of the tensors alone.
+    old = line | {"weights": {"image": sha}}
+    now = record.current(old["data"], line["weights"])
+    assert not dict(record.differences(old, now))
     # What was recorded before weights were is of none.
     old = {k: v for k, v in line.items() if k != "weights"}
     assert not dict(record.differences(old, record.current(old["data"])))

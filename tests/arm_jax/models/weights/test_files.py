@@ -98,7 +98,13 @@ def test_digests_of_a_config(tmp_path):
     file = save(tmp_path / "model.safetensors", ONE)
     blocks = {"text": {"weights": str(tmp_path)}, "image": {}, "x": {"a": 1}}
     sha = hashlib.sha256(file.read_bytes()).hexdigest()
-    assert weights.digests(blocks) == {"text": sha}
+    found = weights.digests(blocks)
+    assert found.keys() == {"text", "text (config.json)"}
+    assert found["text"] == sha
+    (tmp_path / "config.json").write_text('{"num_attention_heads": 4}')
+    other = weights.digests(blocks)
+    assert other.pop("text (config.json)") != found.pop("text (config.json)")
+    assert other == found
     with pytest.raises(
         InputError, match="config model.encoders.text.weights: there is no"
     ):
