@@ -160,7 +160,7 @@ def make_train_step(
                 "means": {name: f.mean(axis=0) for name, f in features.items()},
                 "shares": batch["mask"].mean(axis=0) if missing else (),
             }
-            metrics = losses.metrics | _measurements(forward, batch)
+            metrics = losses.metrics | _measurements(forward, batch, missing)
             return losses.values, (metrics, losses.carry, seen)
 
         values, (metrics, carry, seen), by_loss = _differentiate(
@@ -336,31 +336,39 @@ def make_predict_step(
     return predict
 
 
-def _measurements(forward: Forward, batch: Mapping[str, Any]) -> dict:
+def _measurements(
+    forward: Forward, batch: Mapping[str, Any], missing: bool
+) -> dict:
     """What every method logs: accuracy, and contributions in bits.
 
     Of several labels, accuracy is the share of them that is right; of a number
     the share of its variance in the training split that is explained.
-    Copies with fewer modalities have no contributions and do not count.
+    Copies with fewer modalities have no contributions and do not count, unless
+    examples lack some, too: then it is measured as in `evaluation.summarize`.
     """
-    label = batch["label"]
+    label, mask = batch["label"], batch["mask"]
     log_probs = jax.lax.stop_gradient(forward.log_probs())
     right = is_right(log_probs.full, label)
-    weight = terms.complete(batch)
-    accuracy, cross_entropy, phi, joint = parallel.means(
+    weight = jnp.ones_like(mask[:, 0]) if missing else terms.complete(batch)
+    contributions = conditional_contributions(log_probs, label)
+    weighted = [(contributions, weight)]
+    if missing:
+        weighted = list(zip(contributions, mask.T, strict=True))
+    accuracy, cross_entropy, joint, *phi = parallel.means(
         [
             (right.astype(weight.dtype), weight),
             (-at_label(log_probs.full, label), weight),
-            (conditional_contributions(log_probs, label), weight),
             (joint_contribution(log_probs, forward.log_prior, label), weight),
+            *weighted,
         ],
         forward.axis_name,
     )
+    by_modality = phi if missing else phi[0]
     return {
         "accuracy": accuracy,
         "cross_entropy": cross_entropy,
         "phi_mi": joint * _BITS,
     } | {
-        f"phi_cmi_{name}": phi[m] * _BITS
+        f"phi_cmi_{name}": by_modality[m] * _BITS
         for m, name in enumerate(forward.features)
     }

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from arm_jax import methods, probing, training
+from arm_jax import evaluation, methods, probing, training
 from arm_jax.data import Split
 from arm_jax.valuation import modalities_first
 from tests.arm_jax import helpers
@@ -46,13 +46,23 @@ def test_predictions_are_those_of_training_where_something_is_missing():
     def all_of_it(batch):
         _, metrics = step(state, batch)
         found = [f(state.variables, batch) for f in (predict, probe)]
-        return metrics["seen"], *found
+        return metrics, *found
 
-    seen, log_probs, probed = all_of_it(batch)
+    metrics, log_probs, probed = all_of_it(batch)
+    seen = metrics["seen"]
     for x, y in zip(modalities_first(log_probs), seen, strict=True):
         np.testing.assert_allclose(x, y, atol=1e-5)
     found = jax.nn.log_softmax(probed.logits[:, -1])
     np.testing.assert_allclose(found, seen.full, atol=1e-5)
+    # What training measures is what validation does.
+    split = Split(
+        {}, batch["label"], batch["id"], present=np.float32(batch["mask"])
+    )
+    expected = evaluation.summarize(
+        evaluation.predictions(log_probs, split), modalities, LOG_PRIOR
+    )
+    for name in ("accuracy", "phi_mi", *(f"phi_cmi_{m}" for m in modalities)):
+        np.testing.assert_allclose(metrics[name], expected[name], atol=1e-5)
 
 
 def test_deviations_are_of_the_examples_that_have_the_modality(rng):
