@@ -157,7 +157,10 @@ class Branch:
     def _found(
         self, options: tuning.TuningConfig, rest: Mapping[str, Any]
     ) -> Pretrained:
-        layouts = encoders.layouts(rest.get("name"))
+        try:
+            layouts = encoders.layouts(rest.get("name"))
+        except InputError as error:
+            raise InputError(f"config {self._where}: {error}") from error
         try:
             return weights.find(
                 options.weights,

@@ -45,7 +45,10 @@ def create(
             f"config {config} needs a 'name', one of {', '.join(known)}; got "
             f"{dict(block)!r}"
         )
-    module = registry.find(name, package, list(known), kind, kind)
+    try:
+        module = registry.find(name, package, list(known), kind, kind)
+    except InputError as error:
+        raise InputError(f"config {config}: {error}") from error
     function = getattr(module, kind, None)
     if function is None:
         raise InputError(

@@ -128,7 +128,11 @@ def test_an_encoder_and_a_fusion_from_elsewhere(inputs):
         ),
         (
             {"encoders": {"a": {"name": "mpl"}}},
-            "unknown encoder 'mpl'; known: bert, mlp, resnet18, tokens, vit, w",
+            "config model.encoders.a: unknown encoder 'mpl'; known: bert, mlp",
+        ),
+        (
+            {"encoders": {"b": {"name": "resnet", "weights": "x"}}},
+            "config model.encoders.b: unknown encoder 'resnet'; known: bert",
         ),
         (
             {"encoders": {"a": {"name": f"{OWN}.own_fusion"}}},
@@ -155,7 +159,10 @@ def test_an_encoder_and_a_fusion_from_elsewhere(inputs):
             {"encoders": {"a": {"name": f"{OWN}.own_encoder", "power": -1}}},
             r"model.encoders.a: features must be \[batch, width\], got \(5,\)",
         ),
-        ({"fusion": {"name": "product"}}, "unknown fusion 'product'"),
+        (
+            {"fusion": {"name": "product"}},
+            "config model.fusion: unknown fusion 'product'",
+        ),
         ({"fusion": {"rank": 3}}, "fusion 'concat' has no option 'rank'"),
         (
             {"fusion": {"name": f"{OWN}.own_fusion", "masks": False}},
