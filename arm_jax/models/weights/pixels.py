@@ -28,6 +28,8 @@ def of_files(
     timm = timm if isinstance(timm, Mapping) else {}
     mean = beside.preprocessor.get("image_mean", timm.get("mean"))
     std = beside.preprocessor.get("image_std", timm.get("std"))
+    if beside.preprocessor.get("do_normalize") is False:
+        mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if mean is None or std is None:
         mean, std = otherwise
     try:

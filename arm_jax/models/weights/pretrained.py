@@ -84,8 +84,17 @@ class Pretrained:
           adapt: What may be adapted.
 
         Raises:
-          InputError: Tensors that are missing, left over or of other shapes.
+          InputError: Tensors that are missing, left over or of other shapes; or
+            nothing that could be adapted as is asked for.
         """
+        for key, asked, can in (
+            ("adapt_channels", adapt.channels, wanted.keys() & set(_FIRST)),
+            ("adapt_positions", adapt.positions, adapt.grid),
+        ):
+            if asked and not can:
+                raise InputError(
+                    f"{key} is {asked!r}; this encoder has nothing to adapt so"
+                )
         assigned = assign(
             self.layout, self.tensors, wanted, str(self.opened.path)
         )

@@ -337,6 +337,9 @@ def test_weights_that_do_not_fit(tmp_path, layout, change, message):
         ("bert", {"layers": 3}, r"lacks encoder\.layer\.2"),
         ("bert", {"vocabulary": 12}, r"shape \(9, 8\), .* has \(12, 8\)"),
         ("bert", {"name": "vit"}, r"none of the layouts of weights for vit"),
+        ("bert", {"adapt_channels": "mean"}, "adapt_channels is 'mean'; this"),
+        ("bert", {"adapt_positions": True}, "adapt_positions is True; this e"),
+        ("resnet_torchvision", {"adapt_positions": True}, "adapt_positions is"),
         ("bert", {"name": "tokens"}, "no layout of weights is known for tok"),
         ("bert", {"weights_prefix": "berd."}, "no tensor that begins with 'be"),
         ("resnet_torchvision", {"stem": "small"}, r"conv1\.weight is of shape"),
@@ -476,6 +479,9 @@ def test_how_pixels_were_normalised(tmp_path):
     made = encoder_options(block, shape)
     assert made.mean == (0.1, 0.2, 0.3)
     assert made.std == (1.0, 2.0, 3.0)
+    path.write_text('{"image_mean": [0.1, 0.2, 0.3], "do_normalize": false}')
+    made = encoder_options(block, shape)
+    assert (made.mean, made.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     path.write_text('{"image_mean": "x", "image_std": [1]}')
     with pytest.raises(InputError, match="are no lists of numbers"):
         encoder_options(block, shape)
