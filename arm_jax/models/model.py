@@ -232,6 +232,12 @@ def _create_fusion(
         )
     shared = {"head": config.head, "absent": config.absent}
     module = fusions.create("model.fusion", block, shared)(widths, num_classes)
+    for attribute in ("masks", "additive"):
+        if not hasattr(module, attribute):
+            raise InputError(
+                f"config model.fusion: the module of '{name}' has no attribute "
+                f"`{attribute}` (arm_jax.models.fusions)"
+            )
     if not module.masks:
         raise InputError(
             f"config model.fusion: '{name}' cannot leave a modality out, by "

@@ -1,4 +1,5 @@
 import flax.errors
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -187,6 +188,16 @@ def test_an_encoder_and_a_fusion_from_elsewhere(inputs):
 def test_configurations_that_do_not_fit(config, message):
     with pytest.raises(InputError, match=message):
         create_model(ModelConfig(**config), SHAPES, 4)
+
+
+def test_a_fusion_says_whether_it_masks(monkeypatch):
+
+    monkeypatch.setattr(own_fusion, "fusion", lambda widths, k: nn.Dense(k))
+    config = ModelConfig(fusion={"name": f"{OWN}.own_fusion"})
+    with pytest.raises(
+        InputError, match=r"config model.fusion: .*own_fusion' has no .*`masks`"
+    ):
+        create_model(config, SHAPES, 4)
 
 
 def test_a_method_may_need_a_fusion():
