@@ -18,6 +18,7 @@ from absl import flags
 from arm_jax.errors import InputError
 from arm_jax.reports import (
     comparison,
+    comparison_words,
     demo,
     published,
     quantify,
@@ -103,7 +104,7 @@ def _accuracies(*names: str) -> str:
 
 def _comparison(name: str) -> str:
     summary = _results(name)
-    lines = [f"{comparison.basis(summary)}."]
+    lines = [f"{comparison_words.basis(summary)}."]
     for group, labels in summary["groups"]:
         lines += ["", f"### {group}", "", *comparison.tables(summary, labels)]
     if "tuning" in summary:

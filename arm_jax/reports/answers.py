@@ -1,10 +1,11 @@
 """The answer of a report, in sentences that need no knowledge of the field."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arm_jax.reports.pieces import fixed
+from arm_jax.reports.pieces import Gain, fixed, holm
 
 # What follows the names of a pair, by family of `bounds.estimation.decisions`.
 _SAYS = {
@@ -17,6 +18,8 @@ _SAYS = {
     "part of what they say shows only in combination",
 }
 _OTHER_SYMBOLS = ", but not with other symbols"
+# Level of what a comparison calls sure.
+_SURE = 0.05
 _ADDITIVE_DOES = ", but an additive model does as well"
 
 
@@ -109,40 +112,49 @@ def of_training(
 
 
 def of_comparison(
-    gains: Mapping[str, tuple[float, float, float]],
-    baseline: str,
-    measure: str = "accuracy",
+    gains: Mapping[str, Gain], baseline: str, measure: str = "accuracy"
 ) -> str:
     """Which methods are better than the first, and whether that is sure.
 
+    Of many methods some look better by chance: sure is what is so at 5 % over
+    all comparisons.
+
     Args:
-      gains: mean difference of accuracy to the first in points, and the ends
-        of its interval (NaN if there is none), by method.
+      gains: difference of accuracy to the first in points, by method; those
+        that are not finite do not count.
       baseline: name of the first.
       measure: what accuracy is called.
     """
-    sure = [name for name, (_, low, _) in gains.items() if low > 0]
-    worse = [name for name, (_, _, high) in gains.items() if high < 0]
+    gains = {k: gain for k, gain in gains.items() if math.isfinite(gain.mean)}
     if not gains:
         return f"There is nothing yet to compare {baseline} with."
-    best = max(gains, key=lambda name: gains[name][0])
-    lead = fixed(gains[best][0], 1, plus=True)
-    if best in sure:
-        _, low, high = (fixed(x, 1, plus=True) for x in gains[best])
+    adjusted = holm([gain.p for gain in gains.values()])
+    sure = [k for k, p in zip(gains, adjusted, strict=True) if p < _SURE]
+    better = [name for name in sure if gains[name].mean > 0]
+    worse = len(sure) - len(better)
+    best = max(gains, key=lambda name: gains[name].mean)
+    lead = f"{fixed(gains[best].mean, 1, plus=True)} points"
+    if better:
+        top = max(better, key=lambda name: gains[name].mean)
+        mean, low, high, _ = (fixed(x, 1, plus=True) for x in gains[top])
         out = (
-            f"{best} does best, {lead} points of {measure} against {baseline} "
-            f"(95 % interval {low} to {high})"
+            f"{top} {'does best' if top == best else 'is surely better'}, "
+            f"{mean} points of {measure} against {baseline} (95 % interval "
+            f"{low} to {high})"
         )
-        others = len(sure) - 1
-        if others:
-            out += f"; {others} more of {len(gains)} are surely better, too"
-        return out + "."
-    out = (
-        f"No method is surely better than {baseline}: the best, {best}, is at "
-        f"{lead} points, and that may be chance"
-    )
-    if worse:
-        out += f"; {len(worse)} of {len(gains)} are surely worse"
+        if len(better) > 1:
+            out += f"; {len(better) - 1} more are surely better, too"
+        if top != best:
+            out += f"; the lead of {best}, {lead}, may be chance"
+    else:
+        out = (
+            f"No method is surely better than {baseline}: the best, {best}, is "
+            f"at {lead}, and that may be chance"
+        )
+        if worse:
+            out += f"; {worse} of {len(gains)} are surely worse"
+    if len(gains) > 1 and sure:
+        out += f" (sure: at 5 % over all {len(gains)} comparisons, by Holm)"
     return out + "."
 
 

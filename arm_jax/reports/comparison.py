@@ -15,12 +15,14 @@ from arm_jax.reports.comparison_figures import (
     Curves,
     by_variant,
 )
+from arm_jax.reports.comparison_words import basis, introduction
 from arm_jax.reports.pieces import (
     difference,
     fixed,
     markdown_table,
     mean_and_sd,
     paired,
+    part,
     percent,
     plain,
 )
@@ -89,8 +91,9 @@ def _answered(summary: Mapping[str, Any]) -> tuple[list[str], str]:
         mean = float(values.mean())
         said = f"{mean_and_sd(values)} %"
         if label != baseline and len(values) == len(fused[baseline]):
-            gains[label] = paired(values, fused[baseline])
-            said += f" ({difference(values, fused[baseline])})"
+            of = fused[baseline], summary["variants"]
+            gains[label] = paired(values, *of)
+            said += f" ({difference(values, *of)})"
         half = float(values.std(ddof=1)) if len(values) > 1 else 0.0
         rows.append(
             page.Bar(label, [("", mean, 0)], said, (mean - half, mean + half))
@@ -159,11 +162,11 @@ def summarize(
     }
     if in_order:
         mean = {
-            label: np.mean(_arrays(x)["accuracy"])
+            label: np.nan_to_num(-np.mean(_arrays(x)["accuracy"]), nan=np.inf)
             for label, x in summary["accuracies"].items()
         }
         summary["groups"] = [
-            (name, [baseline, *sorted(rest, key=lambda x: -mean[x])])
+            (name, [baseline, *sorted(rest, key=mean.__getitem__)])
             for name, (baseline, *rest) in shown
         ]
     if on_test:
@@ -182,54 +185,22 @@ def summarize(
     return summary
 
 
-def basis(summary: Mapping[str, Any]) -> str:
-    """What the tables are on."""
-    examples = f"{summary['examples']} examples"
-    count = len(set(summary["variants"]))
-    if count > 1:
-        examples += f" in the first of {count} variants"
-    return (
-        f"{summary['split'].capitalize()} split ({examples}), mean +- sd over "
-        f"{len(summary['variants'])} runs"
-    )
-
-
-def introduction(summary: Mapping[str, Any]) -> str:
-    """What the tables are on, and what their columns are."""
-    measure = scores_report.word(summary)
-    several = "accuracies" if measure == "accuracy" else measure
-    about = f"{basis(summary)}, {several} in %"
-    if summary["split"] == "test":
-        about += (
-            ". `last` is the last epoch, `selected` the best one on "
-            "validation; all else is at the last epoch. Shapley: share of each "
-            f"modality in the {measure}, in points."
-        )
-    else:
-        about += " at the last epoch. The test split has no part in this."
-    task = scores_report.about(summary)
-    if task:
-        about += f" {task}"
-    return (
-        f"{about} The difference is that of the fused {measure} to the first "
-        "row, paired by run, with its 95 % interval (Student's t)."
-    )
-
-
 def tables(summary: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
     """Returns the lines of the tables of one group."""
     accuracies = {k: _arrays(summary["accuracies"][k]) for k in labels}
     if summary["split"] == "test":
-        scores = table({k: summary["results"][k] for k in labels})
+        scores = table(
+            {k: summary["results"][k] for k in labels}, summary["variants"]
+        )
     else:
-        scores = accuracy_table(accuracies)
+        scores = accuracy_table(accuracies, summary["variants"])
     lines = [scores, ""]
     if _ALONE in labels:
         lines += [
             "Each modality alone, less what it reaches when it is trained "
             "alone (paired, 95 % interval):",
             "",
-            alone_table(accuracies),
+            alone_table(accuracies, summary["variants"]),
             "",
         ]
     if summary["split"] == "test":
@@ -249,7 +220,9 @@ def tables(summary: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
 def tuning(summary: Mapping[str, Any]) -> list[str]:
     """Returns the lines of the table on what was chosen."""
     rows = tuning_report.table(
-        summary["tuning"], on_test=summary["split"] == "test"
+        summary["tuning"],
+        on_test=summary["split"] == "test",
+        variants=summary["variants"],
     )
     measure = scores_report.word(summary)
     return [tuning_report.ABOUT.replace("accuracy", measure), "", rows]
@@ -288,7 +261,10 @@ def _drawn(
         # Their table is from the results, which need no lines of metrics.
         names = ", ".join(empty)
         return [*lines, f"Without figures: no validation lines of {names}.", ""]
-    return [*lines, *_images(figures.draw(folder, group, curves, first))]
+    return lines + part(
+        "The figures",
+        lambda: _images(figures.draw(folder, group, curves, first)),
+    )
 
 
 def _images(made: Sequence[tuple[str, str]]) -> list[str]:
@@ -296,8 +272,8 @@ def _images(made: Sequence[tuple[str, str]]) -> list[str]:
     return [*(f"![{caption}](figures/{name})" for name, caption in made), ""]
 
 
-def table(results: Results) -> str:
-    """One row per run; the first one is what the others are compared with."""
+def table(results: Results, variants: Sequence[str] = ()) -> str:
+    """One row per label; the first one is what the others are compared with."""
     first = next(iter(results.values()))
     modalities = first["modalities"]
     alone = [f"accuracy_{m}" for m in modalities]
@@ -312,7 +288,7 @@ def table(results: Results) -> str:
             *([percent(found, "macro_f1")] if of_classes else []),
             *(shares(found, m) for m in modalities),
         ]
-        gain = difference(scores[0], baseline) if rows else ""
+        gain = difference(scores[0], baseline, variants) if rows else ""
         rows.append([label, *map(mean_and_sd, scores), gain])
     return markdown_table(
         [
@@ -328,19 +304,20 @@ def table(results: Results) -> str:
     )
 
 
-def accuracy_table(accuracies: Accuracies) -> str:
-    """One row per run: fused, each modality alone, difference to the first."""
+def accuracy_table(accuracies: Accuracies, variants: Sequence[str] = ()) -> str:
+    """One row per label: fused, each alone, difference to the first."""
     baseline = next(iter(accuracies.values()))
     rows: list[list[str]] = []
     for label, found in accuracies.items():
         fused = found["accuracy"]
-        gain = difference(fused, baseline["accuracy"]) if rows else ""
+        own = fused, baseline["accuracy"], variants
+        gain = difference(*own) if rows else ""
         rows.append([label, *map(mean_and_sd, found.values()), gain])
     alone = [f"{m} alone" for m in _modalities(baseline)]
     return markdown_table(["method", "fused", *alone, "difference"], rows)
 
 
-def alone_table(accuracies: Accuracies) -> str:
+def alone_table(accuracies: Accuracies, variants: Sequence[str] = ()) -> str:
     """How far each modality alone is from being trained alone."""
     best = accuracies[_ALONE]
     rows = []
@@ -348,7 +325,7 @@ def alone_table(accuracies: Accuracies) -> str:
         if label == _ALONE:
             continue
         gains = [
-            difference(found[key], best[key])
+            difference(found[key], best[key], variants)
             for key in best
             if key != "accuracy"
         ]

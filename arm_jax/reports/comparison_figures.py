@@ -33,7 +33,8 @@ def by_variant(
         runs = np.asarray(variants) == variant
         alone = [x[runs] for key, x in found.items() if key != "accuracy"]
         fused.append(found["accuracy"][runs])
-        best.append(max(alone, key=np.mean))
+        # Of a modality that no example has the accuracy is NaN.
+        best.append(max(alone, key=lambda x: np.nan_to_num(np.mean(x), nan=-1)))
     return fused, best
 
 
@@ -103,12 +104,13 @@ def draw(
         made.append((file, caption))
 
     dominant, measure = _dominant(curves, modalities), word(first)
-    draw(
-        "dominant",
-        f"Validation {measure} of the dominant modality ({dominant}) alone",
-        f"{dominant} alone, validation {measure}",
-        lambda c: c.get("validation", f"accuracy_{dominant}"),
-    )
+    if dominant is not None:
+        draw(
+            "dominant",
+            f"Validation {measure} of the dominant modality ({dominant}) alone",
+            f"{dominant} alone, validation {measure}",
+            lambda c: c.get("validation", f"accuracy_{dominant}"),
+        )
     draw(
         "gap",
         "Contribution gap: largest less smallest mean phi_CMI on validation",
@@ -230,13 +232,17 @@ def _band(
     )
 
 
-def _dominant(curves: Mapping[str, Curves], modalities: Sequence[str]) -> str:
-    """The modality that is best alone at the end of the first run."""
+def _dominant(
+    curves: Mapping[str, Curves], modalities: Sequence[str]
+) -> str | None:
+    """The modality that is best alone at the end of the first run.
+
+    None if validation has none of them, in no example.
+    """
     curve = next(iter(curves.values()))
-    return max(
-        modalities,
-        key=lambda m: curve.get("validation", f"accuracy_{m}")[1][-1].mean(),
-    )
+    found = {m: curve.get("validation", f"accuracy_{m}")[1] for m in modalities}
+    last = {m: values[-1].mean() for m, values in found.items() if len(values)}
+    return max(last, key=lambda m: last[m], default=None)
 
 
 def _gap(

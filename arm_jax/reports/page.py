@@ -19,7 +19,9 @@ from arm_jax.reports import page_style
 _SORTABLE = 8
 # Characters of a row up to which it fits a phone, a tablet, a narrow window.
 _WIDTHS = ((40, "narrow"), (72, "middle"))
-_IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]*)\)")
+# A line of its own; a name in its words may have brackets.
+_IMAGE = re.compile(r"^!\[(.*)\]\(([^()\s]*)\)$", re.MULTILINE)
+_CELL_ENDS = re.compile(r"(?<!\\)\|")
 _NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 
 
@@ -74,9 +76,8 @@ def of_markdown(
       picture: what comes between answer and report, as HTML.
     """
     first, _, rest = source.partition("\n")
-    return page(
-        first.removeprefix("# "), answer, [picture, *markdown(rest, folder)]
-    )
+    title = _as_it_was(first.removeprefix("# "))
+    return page(title, answer, [picture, *markdown(rest, folder)])
 
 
 def text(words: Any) -> str:
@@ -220,6 +221,8 @@ def markdown(source: str, folder: Path) -> Iterator[str]:
     and figures, which are read from `folder`.
     """
     for block in re.split(r"\n\s*\n", source.strip()):
+        if not block.startswith("|"):
+            block = _as_it_was(block)
         lines = block.splitlines()
         if not lines:
             continue
@@ -241,7 +244,7 @@ def markdown(source: str, folder: Path) -> Iterator[str]:
             yield f"<pre>{text(chr(10).join(lines[1:-1]))}</pre>"
         elif lines[0].startswith("|"):
             header, _, *rows = (
-                [cell.strip() for cell in line[1:-1].split("|")]
+                [_as_it_was(x.strip()) for x in _CELL_ENDS.split(line[1:-1])]
                 for line in lines
             )
             yield table(header, rows)
@@ -249,6 +252,11 @@ def markdown(source: str, folder: Path) -> Iterator[str]:
             yield items(part[2:] for part in re.split(r"\n(?=- )", block))
         else:
             yield paragraph(" ".join(lines))
+
+
+def _as_it_was(words: str) -> str:
+    """Undoes `pieces.plain`: a page has its own way to keep names harmless."""
+    return words.replace("\\|", "|").replace("&lt;", "<")
 
 
 def _inline(words: str) -> str:

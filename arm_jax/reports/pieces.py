@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -133,28 +133,70 @@ def mean_and_sd(values: Any, digits: int = 1) -> str:
     return f"{mean} +- {fixed(np.std(values, ddof=1), digits)}"
 
 
-def paired(
-    accuracy: np.ndarray, baseline: np.ndarray
-) -> tuple[float, float, float]:
-    """Mean paired difference and its 95 % interval (Student's t).
+class Gain(NamedTuple):
+    """A mean paired difference.
 
-    The ends are NaN where there is one pair.
+    Attributes:
+      mean: The difference.
+      low: Lower end of its 95 % interval (Student's t); NaN for one pair.
+      high: Upper end.
+      p: Two-sided p-value of the same; NaN for one pair.
     """
-    gains = accuracy - baseline
-    mean = float(gains.mean())
-    if len(gains) < 2:
-        return mean, math.nan, math.nan
-    half = stats.t.ppf(0.975, len(gains) - 1) * stats.sem(gains)
-    return mean, mean - half, mean + half
+
+    mean: float
+    low: float
+    high: float
+    p: float
 
 
-def difference(accuracy: np.ndarray, baseline: np.ndarray) -> str:
-    """Mean paired difference and its 95 % interval, as text."""
+def paired(
+    accuracy: np.ndarray, baseline: np.ndarray, variants: Sequence[str] = ()
+) -> Gain:
+    """Returns the mean paired difference, and how sure it is.
+
+    Args:
+      accuracy: Of each run.
+      baseline: Likewise.
+      variants: The variant of each run, such as its fold; none if all are
+        alike. Runs on one fold have its examples in common and are not
+        independent, so that of several variants it is their means that count.
+    """
+    gains = np.asarray(accuracy) - baseline
+    of = np.asarray(variants)
+    if len(set(variants)) > 1:
+        gains = np.array([gains[of == v].mean() for v in dict.fromkeys(of)])
+    mean, free = float(gains.mean()), len(gains) - 1
+    if free < 1:
+        return Gain(mean, math.nan, math.nan, math.nan)
+    error = stats.sem(gains)
+    half = float(stats.t.ppf(0.975, free) * error)
+    if error:
+        p = float(2 * stats.t.sf(abs(mean) / error, free))
+    else:
+        p = float(mean == 0)
+    return Gain(mean, mean - half, mean + half, p)
+
+
+def difference(
+    accuracy: np.ndarray, baseline: np.ndarray, variants: Sequence[str] = ()
+) -> str:
+    """Mean paired difference and its 95 % interval, as text; see `paired`."""
     if len(accuracy) != len(baseline):
         return "not paired"
-    numbers = paired(accuracy, baseline)
+    *numbers, _ = paired(accuracy, baseline, variants)
     middle, low, high = (fixed(x, 1, plus=True) for x in numbers)
     return middle if len(accuracy) < 2 else f"{middle} [{low}, {high}]"
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """Returns p-values that hold for all comparisons at once (Holm, 1979)."""
+    x = np.asarray(p, float)
+    order = np.argsort(x)
+    # The least of n times n, the next times n - 1, and no order changed.
+    stepped = np.maximum.accumulate(x[order] * np.arange(len(x), 0, -1))
+    out = np.empty(len(x))
+    out[order] = np.minimum(stepped, 1.0)
+    return out
 
 
 @contextmanager

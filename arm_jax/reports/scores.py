@@ -165,7 +165,8 @@ def best_alone(results: Mapping[str, Any]) -> tuple[str, float] | None:
         m: percent(results, f"accuracy_{m}").mean()
         for m in results["modalities"]
     }
-    best = max(alone, key=lambda m: alone[m])
+    # Of a modality that no example has it is NaN.
+    best = max(alone, key=lambda m: np.nan_to_num(alone[m], nan=-np.inf))
     loss = float(alone[best] - percent(results, "accuracy").mean())
     # What rounds to nothing is no warning.
     return (best, loss) if loss >= 0.05 else None

@@ -21,12 +21,18 @@ ABOUT = (
 )
 
 
-def table(tuning: Mapping[str, Choices], *, on_test: bool = True) -> str:
+def table(
+    tuning: Mapping[str, Choices],
+    *,
+    on_test: bool = True,
+    variants: Sequence[str] = (),
+) -> str:
     """One row per method.
 
     Args:
       tuning: Choices by label.
       on_test: Whether to say what was gained on the test split.
+      variants: The variant of each run, if there are several.
     """
     rows = []
     for label, choices in tuning.items():
@@ -48,7 +54,7 @@ def table(tuning: Mapping[str, Choices], *, on_test: bool = True) -> str:
             taken = [run["test"][run["point"]] for run in choices]
             first = [run["test"][points[0]] for run in choices]
             gained = 100 * np.asarray(taken), 100 * np.asarray(first)
-            row.append(difference(*gained))
+            row.append(difference(*gained, variants))
         rows.append(row)
     header = ["method", "points", "chosen", "range"]
     return markdown_table([*header, "gained"] if on_test else header, rows)

@@ -1,8 +1,10 @@
+import html
 import re
 
 import pytest
 
 from arm_jax.reports import answers, page
+from arm_jax.reports.pieces import Gain, markdown_table, plain
 
 
 def test_a_report_in_markdown_becomes_a_page(tmp_path):
@@ -39,6 +41,27 @@ def test_a_report_in_markdown_becomes_a_page(tmp_path):
     assert "<pre>x &lt; y</pre>" in whole
     # Short tables need no script.
     assert "<script" not in whole
+
+
+@pytest.mark.parametrize("name", ["a|b", "<b>x</b>", "a]b", "[a](b)", "p < 1"])
+def test_names_are_on_the_page_as_they_are(name, tmp_path):
+    (tmp_path / "a.svg").write_text("<svg ></svg>", encoding="utf-8")
+    shown = plain(name)
+    source = (
+        f"# On {shown}\n\nOf {shown}.\n\n- {shown}: it\n\n"
+        f"{markdown_table(['method', name], [[name, '1.5']])}\n\n"
+        f"![Alone ({name}) here](a.svg)\n![other](a.svg)\n"
+    )
+    whole = page.of_markdown(source, tmp_path, [])
+    right = html.escape(name)
+    assert f"<h1>On {right}</h1>" in whole
+    assert f"<p>Of {right}.</p>" in whole
+    assert f"<li>{right}: it</li>" in whole
+    assert f'<th scope="col">{right}</th>' in whole
+    assert f"<span>{right}</span></td>" in whole
+    assert f'<td data-name="{right}" class="number"><span>1.5' in whole
+    assert f'aria-label="Alone ({right}) here"' in whole
+    assert whole.count('<svg role="img"') == 2
 
 
 def test_long_tables_are_sorted_by_a_script_of_the_page():
@@ -110,15 +133,41 @@ def test_the_answer_on_several_pairs_is_one_sentence():
 
 
 def test_a_comparison_says_what_is_sure():
-    unsure = answers.of_comparison({"arm": (1.0, -0.5, 2.5)}, "joint")
+    unsure = answers.of_comparison({"arm": Gain(1.0, -0.5, 2.5, 0.1)}, "joint")
     assert (
         "No method is surely better than joint: the best, arm, is at +1.0"
         in (unsure)
     )
-    sure = answers.of_comparison(
-        {"arm": (1.0, 0.5, 1.5), "agm": (-1.0, -2.0, -0.5)}, "joint"
-    )
+    good, bad = Gain(1.0, 0.5, 1.5, 0.01), Gain(-1.0, -2.0, -0.5, 0.04)
+    sure = answers.of_comparison({"arm": good, "agm": bad}, "joint")
     assert sure.startswith(
         "arm does best, +1.0 points of accuracy against joint"
     )
     assert answers.of_comparison({}, "joint").startswith("There is nothing yet")
+
+
+def test_what_is_sure_need_not_be_what_is_best_in_the_mean():
+    said = answers.of_comparison(
+        {"arm": Gain(1.5, 1.0, 2.0, 1e-3), "mla": Gain(2.0, -1.0, 5.0, 0.2)},
+        "joint",
+    )
+    assert said.startswith("arm is surely better, +1.5 points of accuracy")
+    assert "the lead of mla, +2.0 points, may be chance" in said
+    assert "No method" not in said
+
+
+def test_of_many_comparisons_some_look_sure_by_chance():
+    lucky = Gain(1.0, 0.1, 1.9, 0.04)
+    alone = answers.of_comparison({"arm": lucky}, "joint")
+    assert alone.startswith("arm does best")
+    others = {str(k): Gain(0.0, -1.0, 1.0, 1.0) for k in range(5)}
+    said = answers.of_comparison({"arm": lucky} | others, "joint")
+    assert said.startswith("No method is surely better than joint: the best")
+
+
+def test_a_method_without_a_finite_score_is_not_the_best():
+    nothing = Gain(*[float("nan")] * 4)
+    gains = {"agm": nothing, "arm": Gain(1.0, 0.5, 1.5, 0.01)}
+    assert answers.of_comparison(gains, "joint").startswith("arm does best")
+    said = answers.of_comparison({"agm": nothing}, "joint")
+    assert said.startswith("There is nothing yet")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from arm_jax.reports import comparison as compare_report
-from arm_jax.reports import comparison_figures
+from arm_jax.reports import comparison_figures, scores
 from arm_jax.reports import pieces as report
 from arm_jax.reports import valuation as valuate
 
@@ -142,6 +142,34 @@ def test_gap_over_the_epochs_that_all_have(tmp_path):
     epochs, values = comparison_figures._gap(curve, ["a", "b"])
     np.testing.assert_array_equal(epochs, [1, 3])
     np.testing.assert_array_equal(values, [[0.25], [0]])
+
+
+def test_a_modality_that_validation_has_not(tmp_path):
+    curve = curves(
+        tmp_path, LINE % (3, '"accuracy_a": null, "accuracy_b": 0.5')
+    )
+    of = {"joint": curve}
+    assert comparison_figures._dominant(of, ["a", "b"]) == "b"
+    assert comparison_figures._dominant(of, ["a"]) is None
+    first = {"modalities": ["a"]}
+    names = [
+        name for name, _ in comparison_figures.draw(tmp_path, "G", of, first)
+    ]
+    assert names == ["g_gap.svg", "g_joint_contribution.svg"]
+    run = {
+        "test": {
+            "last": {"accuracy": 0.5, "accuracy_a": None, "accuracy_b": 0.75}
+        }
+    }
+    found = {"modalities": ["a", "b"], "runs": [run]}
+    assert scores.best_alone(found) == ("b", pytest.approx(25))
+    accuracies = {
+        "accuracy": np.ones(1),
+        "accuracy_a": np.full(1, np.nan),
+        "accuracy_b": np.full(1, 3.0),
+    }
+    _, best = comparison_figures.by_variant(accuracies, ["all"])
+    assert best[0] == 3
 
 
 @pytest.mark.parametrize("split", compare_report.SPLITS)
