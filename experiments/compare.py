@@ -19,14 +19,14 @@ from arm_jax.studies.comparison import compare
 from . import cli
 
 _ONLY = flags.DEFINE_list(
-    "only", None, "Labels of the runs to do now; all if not given."
+    "only", None, "Labels of runs to do now, beside those done; else all."
 )
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    workdir = Path(cli.required(cli.WORKDIR))
+    workdir = Path(cli.required(cli.WORKDIR)).expanduser()
     config = cli.config("compare")
     results = compare(config, workdir, only=_ONLY.value, allow=cli.ALLOW.value)
     if results is None:

@@ -19,7 +19,8 @@ from . import cli
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     del argv
-    config, workdir = cli.config("study"), Path(cli.required(cli.WORKDIR))
+    config = cli.config("study")
+    workdir = Path(cli.required(cli.WORKDIR)).expanduser()
     name = config.pop("study")
     study = importlib.import_module(f"arm_jax.studies.{name}")
     report = importlib.import_module(f"arm_jax.reports.{name}")

@@ -17,6 +17,7 @@ from arm_jax.config import NO_NUMBERS, Config, MethodConfig, from_mapping
 from arm_jax.errors import InputError, check_choice, shortened
 from arm_jax.models import weights
 from arm_jax.reports import comparison as comparison_report
+from arm_jax.reports.comparison_figures import slug
 from arm_jax.studies import tuning
 from arm_jax.studies.training import fit
 from arm_jax.workdir import JsonLines, open_workdir, to_json
@@ -62,6 +63,13 @@ class ComparisonConfig:
                     "names of config runs, variants and groups must be names "
                     f"of folders, got '{shortened(name)}'"
                 )
+        names = [slug(group) for group, _ in self.groups]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(
+                    "config groups: the figures of two of them would have the "
+                    f"same names, {name}_..."
+                )
         for group, labels in self.groups:
             for label in labels:
                 if label not in self.runs:
@@ -105,7 +113,8 @@ def compare(
     Args:
       config: Mapping for `ComparisonConfig`.
       workdir: Folder of the comparison, held by a lock meanwhile.
-      only: Labels of the runs to do now; the report is on those that are done.
+      only: Labels of the runs to do now; the report is also on the others that
+        are done already.
       progress: Whether to show progress bars.
       allow: What may differ between runs that are there and now, see
         `arm_jax.record.ALLOWED`.
@@ -140,12 +149,12 @@ def _compare(
     progress: bool,
     allow: Collection[str],
 ) -> dict[str, dict[str, Any]] | None:
-    chosen = [
-        (label, variant)
-        for label in runs
-        for variant in runs[label]
-        if only is None or label in only
-    ]
+    wanted = processes.tell(
+        [k for k in runs if k in only or _finished(folder, config, runs, k)]
+        if only is not None and processes.leads()
+        else list(runs)
+    )
+    chosen = [(label, variant) for label in wanted for variant in runs[label]]
     digests = _check_runs(folder, config, runs, chosen, allow)
     results: dict[str, dict[str, Any]] = {}
     curves: dict[str, list[Path]] = {}
@@ -216,6 +225,22 @@ def _trainings(
         (point, training, folder / f"point_{number}")
         for number, (point, training) in enumerate(tuning.points(run).items())
     ]
+
+
+def _finished(
+    folder: Path,
+    config: ComparisonConfig,
+    runs: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    label: str,
+) -> bool:
+    """Whether there is nothing left to do for a label."""
+    return all(
+        (at / "results.json").exists()
+        for variant, run in runs[label].items()
+        for _, _, at in _trainings(
+            config, run, run_folder(folder, label, variant)
+        )
+    )
 
 
 def run_folder(workdir: Path, label: str, variant: str) -> Path:

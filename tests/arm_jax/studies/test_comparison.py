@@ -17,7 +17,8 @@ from arm_jax.reports.comparison import (
     tables,
     variants_table,
 )
-from arm_jax.reports.pieces import difference
+from arm_jax.reports.comparison_words import introduction
+from arm_jax.reports.pieces import difference, holm, paired
 from arm_jax.reports.valuation import summary_table
 from arm_jax.studies.comparison import compare, run_folder
 from arm_jax.studies.valuation import valuate
@@ -122,10 +123,17 @@ def test_rows_in_order_are_behind_the_baseline(finished):
     best = json.loads(json.dumps(results["uniform"]))
     for run in best["runs"]:
         run["test"]["last"]["accuracy"] = 2.0
-    more, groups = results | {"best": best}, [("Methods", [*results, "best"])]
-    curves["best"] = curves["uniform"]
+    lost = json.loads(json.dumps(results["uniform"]))
+    for run in lost["runs"]:
+        run["test"]["last"]["accuracy"] = None
+    first = {"joint": results["joint"], "lost": lost}
+    rest = {"uniform": results["uniform"], "best": best}
+    more, groups = first | rest, [("Methods", [*first, *rest])]
+    curves["best"] = curves["lost"] = curves["uniform"]
     found = summarize("test", groups, more, curves, in_order=True)
-    assert found["groups"] == [("Methods", ["joint", "best", "uniform"])]
+    assert found["groups"] == [
+        ("Methods", ["joint", "best", "uniform", "lost"])
+    ]
     # What is beyond accuracy is kept, and warned of.
     table = "\n".join(tables(found, ["joint", "best"]))
     assert " AUROC |" in table
@@ -143,12 +151,25 @@ def test_a_single_run_has_its_table_once(finished, npz_file, tmp_path):
     config = small_config(npz_file)
     config["groups"] = [("Methods", ("joint", "uniform")), ("All", ("joint",))]
     (folder / "config.json").unlink()
+    shutil.rmtree(run_folder(folder, "uniform", "all"))
     compare(config, folder, only=["joint"], progress=False)
     table = (folder / "table.md").read_text()
     # One group: a table of accuracies, and one of what is beyond.
     assert table.count("\n## ") == 1
     assert table.count("| joint ") == 2
     assert "## Methods" in table
+
+
+def test_what_was_done_before_stays_in_the_report(finished, npz_file, tmp_path):
+    _, workdir = finished
+    folder = shutil.copytree(workdir, tmp_path / "copy")
+    results = compare(
+        small_config(npz_file), folder, only=["uniform"], progress=False
+    )
+    assert list(results) == ["joint", "uniform"]
+    # Compared with the baseline, not with itself.
+    table = (folder / "table.md").read_text()
+    assert table.index("| joint ") < table.index("| uniform ")
 
 
 def test_runs_of_other_sources_are_refused(finished, npz_file, tmp_path):
@@ -180,6 +201,15 @@ def test_runs_on_other_data_are_refused(
             compare(small_config(npz_file), folder, progress=False)
     finally:
         npz_file.write_bytes(before)
+
+
+def test_groups_whose_figures_have_the_same_names(npz_file, tmp_path):
+    config = small_config(npz_file)
+    config["groups"] = [
+        (name, ("joint",)) for name in ("Own parts", "own_parts")
+    ]
+    with pytest.raises(InputError, match="same names, own_parts_"):
+        compare(config, tmp_path)
 
 
 def test_group_of_unknown_runs(npz_file, tmp_path):
@@ -239,6 +269,43 @@ def test_paired_difference_by_hand():
     # Gains 1, 2, 3: mean 2, sd 1, t(0.975, 2) = 4.303.
     text = difference(np.array([2.0, 3, 4]), np.array([1.0, 1, 1]))
     assert text == "+2.0 [-0.5, +4.5]"
+
+
+def test_runs_of_one_fold_are_not_independent():
+    # Three folds of two runs, which gain 1, 2 and 3 in the mean.
+    gains = np.array([0.5, 1.5, 1.5, 2.5, 3.0, 3.0])
+    folds = ["a", "a", "b", "b", "c", "c"]
+    assert difference(gains, np.zeros(6), folds) == "+2.0 [-0.5, +4.5]"
+    # t = 2 / (1 / sqrt(3)) with two degrees of freedom.
+    assert paired(gains, np.zeros(6), folds).p == pytest.approx(
+        0.0742, abs=1e-4
+    )
+    # One fold: the runs count.
+    assert paired(gains[:2], np.zeros(2), ["a", "a"]).high > 7
+
+
+def test_tables_take_folds_for_units(finished):
+    results, _ = finished
+    two = json.loads(json.dumps(dict(results)))
+    for label, values in (
+        ("joint", [0.5] * 4),
+        ("uniform", [0.6, 0.6, 0.7, 0.7]),
+    ):
+        runs = two[label]["runs"] * 2
+        two[label]["runs"] = json.loads(json.dumps(runs))
+        for run, x, of in zip(two[label]["runs"], values, "ffgg", strict=True):
+            run["test"]["last"]["accuracy"], run["variant"] = x, of
+    summary = summarize("test", [("Methods", [*two])], two, {})
+    text = "\n".join(tables(summary, [*two]))
+    # Two means, 10 and 20: t(0.975, 1) = 12.7 times 5.
+    assert "+15.0 [-48.5, +78.5]" in text
+    assert "over the means of the 2 variants" in introduction(summary)
+
+
+def test_holm_by_hand():
+    found = holm([0.03, 0.01, 0.5, 0.02])
+    np.testing.assert_allclose(found, [0.06, 0.04, 0.5, 0.06])
+    assert holm([0.9, 0.8]).tolist() == [1, 1]
 
 
 def test_distance_from_being_trained_alone_by_hand():
