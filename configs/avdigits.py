@@ -87,7 +87,7 @@ def get_config(method: str = "joint") -> ConfigDict:
 
 def compare(protocol: str = "speaker") -> ConfigDict:
     """Returns the config of a comparison: of a protocol, or "select"."""
-    protocol, more = common.words(protocol, (*PROTOCOLS, "select"))
+    protocol, more = common.words(protocol, (*PROTOCOLS, "select"), ("select",))
     if protocol == "select":
         return _select()
     training = get_config()

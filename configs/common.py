@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from arm_jax import methods
 from arm_jax.config import DataConfig, ModelConfig, OptimizerConfig, TrainConfig
-from arm_jax.errors import check_choice
+from arm_jax.errors import InputError, check_choice
 from arm_jax.studies.quantify import OutputsConfig
 from bounds.estimation.options import StudyOptions
 
@@ -215,26 +215,35 @@ def _every(
 
 
 def words(
-    argument: str, known: tuple[str, ...] = ()
+    argument: str, known: tuple[str, ...] = (), lone: tuple[str, ...] = ()
 ) -> tuple[str, dict[str, Any]]:
-    """Returns the first of `known` in the argument of a comparison, and more.
+    """Returns the one of `known` in the argument of a comparison, and more.
 
     Args:
       argument: Words with commas between them, such as "official,tuned,sgd".
         "all" and "tuned" take all methods, "tuned" tunes them.
       known: What the config itself takes, its default first.
+      lone: Those of them that no other word goes with.
 
     Returns:
       The config's own word, "" if it takes none; and `every`, `tuned` and
       `optimizer` for `comparison`.
 
     Raises:
-      InputError: A word that is not known.
+      InputError: A word that is not known, or words that clash.
     """
+    given = [word for word in argument.split(",") if word]
+    for kind in (known, tuple(OPTIMIZERS)):
+        of_kind = dict.fromkeys(word for word in given if word in kind)
+        if len(of_kind) > 1 or (len(given) > 1 and {*of_kind} & {*lone}):
+            raise InputError(
+                f"the words '{argument}' after the config's colon do not go "
+                "together"
+            )
     own = next(iter(known), "")
     more = {"every": False, "tuned": False, "optimizer": "adamw"}
     switches = {"all": "every", "tuned": "tuned"}
-    for word in filter(None, argument.split(",")):
+    for word in given:
         choice(word, (*known, *switches, *OPTIMIZERS))
         if word in OPTIMIZERS:
             more["optimizer"] = word

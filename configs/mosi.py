@@ -67,7 +67,7 @@ def get_config(method: str = "joint") -> ConfigDict:
 
 def compare(what: str = "methods") -> ConfigDict:
     """Returns the config of a comparison: of "methods", or "select"."""
-    what, more = common.words(what, ("methods", "select"))
+    what, more = common.words(what, ("methods", "select"), ("select",))
     if what == "select":
         return _select()
     return common.comparison(

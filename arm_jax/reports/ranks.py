@@ -60,11 +60,16 @@ def of_summaries(
       seed: Seed of the draws.
 
     Raises:
-      InputError: Fewer than two methods in all comparisons; methods of one that
-        have not the same runs; or an accuracy that is not finite.
+      InputError: Comparisons on different splits; fewer than two methods in
+        all of them; methods of one that have not the same runs; or an accuracy
+        that is not finite.
     """
     if not summaries:
         raise InputError("no comparison to rank the methods of")
+    splits = {name: s.get("split", "test") for name, s in summaries.items()}
+    if len(set(splits.values())) > 1:
+        told = ", ".join(f"{name} ({split})" for name, split in splits.items())
+        raise InputError(f"comparisons on different splits: {told}")
     methods = _common(summaries)
     tables = {
         name: _table(name, summary, methods)

@@ -54,7 +54,8 @@ def choose(accuracy: np.ndarray, loss: np.ndarray) -> np.ndarray:
       accuracy: On validation, `[points, runs]`.
       loss: Likewise.
     """
-    best = accuracy == accuracy.max(axis=0)
+    # One that is not finite is not the best.
+    best = accuracy == np.fmax.reduce(accuracy, axis=0)
     return np.where(best, loss, np.inf).argmin(axis=0)
 
 

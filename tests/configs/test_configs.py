@@ -237,6 +237,22 @@ def test_words_of_a_comparison():
         common.words("tuned,adam")
 
 
+@pytest.mark.parametrize("argument", ["official,speaker", "sgd,all,adamw"])
+def test_words_of_a_comparison_that_clash(argument):
+    with pytest.raises(
+        InputError, match=f"'{argument}' after .* not go togeth"
+    ):
+        common.words(argument, ("speaker", "official"))
+
+
+@pytest.mark.parametrize("module", [mosi, avdigits])
+def test_choosing_options_takes_no_other_words(module):
+    with pytest.raises(
+        InputError, match="'select,sgd' after .* not go together"
+    ):
+        module.compare("select,sgd")
+
+
 def test_choosing_on_mosi_is_on_validation():
     config = mosi.compare("select")
     assert config.split == "validation"

@@ -87,6 +87,14 @@ def test_variants_are_drawn_before_their_runs():
             "x: 'b' has 1 runs, not 2: they are not paired",
         ),
         (
+            {
+                "x": summary({"a": [1.0], "b": [1.0]}),
+                "y": summary({"a": [1.0], "b": [1.0]})
+                | {"split": "validation"},
+            },
+            r"on different splits: x \(test\), y \(validation\)",
+        ),
+        (
             {"x": summary({"a": [1.0], "b": [None]})},
             "x: an accuracy of 'b' is not finite",
         ),

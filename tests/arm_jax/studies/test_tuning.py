@@ -82,6 +82,11 @@ def test_choice_by_hand():
     loss = np.array([[1.0, 2.0, 3.0], [9.0, 1.0, 3.0], [0.0, 0.0, np.inf]])
     # The most accurate, of two the smaller loss, of those the first.
     np.testing.assert_array_equal(tuning.choose(accuracy, loss), [1, 1, 0])
+    # A score that is not finite is not chosen where another one is.
+    accuracy[0, 0] = np.nan
+    np.testing.assert_array_equal(tuning.choose(accuracy, loss), [1, 1, 0])
+    accuracy[[0, 1], [1, 1]] = np.nan, 0.9
+    assert tuning.choose(accuracy, loss)[1] == 1
 
 
 def test_table_by_hand():
