@@ -15,6 +15,9 @@ from arm_jax.reports.pieces import COLORS, figure
 from arm_jax.reports.scores import word
 from arm_jax.workdir import JsonLines
 
+# Colours repeat after eight: dashes and marks then differ.
+_DASHES = ("-", "--", ":", "-.")
+_MARKS = ("o", "s", "^", "D")
 # Accuracies in % of each run, by label and key of the scores.
 Accuracies = Mapping[str, Mapping[str, np.ndarray]]
 
@@ -142,7 +145,7 @@ def slug(group: str) -> str:
 
 @contextmanager
 def _with_legend(path: Path, number: int) -> Iterator[Any]:
-    """Yields axes with a legend of `number` methods below: there may be 25."""
+    """Yields axes with a legend of `number` methods below: there may be 31."""
     size = (4.6, 3.1 + 0.14 * math.ceil(number / 3))
     with figure(path, figsize=size) as (fig, axis):
         yield axis
@@ -193,7 +196,7 @@ def draw_variants(
                     np.arange(len(names)) + shift,
                     [x.mean() for x in values],
                     [x.std(ddof=min(1, len(x) - 1)) for x in values],
-                    fmt=("o", "s", "^")[number // len(COLORS) % 3],
+                    fmt=_MARKS[number // len(COLORS) % len(_MARKS)],
                     markersize=4,
                     color=COLORS[number % len(COLORS)],
                     label=label,
@@ -211,17 +214,24 @@ def _bands(axis: Any, curves: Mapping[str, Curves], of: Any) -> None:
     for number, (label, curve) in enumerate(curves.items()):
         epochs, values = of(curve)
         if len(epochs):
-            _band(axis, epochs, values, label, number)
+            _band(axis, epochs, values, label, number, len(curves))
 
 
 def _band(
-    axis: Any, epochs: np.ndarray, values: np.ndarray, label: str, number: int
+    axis: Any,
+    epochs: np.ndarray,
+    values: np.ndarray,
+    label: str,
+    number: int,
+    of: int,
 ) -> None:
-    """A line at the mean over seeds in a band of their range."""
+    """A line at the mean over seeds in a band of their range, of few lines."""
     color = COLORS[number % len(COLORS)]
-    # Colours repeat after eight; the dashes then differ.
-    style = ("-", "--", ":")[number // len(COLORS) % 3]
+    style = _DASHES[number // len(COLORS) % len(_DASHES)]
     axis.plot(epochs, values.mean(axis=1), style, label=label, color=color)
+    if of > len(COLORS):
+        # So many bands hide the lines.
+        return
     axis.fill_between(
         epochs,
         values.min(axis=1),

@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
+from arm_jax import methods
 from arm_jax.reports import comparison as compare_report
 from arm_jax.reports import comparison_figures, scores
 from arm_jax.reports import pieces as report
@@ -142,6 +143,35 @@ def test_gap_over_the_epochs_that_all_have(tmp_path):
     epochs, values = comparison_figures._gap(curve, ["a", "b"])
     np.testing.assert_array_equal(epochs, [1, 3])
     np.testing.assert_array_equal(values, [[0.25], [0]])
+
+
+def test_lines_of_all_methods_differ_and_no_band_hides_them(tmp_path):
+    number = len(methods.names())
+    curve = curves(tmp_path, LINE % (3, '"x": 0.5'))
+    of = lambda c: c.get("validation", "x")
+    with report.figure(tmp_path / "a.svg") as (_, axis):
+        comparison_figures._bands(
+            axis, {str(k): curve for k in range(number)}, of
+        )
+        looks = {(x.get_color(), x.get_linestyle()) for x in axis.lines}
+        bands = len(axis.collections)
+    assert (len(looks), bands) == (number, 0)
+    with report.figure(tmp_path / "b.svg") as (_, axis):
+        comparison_figures._bands(axis, {str(k): curve for k in range(8)}, of)
+        assert len(axis.collections) == 8
+
+
+def test_marks_of_all_methods_differ(tmp_path, monkeypatch):
+    drawn = []
+
+    def errorbar(self, x, y, *others, fmt, color, **more):
+        drawn.append((fmt, color))
+
+    monkeypatch.setattr("matplotlib.axes.Axes.errorbar", errorbar)
+    found = {"accuracy": np.ones(1), "accuracy_a": np.ones(1)}
+    some = dict.fromkeys(methods.names(), found)
+    comparison_figures.draw_variants(tmp_path, "g", some, ["one"])
+    assert len(set(drawn)) == len(some)
 
 
 def test_a_modality_that_validation_has_not(tmp_path):
