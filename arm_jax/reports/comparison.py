@@ -94,15 +94,18 @@ def _answered(summary: Mapping[str, Any]) -> tuple[list[str], str]:
             of = fused[baseline], summary["variants"]
             gains[label] = paired(values, *of)
             said += f" ({difference(values, *of)})"
-        half = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-        rows.append(
-            page.Bar(label, [("", mean, 0)], said, (mean - half, mean + half))
-        )
+        spread = None
+        if len(values) > 1:
+            half = float(values.std(ddof=1))
+            spread = mean - half, mean + half
+        rows.append(page.Bar(label, [("", mean, 0)], said, spread))
     measure = scores_report.word(summary)
+    several = len(summary["variants"]) > 1
     caption = (
-        f"Fused {measure}, {basis(summary)} (line: one sd to either side); in "
-        f"parentheses the difference to {baseline} in points, with its 95 % "
-        "interval."
+        f"Fused {measure}, {basis(summary)}"
+        f"{' (line: one sd to either side)' * several}; in parentheses the "
+        f"difference to {baseline} in points"
+        f"{', with its 95 % interval' * several}."
     )
     answer = answers.of_comparison(gains, baseline, measure)
     return [answer], page.bars(rows, 100.0, caption, legend=False)

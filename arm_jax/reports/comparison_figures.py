@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,7 +104,7 @@ def draw(
         file = f"{prefix}_{name}.svg"
         with _with_legend(path / file, len(curves)) as axis:
             _bands(axis, curves, of)
-            axis.set(xlabel="epoch", ylabel=ylabel)
+            axis.set(xlabel="epoch", ylabel=_wrapped(ylabel))
         made.append((file, caption))
 
     dominant, measure = _dominant(curves, modalities), word(first)
@@ -136,6 +137,11 @@ def draw(
     if len(modalities) == 2:
         made += _bridge(path, prefix, curves, modalities)
     return made
+
+
+def _wrapped(words: str) -> str:
+    """Returns what an axis of these figures is labelled with, on its lines."""
+    return textwrap.fill(words, 38)
 
 
 def slug(group: str) -> str:
@@ -305,7 +311,8 @@ def _bridge(
             continue
         with _with_legend(folder / file, len(curves)) as axis:
             _bands(axis, curves, lambda c, n=name: c.get("validation", n))
-            axis.set(xlabel="epoch", ylabel=f"{titles[term]} (bits)")
+            ylabel = _wrapped(f"{titles[term]} (bits)")
+            axis.set(xlabel="epoch", ylabel=ylabel)
         made.append(
             (file, f"Where training moves the {titles[term]} of predictions, "
              "on validation")

@@ -12,10 +12,9 @@ def basis(summary: Mapping[str, Any]) -> str:
     count = len(set(summary["variants"]))
     if count > 1:
         examples += f" in the first of {count} variants"
-    return (
-        f"{summary['split'].capitalize()} split ({examples}), mean +- sd over "
-        f"{len(summary['variants'])} runs"
-    )
+    runs = len(summary["variants"])
+    over = f"mean +- sd over {runs} runs" if runs > 1 else "one run"
+    return f"{summary['split'].capitalize()} split ({examples}), {over}"
 
 
 def introduction(summary: Mapping[str, Any]) -> str:
@@ -34,6 +33,11 @@ def introduction(summary: Mapping[str, Any]) -> str:
     task = scores_report.about(summary)
     if task:
         about += f" {task}"
+    if len(summary["variants"]) < 2:
+        return (
+            f"{about} The difference is that of the fused {measure} to the "
+            "first row; one run does not say whether it is chance."
+        )
     count = len(set(summary["variants"]))
     over = f", over the means of the {count} variants" if count > 1 else ""
     return (

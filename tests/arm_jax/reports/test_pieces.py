@@ -1,3 +1,4 @@
+import re
 import warnings
 
 import numpy as np
@@ -145,6 +146,27 @@ def test_gap_over_the_epochs_that_all_have(tmp_path):
     np.testing.assert_array_equal(values, [[0.25], [0]])
 
 
+@pytest.mark.parametrize("name", ["US$ and CA$", "$a_b$"])
+def test_names_with_two_dollars_are_no_formulas(name, tmp_path):
+    file = tmp_path / "a.svg"
+    with report.figure(file) as (_, axis):
+        axis.plot([1, 1000], label=name)
+        axis.set(xlabel=name, yscale="log")
+    text = file.read_text(encoding="utf-8")
+    assert f">{name}</text>" in text
+    # Powers of ten are formulas still.
+    assert "mathdefault" not in re.sub("<!--.*?-->", "", text)
+
+
+def test_long_names_are_on_several_lines(tmp_path):
+    curve = curves(tmp_path, LINE % (3, '"accuracy_a": 0.5'))
+    name = "a name that is as long as a sentence and goes on and on"
+    curve.get = lambda split, key: (np.ones(1, int), np.ones((1, 2)))
+    comparison_figures.draw(tmp_path, "g", {"x": curve}, {"modalities": [name]})
+    text = (tmp_path / "figures" / "g_dominant.svg").read_text(encoding="utf-8")
+    assert max(len(x) for x in re.findall(">([^<]*)</t", text)) < 40
+
+
 def test_lines_of_all_methods_differ_and_no_band_hides_them(tmp_path):
     number = len(methods.names())
     curve = curves(tmp_path, LINE % (3, '"x": 0.5'))
@@ -222,3 +244,9 @@ def test_a_report_without_lines_of_metrics(split, tmp_path):
     assert "Without figures: no validation lines of joint." in text
     assert "音 alone" in text
     assert "-0.0" not in text
+    # One run has neither a deviation nor an interval.
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "one run" in text
+    assert "sd" not in text
+    assert "interval" not in text + page[page.index("<main>") :]
+    assert "<b style" not in page
