@@ -161,7 +161,8 @@ def _check_options(path: str, num_classes: int, seed: int, task: str) -> None:
     if not path:
         raise InputError(
             "data set 'npz' needs the option 'path' "
-            "(--config.data.options.path=FILE.npz)"
+            "(--config.data.options.path=FILE.npz, of a comparison "
+            "--config.training.data.options.path=FILE.npz)"
         )
     if num_classes < 0:
         raise InputError(

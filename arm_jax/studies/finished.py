@@ -28,9 +28,13 @@ def load_run(workdir: str | Path) -> tuple[loop.Run, Variables]:
     folder = Path(workdir).expanduser()
     if not (folder / "config.json").exists():
         raise InputError(f"no run in {folder}: it has no config.json")
-    config = config_lib.from_mapping(
-        config_lib.Config, read_json(folder / "config.json")
-    )
+    given = read_json(folder / "config.json")
+    if "method" not in given:
+        raise InputError(
+            f"{folder} is no run of a training but of another command; those "
+            "of a comparison are in its folders runs/LABEL/VARIANT"
+        )
+    config = config_lib.from_mapping(config_lib.Config, given)
     run = loop.prepare(config)
     now = record.current(
         run.dataset.digest,

@@ -551,3 +551,10 @@ def test_rows_that_lack_a_modality(load, npz_arrays):
 def test_presence_that_cannot_be(load, arrays, message):
     with pytest.raises(InputError, match=message):
         load({f"present_{key}": x for key, x in arrays.items()})
+
+
+def test_the_forgotten_path_has_a_key_for_each_command():
+    with pytest.raises(InputError) as error:
+        npz.load(path="")
+    assert "--config.data.options.path=" in str(error.value)
+    assert "--config.training.data.options.path=" in str(error.value)

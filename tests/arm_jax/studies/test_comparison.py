@@ -387,6 +387,11 @@ def test_values_of_a_finished_run(finished):
     assert "phi_CMI, quiet" in summary_table(values)
 
 
+def test_valuation_of_a_comparison(finished):
+    with pytest.raises(InputError, match="of a comparison are in its fol"):
+        valuate(finished[1])
+
+
 def test_valuation_needs_a_run(tmp_path):
     with pytest.raises(InputError, match="no run in"):
         valuate(tmp_path, "test")
