@@ -92,7 +92,7 @@ def gaussian_pid(
     """
     tol = inputs.real("tol", tol, above=0)
     max_steps = inputs.integer("max_steps", max_steps, 1)
-    sigma, (n1, n2, ny) = _checked(covariance, sizes)
+    sigma, (n1, n2, ny), _ = _checked(covariance, sizes)
     h = _whitened(sigma, n1, n2, ny)
     first, second = h[:n1], h[n1:]
     own = [_log_det(np.eye(ny) + g.T @ g) / 2 for g in (first, second)]
@@ -124,11 +124,11 @@ def sample(
     Raises:
       InputError: As `gaussian_pid`; n or seed out of range.
     """
-    sigma, (n1, n2, _) = _checked(covariance, sizes)
+    sigma, (n1, n2, _), deviation = _checked(covariance, sizes)
     n = inputs.integer("n", n, 1)
     rng = np.random.default_rng(inputs.seed("seed", seed))
     root = scipy.linalg.cholesky(sigma, lower=True)
-    x = rng.normal(size=(n, len(sigma))) @ root.T
+    x = rng.normal(size=(n, len(sigma))) @ root.T * deviation
     return x[:, :n1], x[:, n1 : n1 + n2], x[:, n1 + n2 :]
 
 
@@ -213,7 +213,10 @@ def cut(
     return Problem(np.full(classes, 1 / classes), draw, solve)
 
 
-def _checked(covariance: Any, sizes: Any) -> tuple[np.ndarray, list[int]]:
+def _checked(
+    covariance: Any, sizes: Any
+) -> tuple[np.ndarray, list[int], np.ndarray]:
+    """The correlations, the sizes and the deviations."""
     sigma = inputs.finite("covariance", covariance).astype(np.float64)
     each = [inputs.integer(f"sizes[{i}]", n, 1) for i, n in enumerate(sizes)]
     if len(each) != 3:
@@ -231,15 +234,16 @@ def _checked(covariance: Any, sizes: Any) -> tuple[np.ndarray, list[int]]:
     if variance.min() <= 0:
         at = int(variance.argmin())
         raise InputError(f"covariance[{at}, {at}] is {variance[at]:g}")
-    # Units do not matter.
-    sigma = sigma / np.sqrt(np.outer(variance, variance))
+    # Units do not matter; the product of two variances may be no number.
+    deviation = np.sqrt(variance)
+    sigma = sigma / deviation[:, None] / deviation
     least = float(np.linalg.eigvalsh(sigma)[0])
     if least <= _RANK:
         raise InputError(
             f"covariance has the correlations' eigenvalue {least:.3g}: some "
             "direction has no noise, and its information is infinite"
         )
-    return sigma, each
+    return sigma, each, deviation
 
 
 def _whitened(sigma: np.ndarray, n1: int, n2: int, ny: int) -> np.ndarray:

@@ -111,10 +111,24 @@ def test_a_step_limit_is_told_and_its_gap_is_true(rng):
 
 def test_samples_have_the_covariance(rng):
     covariance, sizes, _ = parallel(rng)
-    x = np.concatenate(gaussian.sample(covariance, sizes, 50_000), axis=1)
+    unit = 10.0 ** rng.uniform(-3, 3, len(covariance))
+    x = np.concatenate(
+        gaussian.sample(covariance * np.outer(unit, unit), sizes, 50_000),
+        axis=1,
+    )
     scale = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(scale, scale)
+    x = x / (unit * scale)
     np.testing.assert_allclose(np.cov(x.T), correlation, atol=0.03)
+
+
+def test_units_do_not_matter_however_small_or_large(rng):
+    covariance, sizes, _ = parallel(rng)
+    unit = 10.0 ** rng.uniform(-130, 130, len(covariance))
+    unit[:2] = 1e-130, 1e130
+    moved = gaussian.gaussian_pid(covariance * np.outer(unit, unit), sizes)
+    expected = gaussian.gaussian_pid(covariance, sizes)
+    np.testing.assert_allclose(moved[:5], expected[:5], atol=1e-7)
 
 
 def test_cut_targets():
