@@ -333,19 +333,24 @@ def _decompose_valid(
 def _check_traced(
     p: jax.Array, event_rank: int, normalize: bool
 ) -> tuple[jax.Array, jax.Array]:
-    """Replaces invalid tables by a harmless one, and says which they were."""
+    """Replaces invalid tables by a harmless one, and says which they were.
+
+    Tables are rescaled to a sum of 1, as concrete ones are.
+    """
     axes = tuple(range(-event_rank, 0))
-    total = jnp.sum(p, axes)
     valid = jnp.all(jnp.isfinite(p) & (p >= 0), axes)
     if normalize:
-        valid &= total > 0
+        valid &= jnp.max(p, axes) > 0
     else:
-        valid &= jnp.abs(total - 1) <= _entry.SUM_TOLERANCE
+        valid &= jnp.abs(jnp.sum(p, axes) - 1) <= _entry.SUM_TOLERANCE
     size = math.prod(p.shape[-event_rank:])
     p = jnp.where(jnp.expand_dims(valid, axes), p, 1 / size)
-    if normalize:
-        p = p / jnp.sum(p, axes, keepdims=True)
-    return p, valid
+    # The sum of huge counts is infinite, and its reciprocal, by which XLA
+    # multiplies, may be 0.
+    largest = jnp.max(p, axes, keepdims=True)
+    p = p * jnp.where(largest > 1, 0.25 / size, 1).astype(p.dtype)
+    total = jnp.sum(p, axes, keepdims=True)
+    return p / (total if normalize else jax.lax.stop_gradient(total)), valid
 
 
 def _same_label(p1y: Any, p2y: Any) -> tuple[Any, Any]:

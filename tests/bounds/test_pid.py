@@ -242,6 +242,24 @@ def test_traced_status_carries_bad_input():
     assert np.isfinite(parts(out)).all()
 
 
+def test_traced_tables_are_rescaled_as_concrete_ones_are():
+    p = random_tables(2, (2, 2, 2))
+    # Sums that are 1 within the tolerance, and one that no float holds.
+    inexact, huge = p * (1 - 9e-7), p / p.max() * 1.7e308
+    with jax.enable_x64(True):
+        marginals = [jnp.asarray(inexact.sum(a)) for a in (2, 1)]
+        for want, got in (
+            (bounds.pid(p), jax.jit(bounds.pid)(inexact)),
+            (
+                bounds.pid(huge, normalize=True),
+                jax.jit(functools.partial(bounds.pid, normalize=True))(huge),
+            ),
+        ):
+            np.testing.assert_allclose(parts(got), parts(want), atol=2 * TOL)
+        got = jax.jit(bounds.pid_from_marginals)(*marginals)
+    np.testing.assert_allclose(got.t_min, bounds.pid(p).t_min, atol=2 * TOL)
+
+
 def test_gradients_against_finite_differences():
     rng = np.random.default_rng(3)
     p = random_tables(1, SMALL, concentration=5.0)[0]
