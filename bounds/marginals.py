@@ -214,7 +214,8 @@ def consistent(
       **fields: its fields, for this call.
 
     Returns:
-      The checked marginals, leading axes broadcast and flattened.
+      The checked marginals, leading axes broadcast and flattened. Those that
+      have no common joint by no more than 1e-6 are replaced as by `project`.
 
     Raises:
       InputError: an argument is no distribution; alphabets that differ; two

@@ -29,8 +29,9 @@ class SynergyInterval(NamedTuple):
       unique2: U2.
       gap: proven: `lower` is within it of the least synergy that the
         marginals allow, and R, U1, U2 of their exact values.
-      distance: how far `project` moved the marginals, in total variation
-        summed over the three.
+      distance: how far the marginals were moved, in total variation summed
+        over the three: by `project`, or by less than 1e-6 where they have no
+        joint. All else is of the moved ones.
     """
 
     lower: Any

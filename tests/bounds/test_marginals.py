@@ -58,6 +58,45 @@ def test_projection_where_only_the_triple_disagrees():
     assert out.distance[0] == pytest.approx(1)
 
 
+def contradiction(size):
+    """Marginals that have no joint, by about `size`."""
+    # A pair of symbols that no label allows.
+    p12 = EQUAL * (1 - 2 * size)
+    return p12 + size * EQUAL[::-1] * 2, EQUAL, EQUAL
+
+
+def hidden_contradiction(size):
+    """Likewise, but every pair has labels: three signs cannot all differ."""
+    alike = np.array([[0.45, 0.05], [0.05, 0.45]])
+    fitting = np.random.default_rng(0).dirichlet(np.ones(8)).reshape(2, 2, 2)
+    out = np.zeros((3, 4, 4))
+    for m, a, b in zip(
+        out,
+        helpers.marginals(fitting),
+        (alike, alike, alike[::-1]),
+        strict=True,
+    ):
+        m[:2, :2], m[2:, 2:] = (1 - size) * a, size * b
+    return out
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (contradiction, 1e-7),
+        (contradiction, 1e-12),
+        (hidden_contradiction, 1e-9),
+    ],
+)
+def test_small_contradictions_are_moved_and_told(make, size):
+    out = bounds.synergy_interval(*make(size), effort="bounds")
+    assert size <= out.distance <= 4 * size
+    assert 0 <= out.lower <= out.upper
+    assert out.gap < 1e-6
+    for kind in out.by_bound.values():
+        assert np.isfinite(list(kind.values())).all()
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match="p12 has 2 values of x2, p2y has 3"):
         bounds.marginals.consistent(EQUAL, EQUAL, np.full((3, 2), 1 / 6))
