@@ -30,7 +30,7 @@ import numpy as np
 import scipy.special
 
 from bounds import inputs
-from bounds.problems import Problem, Samples, Truth
+from bounds.problems import Problem, Samples, Truth, averaged
 
 _DIM, _VARIANCE, _KEPT = 5, 1.5, 0.8
 _FEATURES = 32
@@ -136,9 +136,7 @@ def companion(
             some = draw(_AT_ONCE, rng)
             rows = (some.posterior1, some.posterior2, some.posterior12)
             informations.append([1 - _entropy(r) for r in rows])
-        draws = np.concatenate(informations, axis=1)
-        one, two, both = (float(x) for x in draws.mean(1))
-        error = float((draws.std(1) / math.sqrt(draws.shape[1])).max())
+        one, two, both = np.concatenate(informations, axis=1)  # [draws] each
         first, second, _ = RATIOS[name]
         known = True
         if first == second:
@@ -154,15 +152,15 @@ def companion(
             two = both = (two + both) / 2
         elif not second:
             one = both = (one + both) / 2
-        low = min(one, two) if known else math.nan
-        high = one + two - low
-        return Truth(
+        low, high = sorted((one, two), key=np.mean)
+        if not known:
+            low = high = np.full_like(both, math.nan)
+        return averaged(
             redundancy=low,
             unique1=one - low,
             unique2=two - low,
             synergy=both - high,
             total=both,
-            error=error,
             reason=reason,
         )
 

@@ -27,7 +27,7 @@ import scipy.special
 
 from bounds import inputs
 from bounds.errors import InputError
-from bounds.problems import Problem, Samples, Truth
+from bounds.problems import Problem, Samples, Truth, averaged
 from bounds.status import Status
 
 _TOLERANCE = 1e-9
@@ -190,23 +190,19 @@ def cut(
 
     def solve() -> Truth:
         some = draw(_DRAWS, np.random.default_rng(_TRUTH_SEED))
-        draws = np.stack(
-            [
-                np.log2(classes) - scipy.special.entr(r).sum(1) / math.log(2)
-                for r in (some.posterior1, some.posterior2, some.posterior12)
-            ]
+        one, two, total = (
+            np.log2(classes) - scipy.special.entr(r).sum(1) / math.log(2)
+            for r in (some.posterior1, some.posterior2, some.posterior12)
         )
-        one, two, total = (float(x) for x in draws.mean(1))
         if s1 == s2:
             one = two = (one + two) / 2
-        low, high = min(one, two), max(one, two)
-        return Truth(
+        low, high = sorted((one, two), key=np.mean)
+        return averaged(
             redundancy=low,
             unique1=one - low,
             unique2=two - low,
             synergy=total - high,
             total=total,
-            error=float((draws.std(1) / math.sqrt(_DRAWS)).max()),
             reason="the noisier modality is the other one with more noise",
         )
 

@@ -268,23 +268,20 @@ def gaussian(
                     for r, i in zip([*shared, *alone], which, strict=True)
                 ]
             )
-        draws = np.concatenate(pieces, axis=1)  # [5, draws]
-        a1, a2, a12, b1, b2 = (float(x) for x in draws.mean(1))
+        a1, a2, a12, b1, b2 = np.concatenate(pieces, axis=1)  # [draws] each
         if sigma1 == sigma2:
             a1 = a2 = (a1 + a2) / 2
-        low = min(a1, a2)
-        error = (draws.std(1) / math.sqrt(draws.shape[1])).max()
-        return Truth(
+        low, high = sorted((a1, a2), key=np.mean)
+        return averaged(
             redundancy=low,
             unique1=a1 - low + b1,
             unique2=a2 - low + b2,
-            synergy=a12 - max(a1, a2),
+            synergy=a12 - high,
             total=a12 + b1 + b2,
             # Normal laws of one covariance: log-odds are linear.
             interaction=0.0,
-            error=float(error),
             reason="proof in bounds.problems; informations from "
-            f"{draws.shape[1]} draws of the exact posteriors",
+            f"{len(a1)} draws of the exact posteriors",
         )
 
     prior = functools.reduce(np.multiply.outer, priors).ravel()
@@ -336,6 +333,20 @@ _GAUSSIANS: dict[str, dict[str, Any]] = {
     "copy101": {"shared": 101, "features": 16, "noise": (3, 5)},
 }  # fmt: skip
 NAMES = (*_GATES, *_GAUSSIANS)
+
+
+def averaged(
+    *, reason: str, interaction: float | None = None, **terms: np.ndarray
+) -> Truth:
+    """The truth whose terms are means over draws, `[draws]` each."""
+    deviation = np.nanmax([x.std() for x in terms.values()])
+    draws = len(terms["total"])
+    return Truth(
+        **{name: float(x.mean()) for name, x in terms.items()},
+        error=float(deviation / math.sqrt(draws)),
+        reason=reason,
+        interaction=interaction,
+    )
 
 
 def _interaction(p: np.ndarray) -> float:
