@@ -33,14 +33,18 @@ def beside(number: jax.Array, x: jax.Array) -> jax.Array:
     return number.reshape((1,) * (x.ndim - number.ndim) + number.shape)
 
 
+# Indices are int32: under `vmap` these become gathers and scatters, whose
+# lowering fails for int64 inside a float32 trace.
 def row(x: jax.Array, k: jax.Array) -> jax.Array:
     """Row k, an index of the trace."""
-    return jax.lax.dynamic_index_in_dim(x, k, 0, keepdims=False)
+    return jax.lax.dynamic_index_in_dim(
+        x, k.astype(jnp.int32), 0, keepdims=False
+    )
 
 
 def set_row(x: jax.Array, value: jax.Array, k: jax.Array) -> jax.Array:
     """Puts a value in the place of row k."""
-    return jax.lax.dynamic_update_index_in_dim(x, value, k, 0)
+    return jax.lax.dynamic_update_index_in_dim(x, value, k.astype(jnp.int32), 0)
 
 
 def spread(x: jax.Array, lanes: tuple[int, ...]) -> jax.Array:

@@ -232,6 +232,12 @@ def test_jit_and_vmap_agree_with_the_entry():
         np.testing.assert_allclose(parts(mapped), want, atol=2 * TOL)
 
 
+def test_float64_inside_a_float32_trace_that_maps():
+    p = np.asarray(random_tables(2, (2, 2, 2)), np.float32)
+    mapped = jax.jit(jax.vmap(bounds.pid))(p)
+    np.testing.assert_allclose(parts(mapped), parts(bounds.pid(p)), atol=1e-6)
+
+
 def test_traced_status_carries_bad_input():
     p = np.array(random_tables()[:3], np.float32)
     p[1, 0, 0, 0] = np.nan
