@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy
 
-from bounds import _entry, _leading, _maxent
+from bounds import _entry, _leading, _maxent, inputs
 from bounds.errors import InputError
 from bounds.options import Options
 from bounds.status import Status
@@ -67,6 +67,9 @@ def solve(
     Raises:
       InputError: see `consistent`.
     """
+    project = inputs.boolean("project", project)
+    if normalize is not None:
+        normalize = inputs.boolean("normalize", normalize)
     values = [
         _entry.check_distribution(name, value, 2, normalize=normalize)
         for name, value in zip(_NAMES, (p12, p1y, p2y), strict=True)

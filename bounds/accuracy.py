@@ -25,7 +25,8 @@ class AccuracyInterval(NamedTuple):
       lower: no less, for any label distribution (Feder and Merhav; and always
         predicting the likeliest label).
       upper: no more, for any label distribution (Fano, inverted exactly).
-      paper_lower: 2^(-H(Y|X)), valid and not above `lower`.
+      paper_lower: 2^(-H(Y|X)), valid and, but for the rounding of `lower`,
+        not above it.
       paper_upper: (I + 1) / log2 |Y|, not capped at 1.
       paper_upper_holds: whether the label is uniform, the condition under
         which `paper_upper` is a bound.
@@ -93,14 +94,14 @@ def accuracy_interval(
         if bad.any():
             i = int(np.argmax(bad))
             raise InputError(
-                f"{name} must be in [0, H(Y)] = [0, {entropy[i]:.6g}] bits, "
-                f"got {value[i]:.9g} in table {i}"
+                f"{name}{_at(i, lead)} must be in [0, H(Y)] = [0, "
+                f"{entropy[i]:.6g}] bits, got {value[i]:.9g}"
             )
     if (least > most + _entry.SUM_TOLERANCE).any():
         i = int(np.argmax(least - most))
         raise InputError(
-            f"information {least[i]:.9g} is above most_information "
-            f"{most[i]:.9g} in table {i}"
+            f"information{_at(i, lead)} {least[i]:.9g} is above "
+            f"most_information {most[i]:.9g}"
         )
     unknown = [np.clip(entropy - x, 0, entropy) for x in (least, most)]
     lower, upper = _engine.run(_interval, p_y, *unknown, options=options)
@@ -115,6 +116,10 @@ def accuracy_interval(
         paper_upper_holds=np.abs(p_y - 1 / size).max(-1) < _UNIFORM,
     )
     return _leading.restore(out, lead)
+
+
+def _at(table: int, lead: tuple[int, ...]) -> str:
+    return inputs.subscript(tuple(map(int, np.unravel_index(table, lead))))
 
 
 def _interval(

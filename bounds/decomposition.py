@@ -121,11 +121,12 @@ def pid(
         range.
     """
     how = _how(solver, max_steps, merged(options, fields))
+    normalize = inputs.boolean("normalize", normalize)
     if _entry.is_traced(p):
         p = _entry.traced_table("p", p, 3)
         core = partial(_decompose, normalize=normalize, **how)
         return _traced(p, how["options"].dtype, core)
-    p = _entry.check_distribution("p", p, 3, normalize=bool(normalize))
+    p = _entry.check_distribution("p", p, 3, normalize=normalize)
     p1y, p2y = p.sum(-2), p.sum(-3)
     return _solve(p1y, p2y, p, **how)
 
@@ -159,14 +160,15 @@ def pid_from_marginals(
         distributions p(y) that differ by more than 1e-6.
     """
     how = _how(solver, max_steps, merged(options, fields))
+    normalize = inputs.boolean("normalize", normalize)
     if _entry.is_traced(p1y, p2y):
         p1y = _entry.traced_table("p1y", p1y, 2)
         p2y = _entry.traced_table("p2y", p2y, 2)
         _check_pair(p1y.shape, p2y.shape)
         core = partial(_decompose_marginals, normalize=normalize, **how)
         return _traced((p1y, p2y), how["options"].dtype, core)
-    p1y = _entry.check_distribution("p1y", p1y, 2, normalize=bool(normalize))
-    p2y = _entry.check_distribution("p2y", p2y, 2, normalize=bool(normalize))
+    p1y = _entry.check_distribution("p1y", p1y, 2, normalize=normalize)
+    p2y = _entry.check_distribution("p2y", p2y, 2, normalize=normalize)
     _check_pair(p1y.shape, p2y.shape)
     _check_labels(p1y, p2y)
     p1y, p2y = _same_label(p1y, p2y)

@@ -145,9 +145,10 @@ def pid_of(
     Raises:
       InputError: as `table_of` and `bounds.pid`.
     """
+    normalize = inputs.boolean("normalize", normalize)
     p = inputs.finite("p", p)
     rank = _number(p, modalities) + 1
-    p = _entry.check_distribution("p", p, rank, normalize=bool(normalize))
+    p = _entry.check_distribution("p", p, rank, normalize=normalize)
     table = table_of(p, split, modalities=rank - 1)
     mass = table.sum((-3, -2, -1))
     there = mass > 0
@@ -176,10 +177,13 @@ def pids_of(
     Raises:
       InputError: as `pid_of`; no splits.
     """
+    normalize = inputs.boolean("normalize", normalize)
     p = inputs.finite("p", p)
     number = _number(p, None)
-    p = _entry.check_distribution("p", p, p.ndim, normalize=bool(normalize))
-    chosen = list(splits(number) if chosen is None else chosen)
+    p = _entry.check_distribution("p", p, p.ndim, normalize=normalize)
+    if chosen is None:
+        chosen = splits(number)
+    chosen = [_checked(split, number) for split in chosen]
     if not chosen:
         raise InputError("chosen is empty")
     tables = [table_of(p, split) for split in chosen]
@@ -192,7 +196,7 @@ def pids_of(
     for split, part, m in zip(chosen, parts, mass, strict=True):
         rows = slice(start, start + len(part))
         start = rows.stop
-        found[Split(*split)] = mean(PID(*(x[rows] for x in solved)), m[m > 0])
+        found[split] = mean(PID(*(x[rows] for x in solved)), m[m > 0])
     return found
 
 

@@ -58,5 +58,7 @@ def test_interval_of_information_and_padding():
 def test_bad_input():
     with pytest.raises(ValueError, match=r"in \[0, H\(Y\)\] = \[0, 1\]"):
         bounds.accuracy_interval(1.5, [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"^information\[1, 0\] must"):
+        bounds.accuracy_interval([[0.1], [1.5]], [0.5, 0.5])
     with pytest.raises(ValueError, match="above most_information"):
         bounds.accuracy_interval(0.5, [0.5, 0.5], most_information=0.2)

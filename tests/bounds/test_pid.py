@@ -354,5 +354,7 @@ def test_bad_marginals_and_options():
         bounds.pid(np.ones((1, 1, 1)), dtype=np.float16)
     with pytest.raises(ValueError, match="tol"):
         bounds.pid(np.ones((1, 1, 1)), tol=0)
+    with pytest.raises(ValueError, match="normalize must be True or False"):
+        bounds.pid(np.ones((1, 1, 1)), normalize="no")
     with pytest.raises(ValueError, match=r"tables\[0\] must have 3"):
         bounds.stack_tables([np.ones((1, 1, 1, 1))])

@@ -142,6 +142,11 @@ def test_splits_and_their_names():
     assert len(several.splits(4, given=False)) == 6 + 4
 
 
+def test_sides_may_be_lists(random):
+    found = several.pids_of(random, [Split([0], [1])], tol=1e-6)
+    assert set(found) == {Split((0,), (1,))}
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -160,6 +165,10 @@ def test_splits_and_their_names():
         (
             lambda p: several.pid_of(2 * p, Split((0,), (1,))),
             "p sums to 2",
+        ),
+        (
+            lambda p: several.pids_of(p, normalize="no"),
+            "normalize must be True or False, got 'no'",
         ),
     ],
 )

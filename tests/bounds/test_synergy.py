@@ -139,6 +139,8 @@ def test_bad_input(rng):
     m = helpers.marginals(helpers.random_tables(rng, (2, 2, 2), 1)[0])
     with pytest.raises(ValueError, match="effort must be one of"):
         bounds.synergy_interval(*m, effort="slow")
+    with pytest.raises(ValueError, match="project must be True or False"):
+        bounds.synergy_interval(*m, project="no")
     with pytest.raises(ValueError, match=r"p12\[0, 1\] is nan"):
         bounds.synergy_interval([[0.5, np.nan], [0.2, 0.3]], *m[1:])
 
