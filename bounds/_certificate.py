@@ -82,8 +82,18 @@ def significant(
         jnp.minimum(_lanes.total(p1y, 0), _lanes.total(p2y, 0)) > size * floor
     )
     total = jnp.maximum(_lanes.sum_all(p1y), _lanes.sum_all(p2y))
+    given = _lanes.total(p1y, 0), _lanes.total(p2y, 0)
     p1y = jnp.where((p1y > floor) & label[None], p1y, 0)
     p2y = jnp.where((p2y > floor) & label[None], p2y, 0)
+    # No table has marginals with different masses of a label, and scalings or
+    # multipliers would run away: what both have left is kept.
+    left = _lanes.total(p1y, 0), _lanes.total(p2y, 0)
+    lost = (left[0] < given[0]) | (left[1] < given[1])
+    least = jnp.minimum(*left)
+    p1y, p2y = (
+        p * jnp.where(lost & (x > 0), least / jnp.where(x > 0, x, 1), 1)[None]
+        for p, x in zip((p1y, p2y), left, strict=True)
+    )
     dropped = total - jnp.minimum(_lanes.sum_all(p1y), _lanes.sum_all(p2y))
     return p1y, p2y, dropped
 

@@ -43,6 +43,9 @@ _BLOCK = 16
 # ever, and the masses are far below a rounding of 1.
 _DEPTH = {8: 80.0, 4: 40.0}
 
+# A label's b is brought back when its largest entry has left this range, see
+# `_centred`.
+_RANGE = 2.0**12
 # Nats by which no block of steps lowers anything.
 _LARGE = 1e6
 
@@ -246,8 +249,13 @@ def certify(problem: Problem, state: State, tol: jax.Array) -> State:
     p1, p2 = problem.p1, problem.p2
     m = jnp.exp(state.log_m)
     m = m / m.sum()
-    a, b = _sweep(problem, m, state.b)
-    mass1 = _matmul(b, m.T)
+    a, b = _sweep(problem, m, _centred(state.b))
+    # What underflows in sums as small as this would be missing from marginals.
+    mass1, mass2 = _matmul(b, m.T), _matmul(a, m)
+    limits = jnp.finfo(p1.dtype)
+    least = sum(m.shape) * limits.tiny / limits.eps
+    sound = jnp.all((mass1 > least) | (p1 == 0))
+    sound &= jnp.all((mass2 > least) | (p2 == 0))
     a = jnp.minimum(a, _ratio(p1, mass1))
     w = _matmul(a.T, b)
     log_a, log_b, log_w = (_log_or_0(x) for x in (a, b, w))
@@ -286,6 +294,7 @@ def certify(problem: Problem, state: State, tol: jax.Array) -> State:
     rounding = rounding + _certificate.lost_nats(problem.dropped, ny)
 
     finite = jnp.isfinite(upper) & jnp.isfinite(lower) & jnp.isfinite(rounding)
+    finite &= sound
     best = state._replace(
         upper=jnp.where(finite, jnp.minimum(state.upper, upper), state.upper),
         lower=jnp.where(finite, jnp.maximum(state.lower, lower), state.lower),
@@ -300,6 +309,17 @@ def certify(problem: Problem, state: State, tol: jax.Array) -> State:
         jnp.where(finite, Status.STEP_LIMIT, Status.NOT_FINITE),
     )
     return best._replace(status=status.astype(jnp.int32))
+
+
+def _centred(b: jax.Array) -> jax.Array:
+    """The scaling b, of each label in the range of floats.
+
+    A factor of b that is taken from a changes nothing, so both may run away
+    together, and then products underflow that are parts of marginals.
+    """
+    top = b.max(1, keepdims=True)
+    inside = (top < _RANGE) & (top > 1 / _RANGE)
+    return b / jnp.where(inside | (top == 0), 1, top)
 
 
 def _shifts(

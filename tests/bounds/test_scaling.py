@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bounds
-from bounds import Status, _scaling, _solvers
+from bounds import Status, _certificate, _scaling, _solvers
 from bounds.estimation._statistics import entropy
 
 SHAPE = (4, 3, 5)
@@ -287,3 +287,24 @@ def test_the_choice():
     for wrong in ("newton", None, 3):
         with pytest.raises(ValueError, match="solver must be one of auto"):
             bounds.pid(p, solver=wrong)
+
+
+def test_the_proof_holds_where_scalings_would_leave_the_range_of_floats():
+    # Cells over 200 orders of magnitude: labels in blocks that hardly touch.
+    rng = np.random.default_rng(11)
+    cells = 10.0 ** rng.uniform(-200, 0, (48, 8 * 9 * 16))[31]
+    p = (cells / cells.sum()).reshape(8, 9, 16)
+    exact = bounds.pid(p, solver="interior", tol=1e-6)
+    out = bounds.pid(p, solver="scaling", tol=1e-3, dtype=np.float32)
+    assert abs(out.t_min - exact.t_min) <= out.gap + exact.gap
+
+
+def test_labels_that_lose_a_small_mass_lose_it_on_both_sides():
+    p1y = np.array([[0.5, 3e-9], [0.5 - 4e-9, 1e-9]])
+    p2y = np.array([[0.5, 2e-9], [0.5 - 4e-9, 2e-9]])
+    with jax.enable_x64(True):
+        found = _certificate.significant(*map(jnp.asarray, (p1y, p2y)), 1e-5)
+    kept1, kept2, dropped = map(np.asarray, found)
+    np.testing.assert_allclose(kept1.sum(0), kept2.sum(0), rtol=1e-6)
+    assert kept1[1, 1] == 0 < kept1[0, 1]
+    assert dropped == pytest.approx(1e-9, rel=0.01)
