@@ -94,7 +94,8 @@ def pid(
     a compilation. Under a transformation (`jax.jit`, `jax.grad`,
     `jax.vmap`) the same method runs inside the trace, in `dtype` and to `tol`,
     and returns JAX arrays of p's dtype; bad values then show in the status.
-    Derivatives are those of the envelope theorem, along the support of p.
+    First derivatives are those of the envelope theorem, along the support of p;
+    second ones are wrong, for the multiplier is taken for a constant.
 
     Args:
       p: `[..., x1, x2, y]`, non-negative, each table's sum 1. Zero cells are

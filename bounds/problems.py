@@ -209,7 +209,7 @@ def gaussian(
             raise InputError(
                 f"shared_prior has {len(prior)} classes, shared is {sizes[0]}"
             )
-        priors[0] = prior
+        priors[0] = prior / prior.sum()
     rng = np.random.default_rng(inputs.seed("seed", seed))
     means = [spread * rng.normal(size=(size, features)) for size in sizes]
 

@@ -73,6 +73,9 @@ def test_priors_and_closed_forms():
     )
     s = problem.sample(5000, 1)
     np.testing.assert_allclose(problem.prior, [0.2, 0.8])
+    rounded = problems.gaussian(shared=3, shared_prior=[0.33333] * 3)
+    np.testing.assert_allclose(rounded.prior, 1 / 3, rtol=1e-12)
+    assert len(rounded.sample(5).labels) == 5
     assert abs(s.labels.mean() - 0.8) < 0.03
     # Bayes' rule by hand, of two normal densities.
     means = [s.x1[s.labels == y].mean() for y in (0, 1)]
