@@ -1,7 +1,7 @@
 """The decomposition of what several classifiers of a pair of sides say."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +45,19 @@ class Answer(NamedTuple):
     reason: str = ""
 
 
+class Halves(NamedTuple):
+    """How to fit classifiers of either side to halves of the samples.
+
+    Attributes:
+      outputs: (side, name of the classifier) to p(y|x), `[n, y]`.
+      half: 0 or 1 for every sample, `[n]`: classifiers behind one half's
+        outputs have seen no sample that those behind the other's have.
+    """
+
+    outputs: Callable[[str, str], np.ndarray]
+    half: np.ndarray
+
+
 def decompose(
     first: Outputs,
     second: Outputs,
@@ -56,6 +69,7 @@ def decompose(
     units: np.ndarray | None,
     weights: np.ndarray | None = None,
     half: np.ndarray | None = None,
+    halves: Halves | None = None,
     calibration: str,
     replicates: int,
     seed: int,
@@ -76,6 +90,7 @@ def decompose(
       half: samples whose labels the first side has, `[n]`, where labels of
         pairs are not to be used; the second has the others'. There is no
         synergy then, and no total.
+      halves: to tell laws of posteriors apart, see `pid_of_posteriors`.
       calibration: see `likeliest`.
       replicates: of the bootstrap.
       seed: of folds, subsamples and bootstrap.
@@ -92,7 +107,9 @@ def decompose(
     taken: dict[str, np.ndarray] = {}
     interaction = None
 
-    def best(outputs: Outputs, rows: np.ndarray) -> Likeliest:
+    def best(
+        outputs: Outputs, rows: np.ndarray, calibration: str = calibration
+    ) -> Likeliest:
         return likeliest(
             {name: p[rows] for name, p in outputs.items()},
             labels[rows],
@@ -139,9 +156,16 @@ def decompose(
             interaction = _interval(gain, weight, codes)
             joint = other if likelier(other, joint) else joint
             both = other if likelier(other, both) else both
+        apart = None
+        if halves is not None:
+            fitted = (
+                best({s.name: halves.outputs(n, s.name)}, every, s.calibration)
+                for n, s in zip(_SIDES, sides, strict=True)
+            )
+            apart = (*(answer.posteriors for answer in fitted), halves.half)
         pid = pid_of_posteriors(
             r1, r2, r12=take("joint", joint), labels=labels, groups=units,
-            weights1=weight, folds=folds, **resampling,
+            weights1=weight, folds=folds, halves=apart, **resampling,
         )  # fmt: skip
     except InputError as reason:
         return Answer(None, chosen, interaction, taken, str(reason))

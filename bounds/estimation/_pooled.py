@@ -9,6 +9,12 @@ even odds its answer g makes the laws 2 g and 2 (1 - g) times the pooled one.
 Equal laws give g = 1/2 and the same weights; laws that share nothing give back
 their atoms. In between these are smoother than the truth, so they serve to
 measure the bias and not as the answer.
+
+Of fitted posteriors a classifier also sees what each fit has wrong. Laws that
+are equal then look unlike, and their bias smaller than it is: 0.10 bits instead
+of 0.20 with 31 classes and 10,000 samples. Fits that share no samples have
+other things wrong, so an answer about one half of the samples that was learned
+from the other half counts only so far as it holds there (`Halves`).
 """
 
 import math
@@ -29,6 +35,21 @@ _PRUNED = 1e-3
 _TREES, _RATE, _LEAVES, _RIDGE, _PATIENCE = 60, 0.1, 8, 1.0, 5
 _ENOUGH, _BINS, _SPLIT = 100, 32, 40
 _ALIKE = 1e-9
+
+
+class Halves(NamedTuple):
+    """Posteriors of the same samples, by fits to halves.
+
+    Attributes:
+      r1: posteriors `[n1, y]`, in the order of the others.
+      r2: posteriors `[n2, y]`.
+      half: 0 or 1, of every row of r1, then of r2, `[n1 + n2]`: classifiers
+        behind one half have seen no sample that those behind the other have.
+    """
+
+    r1: np.ndarray
+    r2: np.ndarray
+    half: np.ndarray
 
 
 class Laws(NamedTuple):
@@ -53,6 +74,7 @@ def pool(
     w1: np.ndarray,
     w2: np.ndarray,
     folds: np.ndarray,
+    halves: Halves | None = None,
 ) -> Laws:
     """Estimates both laws on the union of the atoms.
 
@@ -63,14 +85,38 @@ def pool(
       w2: weights `[n2]`, sum 1.
       folds: fold of every row of r1, then of r2, `[n1 + n2]`; the rows of a
         unit share theirs.
+      halves: of fitted posteriors, to tell laws from what fits have wrong.
 
     Returns:
       The laws.
     """
     atoms = np.concatenate([r1, r2])
     first = np.arange(len(atoms)) < len(r1)
+    weights = np.concatenate([w1, w2])
+    share = weights / weights.sum()
+    score = _scores(atoms, first, share, folds)
+    # Out of fold, what the classifier has learned of noise is worth nothing:
+    # its logits are scaled by what serves the held-out samples.
+    scale = _scale(score, first, share)
+    if scale and halves is not None:
+        others = np.concatenate([halves.r1, halves.r2])
+        across = _scores(others, first, share, halves.half)
+        scale *= min(1.0, _scale(across, first, share))
+    g = scipy.special.expit(scale * score)
+    weights1, weights2 = (
+        np.where(odds > _PRUNED, share * odds, 0) for odds in (g, 1 - g)
+    )
+    return Laws(
+        atoms, weights1 / weights1.sum(), weights2 / weights2.sum(), len(r1)
+    )
+
+
+def _scores(
+    atoms: np.ndarray, first: np.ndarray, share: np.ndarray, folds: np.ndarray
+) -> np.ndarray:
+    """Log odds of the first law, by classifiers fitted on other folds."""
     # Even odds, and weights of mean 1, which the trees' penalties expect.
-    weights = np.concatenate([w1, w2]) * len(atoms) / 2
+    weights = share * len(atoms)
     x = _features(atoms)
     score = np.zeros(len(atoms))
     for fold in range(int(folds.max()) + 1):
@@ -99,9 +145,11 @@ def pool(
                 sample_weight=None if alike else weights[train],
             )
         score[test] = model.decision_function(x[test])
-    # Out of fold, what the classifier has learned of noise is worth nothing:
-    # its logits are scaled by what serves the held-out samples.
-    share = weights / weights.sum()
+    return score
+
+
+def _scale(score: np.ndarray, first: np.ndarray, share: np.ndarray) -> float:
+    """The factor of log odds that serves these samples; 0 if none does."""
     sign = np.where(first, 1, -1)
 
     def entropy(scale: float) -> float:
@@ -110,14 +158,7 @@ def pool(
     fit = scipy.optimize.minimize_scalar(
         entropy, bounds=(0, 2), method="bounded"
     )
-    scale = fit.x if fit.fun < math.log(2) - _GAIN / len(atoms) else 0
-    g = scipy.special.expit(scale * score)
-    weights1, weights2 = (
-        np.where(odds > _PRUNED, share * odds, 0) for odds in (g, 1 - g)
-    )
-    return Laws(
-        atoms, weights1 / weights1.sum(), weights2 / weights2.sum(), len(r1)
-    )
+    return fit.x if fit.fun < math.log(2) - _GAIN / len(score) else 0.0
 
 
 def _features(r: np.ndarray) -> np.ndarray:

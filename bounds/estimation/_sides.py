@@ -7,7 +7,7 @@ import numpy as np
 
 from bounds.errors import InputError
 from bounds.estimation import classifiers, discretize, samples
-from bounds.estimation._outputs import Answer, decompose
+from bounds.estimation._outputs import Answer, Halves, decompose
 from bounds.estimation.evidence import (
     Labelled,
     Predictions,
@@ -15,7 +15,7 @@ from bounds.estimation.evidence import (
     enough,
 )
 from bounds.estimation.options import StudyOptions
-from bounds.estimation.rows import Rows
+from bounds.estimation.rows import Rows, halves
 
 SEPARATOR = " + "
 # Clusters of classifier outputs where no label is counted.
@@ -26,6 +26,8 @@ _MOST_CELLS = 10**5
 _MOST_REPLICATES = 200
 # Rows in which more distinct values than symbols are looked for first.
 _FIRST_ROWS = 1000
+# Rows that are fitted on, and counted rows that are predicted.
+Fits = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 class View:
@@ -68,11 +70,13 @@ class View:
         self.posteriors = self.outputs["logistic"]
         self.scores = {k: self.score(p) for k, p in self.outputs.items()}
 
-    def predict(self, x: np.ndarray, kind: str) -> np.ndarray:
+    def predict(
+        self, x: np.ndarray, kind: str, fits: Fits | None = None
+    ) -> np.ndarray:
         """p(y|x) of the counted rows, of classifiers fitted on others."""
         rows = self._rows
         out = np.zeros((len(rows.counted), len(rows.classes)))
-        for train, test in rows.fits:
+        for train, test in rows.fits if fits is None else fits:
             out[self._place[test]] = classifiers.posteriors(
                 x[train], rows.label[train], x[test],
                 classes=len(rows.classes),
@@ -242,7 +246,21 @@ class Pair:
             units=rows.counted_units,
             weights=rows.counted_weights,
             half=rows.half,
+            halves=self._halves(),
             calibration=options.models.calibration,
             replicates=min(options.resampling.replicates, _MOST_REPLICATES),
             seed=options.resampling.seed,
+        )
+
+    def _halves(self) -> Halves | None:
+        rows = self.rows
+        if rows.half is not None:
+            return None
+        fits = halves(rows, self.options.resampling.seed)
+        if fits is None:
+            return None
+        views = {"first": self.first, "second": self.second}
+        return Halves(
+            lambda side, kind: views[side].predict(views[side].x, kind, fits),
+            np.isin(rows.counted, fits[0][1]),
         )

@@ -250,6 +250,32 @@ def check_fits(
             )
 
 
+def halves_of(
+    label: np.ndarray,
+    fitted: np.ndarray,
+    units: np.ndarray | None,
+    weights: np.ndarray | None,
+    seed: int,
+) -> list[np.ndarray] | None:
+    """Divides the rows that are fitted on into two halves, no unit in both.
+
+    Returns:
+      The rows of each; None if one would lack a class, or a weight of it.
+    """
+    own = None if units is None else units[fitted]
+    if own is not None and len(np.unique(own)) < 2:
+        return None
+    counts = np.unique(label[fitted], return_counts=True)[1]
+    if counts.min() < 2:
+        return None
+    halves = [fitted[test] for _, test in folds_of(label[fitted], own, 2, seed)]
+    for rows in halves:
+        there = rows if weights is None else rows[weights[rows] > 0]
+        if len(np.unique(label[there])) < len(counts):
+            return None
+    return halves
+
+
 def fold_numbers(
     fits: Sequence[tuple[np.ndarray, np.ndarray]], n: int
 ) -> np.ndarray:

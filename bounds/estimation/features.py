@@ -10,7 +10,7 @@ from bounds import inputs
 from bounds._wording import shown
 from bounds.errors import InputError
 from bounds.estimation import classifiers, decisions
-from bounds.estimation._outputs import Outputs, decompose
+from bounds.estimation._outputs import Halves, Outputs, decompose
 from bounds.estimation.calibration import CALIBRATIONS, FOLDS, weights_of
 from bounds.estimation.calibration import classes as check_classes
 from bounds.estimation.frames import class_codes, of_frame
@@ -151,14 +151,27 @@ def pid_of_features(
         classifiers.check_fits(fits, y, what="groups", every=True, weights=w)
     models = {} if own is None else _check_own(own, fitted)
 
-    def fit(role: str, labels: np.ndarray, kinds: tuple[str, ...]) -> Outputs:
+    def fit(
+        role: str, labels: np.ndarray, kinds: tuple[str, ...], on: Any = fits
+    ) -> Outputs:
         if own is None:
             return _fitted(
-                sides[role], fits, labels, kinds, len(counts), w, strength,
+                sides[role], on, labels, kinds, len(counts), w, strength,
                 components, seed,
             )  # fmt: skip
-        p = _asked(role, models[role], sides[role], labels, fits, len(counts))
+        p = _asked(role, models[role], sides[role], labels, on, len(counts))
         return dict.fromkeys(kinds, p)
+
+    halves, rows = None, np.arange(len(y))
+    parts = None
+    if not fitted:
+        parts = classifiers.halves_of(y, rows, units, w, seed)
+    if parts is not None:
+        crossed = [(parts[0], parts[1]), (parts[1], parts[0])]
+        halves = Halves(
+            lambda role, kind: fit(role, y, (kind,), crossed)[kind],
+            np.isin(rows, parts[0]),
+        )
 
     if own is None:
         first, second, joint = (fit(r, y, classifiers.KINDS) for r in ROLES)
@@ -173,7 +186,8 @@ def pid_of_features(
     fold = classifiers.fold_numbers(fits or (), len(y))
     answer = decompose(
         first, second, additive, interacting, y, folds=fold, units=units,
-        weights=w, calibration=calibration, replicates=replicates, seed=seed,
+        weights=w, halves=halves, calibration=calibration,
+        replicates=replicates, seed=seed,
     )  # fmt: skip
     if answer.pid is None:
         raise InputError(answer.reason)
@@ -182,6 +196,7 @@ def pid_of_features(
         again = fit_anew(
             answer.pid, answer.posteriors, answer.classifiers,
             lambda role, kind, labels: fit(role, labels, (kind,))[kind],
+            y,
             number=refits,
             fold=fold,
             weights=np.ones(len(y)) if w is None else w,

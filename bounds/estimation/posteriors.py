@@ -144,6 +144,7 @@ def pid_of_posteriors(
     groups1: Any = None,
     groups2: Any = None,
     folds: Any = None,
+    halves: Any = None,
     calibration: str | None = None,
     correct_bias: bool = True,
     max_atoms: int = 4000,
@@ -179,6 +180,12 @@ def pid_of_posteriors(
         them, what fitted posteriors claim of the least information and labels
         do not keep is taken off, if they are calibrated on the whole; exact
         ones need none.
+      halves: of fitted posteriors, a triple (r1, r2, half): posteriors of the
+        same paired samples, calibrated, by classifiers that were fitted to
+        half as many, and 0 or 1 for each sample, `[n]`, such that those
+        behind one half have seen no sample that those behind the other have.
+        What tells the laws of both modalities apart is then only what does so
+        in both halves, and not what a fit has wrong.
       calibration: "temperature" or "vector" calibrates all posteriors by their
         labels first, see `bounds.calibrate`.
       correct_bias: estimate, and take off, what is due to samples of two laws
@@ -224,7 +231,8 @@ def pid_of_posteriors(
             over = _overclaim.overclaim(
                 data, p, folds, own, most=min(max_atoms // 2, _OF_A_FOLD)
             )
-    laws = _laws(data, seed) if correct_bias else None
+    apart = None if halves is None else _halves(halves, data)
+    laws = _laws(data, seed, apart) if correct_bias else None
     # The bias depends on the number of atoms, and is measured once.
     solutions = [
         _posterior_solve.solve(data, p, *part, None if i else laws, rng)
@@ -318,13 +326,40 @@ def _folds(folds: Any, data: Input) -> np.ndarray:
     return codes
 
 
-def _laws(data: Input, seed: int) -> _pooled.Laws:
+def _halves(halves: Any, data: Input) -> _pooled.Halves:
+    if not data.paired:
+        raise InputError("halves are for paired samples")
+    if len(halves) != 3:
+        raise InputError(
+            f"halves must be (r1, r2, half), got {len(halves)} entries"
+        )
+    r = []
+    for name, given in zip(("r1", "r2"), halves, strict=False):
+        x = inputs.probabilities(f"halves: {name}", given)
+        if x.shape != data.r[name].shape:
+            raise InputError(
+                f"halves: {name} has shape {x.shape}, {name} has "
+                f"{data.r[name].shape}"
+            )
+        r.append(x)
+    half = inputs.codes("halves: half", halves[2])
+    if len(half) != len(r[0]) or len(np.unique(half)) != 2:
+        raise InputError(
+            f"halves: half must have two values for {len(r[0])} samples, got "
+            f"{len(np.unique(half))} for {len(half)}"
+        )
+    return _pooled.Halves(r[0], r[1], np.concatenate([half, half]))
+
+
+def _laws(
+    data: Input, seed: int, halves: _pooled.Halves | None
+) -> _pooled.Laws:
     names = ("r1", "r2")
     units = [data.units_of(n) for n in names]
     number = min(map(possible_folds, units))
     folds = [folds_of(u, len(u), number, seed) for u in units]
     (r1, r2), (w1, w2) = ([x[n] for n in names] for x in (data.r, data.w))
-    return _pooled.pool(r1, r2, w1, w2, np.concatenate(folds))
+    return _pooled.pool(r1, r2, w1, w2, np.concatenate(folds), halves)
 
 
 def _contributions(

@@ -59,6 +59,7 @@ def refits(
     posteriors: Mapping[str, np.ndarray],
     chosen: Mapping[str, Mapping[str, str]],
     refit: Refit,
+    labels: np.ndarray,
     *,
     number: int,
     fold: np.ndarray,
@@ -73,6 +74,7 @@ def refits(
       posteriors: of "first", "second" and "joint", calibrated, `[n, y]` each.
       chosen: name and calibration of each one's classifier.
       refit: fits one of them to other labels.
+      labels: classes, `[n]`.
       number: of refits, from 2 on.
       fold: of each sample, `[n]`: classifiers have not seen its labels.
       weights: of the samples, `[n]`.
@@ -109,19 +111,31 @@ def refits(
     # here. Those of the data are the same for all: so are the classes' shares.
     shares = np.mean([weights @ p for p in posteriors.values()], axis=0)
     draws: dict[str, list[float]] = {name: [] for name in _PARTS}
-    for _ in range(number):
-        labels = {r: _drawn(posteriors[r], rng) for r in (*_SIDES, "joint")}
-        r1, r2, r12 = (
-            _with_shares(answer(role, y), weights, shares)
-            for role, y in labels.items()
-        )
-        again = pid_of_posteriors(
-            r1, r2, r12=r12, weights1=weights, weights2=weights,
-            labels1=labels["first"], labels2=labels["second"], folds=fold,
-            groups=units, replicates=_REPLICATES, seed=seed,
+
+    def decomposed(
+        r: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+    ) -> PosteriorPID:
+        return pid_of_posteriors(
+            r["first"], r["second"], r12=r["joint"], folds=fold,
+            weights1=weights, weights2=weights, groups=units,
+            labels1=labels["first"], labels2=labels["second"],
+            replicates=_REPLICATES, seed=seed,
         )  # fmt: skip
+
+    # The truth there is what the posteriors are the laws of, with what is wrong
+    # in them; so neither answer uses fits to halves.
+    plain = decomposed(posteriors, dict.fromkeys(_SIDES, labels))
+    for _ in range(number):
+        drawn = {r: _drawn(posteriors[r], rng) for r in (*_SIDES, "joint")}
+        again = decomposed(
+            {
+                role: _with_shares(answer(role, y), weights, shares)
+                for role, y in drawn.items()
+            },
+            drawn,
+        )
         for name, values in draws.items():
-            values.append(getattr(again, name) - getattr(pid, name))
+            values.append(getattr(again, name) - getattr(plain, name))
     # No quantity is more than the label's bits, whatever fitting costs.
     most = math.log2(np.count_nonzero(shares))
     value, bias, deviation, interval = {}, {}, {}, {}

@@ -179,6 +179,24 @@ def _check_labels(
             )
 
 
+def halves(rows: Rows, seed: int) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """Fits of halves of the samples, each with what it predicts of the counted.
+
+    No two fits have seen one sample, or unit; None if there are too few.
+    """
+    fitted = np.concatenate([train for train, _ in rows.fits])
+    parts = classifiers.halves_of(
+        rows.label, np.unique(fitted), rows.units, rows.weights, seed
+    )
+    if parts is None:
+        return None
+    if len(rows.fits) > 1:
+        # Every row is counted, and fitted on.
+        return [(parts[0], parts[1]), (parts[1], parts[0])]
+    first = _half(rows.counted, rows.units, seed)
+    return [(parts[0], rows.counted[first]), (parts[1], rows.counted[~first])]
+
+
 def _half(
     counted: np.ndarray, units: np.ndarray | None, seed: int
 ) -> np.ndarray:

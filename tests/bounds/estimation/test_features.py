@@ -51,7 +51,7 @@ def test_refits_know_their_world():
         posteriors["first"], posteriors["second"], r12=posteriors["joint"],
         replicates=2,
     )  # fmt: skip
-    asked = []
+    asked, y = [], np.arange(200) % 2
 
     def perfect(role, kind, labels):
         asked.append((role, kind, labels))
@@ -63,7 +63,7 @@ def test_refits_know_their_world():
     # Samples alone in their folds deny nothing, and chance is out of it.
     options = {"number": 2, "weights": np.ones(200), "seed": 0,
                "units": np.arange(200), "fold": np.arange(200)}  # fmt: skip
-    out = refits(pid, posteriors, chosen, perfect, **options)
+    out = refits(pid, posteriors, chosen, perfect, y, **options)
     assert out.bias == pytest.approx(dict.fromkeys(out.bias, 0), abs=1e-3)
     assert out.deviation == pytest.approx(
         {q: pid.deviation[q] for q in out.deviation}, abs=1e-3
@@ -75,7 +75,7 @@ def test_refits_know_their_world():
     entropy = (posteriors[role] * np.log(posteriors[role])).sum(1).mean()
     assert expected == pytest.approx(entropy, abs=0.1)
     # What knows nothing costs all that is known.
-    out = refits(pid, posteriors, chosen, ignorant, **options)
+    out = refits(pid, posteriors, chosen, ignorant, y, **options)
     assert out.bias["total"] == pytest.approx(-pid.total, abs=1e-3)
     # Twice that is more than the label has.
     assert 2 * pid.total > 1.1
@@ -100,7 +100,7 @@ def test_refits_of_many_classes_agree_on_their_shares():
 
     out = refits(
         pid, posteriors, {r: {"name": "any", "calibration": ""} for r in
-                          posteriors}, fitted,
+                          posteriors}, fitted, s.labels,
         number=2, weights=np.ones(600), units=np.arange(600),
         fold=np.arange(600), seed=0,
     )  # fmt: skip

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from bounds.errors import InputError
+from bounds.estimation import classifiers
 from bounds.estimation.options import StudyOptions
-from bounds.estimation.rows import divide
+from bounds.estimation.rows import divide, halves
 
 LABEL = np.tile([0, 1, 2], 20)
 INPUTS = {"a": np.arange(60.0)[:, None], "b": np.arange(60.0)[::-1, None]}
@@ -42,6 +43,42 @@ def test_halves_are_of_whole_units():
     )
     assert len(np.unique(units[rows.half])) == 5
     assert not set(units[rows.half]) & set(units[~rows.half])
+
+
+@pytest.mark.parametrize("folds", [0, 4])
+def test_fits_to_halves_share_no_unit(folds):
+    units = np.arange(60) // 3
+    training = None if folds else units % 4 != 0
+    rows = divide(
+        INPUTS, LABEL, StudyOptions(folds=folds), training=training, units=units
+    )
+    (train1, test1), (train2, test2) = halves(rows, 0)
+    assert not set(units[train1]) & set(units[train2])
+    assert not set(units[train1]) & set(units[test1])
+    assert not set(units[train2]) & set(units[test2])
+    np.testing.assert_array_equal(np.sort([*test1, *test2]), rows.counted)
+    fitted = np.arange(60) if folds else np.flatnonzero(training)
+    np.testing.assert_array_equal(np.sort([*train1, *train2]), fitted)
+    for train in (train1, train2):
+        np.testing.assert_array_equal(np.unique(LABEL[train]), [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("label", "units", "weights"),
+    [
+        ([0, 0, 0, 1], None, None),
+        ([0, 1] * 4, np.zeros(8), None),
+        ([0, 1] * 4, [0, 1] * 4, None),  # a unit has one class
+        ([0, 1] * 4, None, np.arange(8) < 3),
+    ],
+)
+def test_without_a_class_there_are_no_halves(label, units, weights):
+    label = np.array(label)
+    found = classifiers.halves_of(
+        label, np.arange(len(label)), None if units is None else
+        np.array(units), weights, 0,
+    )  # fmt: skip
+    assert found is None
 
 
 FIRST = np.arange(60) < 30
