@@ -1,7 +1,7 @@
 """The decomposition of what several classifiers of a pair of sides say."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,7 +69,7 @@ def decompose(
     units: np.ndarray | None,
     weights: np.ndarray | None = None,
     half: np.ndarray | None = None,
-    halves: Halves | None = None,
+    halves: Sequence[Halves] = (),
     calibration: str,
     replicates: int,
     seed: int,
@@ -156,13 +156,19 @@ def decompose(
             interaction = _interval(gain, weight, codes)
             joint = other if likelier(other, joint) else joint
             both = other if likelier(other, both) else both
-        apart = None
-        if halves is not None:
-            fitted = (
-                best({s.name: halves.outputs(n, s.name)}, every, s.calibration)
-                for n, s in zip(_SIDES, sides, strict=True)
+        apart = [
+            (
+                *(
+                    best(
+                        {side.name: part.outputs(role, side.name)}, every,
+                        side.calibration,
+                    ).posteriors
+                    for role, side in zip(_SIDES, sides, strict=True)
+                ),
+                part.half,
             )
-            apart = (*(answer.posteriors for answer in fitted), halves.half)
+            for part in halves
+        ]  # fmt: skip
         pid = pid_of_posteriors(
             r1, r2, r12=take("joint", joint), labels=labels, groups=units,
             weights1=weight, folds=folds, halves=apart, **resampling,

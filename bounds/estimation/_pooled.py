@@ -14,10 +14,13 @@ Of fitted posteriors a classifier also sees what each fit has wrong. Laws that
 are equal then look unlike, and their bias smaller than it is: 0.10 bits instead
 of 0.20 with 31 classes and 10,000 samples. Fits that share no samples have
 other things wrong, so an answer about one half of the samples that was learned
-from the other half counts only so far as it holds there (`Halves`).
+from the other half counts only so far as it holds there (`Halves`). What two
+fits have wrong is alike, or the opposite, by chance: of several divisions into
+halves the one counts in which it holds least.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,7 +77,7 @@ def pool(
     w1: np.ndarray,
     w2: np.ndarray,
     folds: np.ndarray,
-    halves: Halves | None = None,
+    halves: Sequence[Halves] = (),
 ) -> Laws:
     """Estimates both laws on the union of the atoms.
 
@@ -85,7 +88,8 @@ def pool(
       w2: weights `[n2]`, sum 1.
       folds: fold of every row of r1, then of r2, `[n1 + n2]`; the rows of a
         unit share theirs.
-      halves: of fitted posteriors, to tell laws from what fits have wrong.
+      halves: of fitted posteriors, one for each division into halves, to tell
+        what laws differ in from what fits have wrong.
 
     Returns:
       The laws.
@@ -98,10 +102,13 @@ def pool(
     # Out of fold, what the classifier has learned of noise is worth nothing:
     # its logits are scaled by what serves the held-out samples.
     scale = _scale(score, first, share)
-    if scale and halves is not None:
-        others = np.concatenate([halves.r1, halves.r2])
-        across = _scores(others, first, share, halves.half)
-        scale *= min(1.0, _scale(across, first, share))
+    least = 1.0
+    for part in halves:
+        if scale and least:
+            others = np.concatenate([part.r1, part.r2])
+            across = _scores(others, first, share, part.half)
+            least = min(least, _scale(across, first, share))
+    scale *= least
     g = scipy.special.expit(scale * score)
     weights1, weights2 = (
         np.where(odds > _PRUNED, share * odds, 0) for odds in (g, 1 - g)

@@ -252,15 +252,18 @@ class Pair:
             seed=options.resampling.seed,
         )
 
-    def _halves(self) -> Halves | None:
+    def _halves(self) -> list[Halves]:
         rows = self.rows
         if rows.half is not None:
-            return None
-        fits = halves(rows, self.options.resampling.seed)
-        if fits is None:
-            return None
+            return []
         views = {"first": self.first, "second": self.second}
-        return Halves(
-            lambda side, kind: views[side].predict(views[side].x, kind, fits),
-            np.isin(rows.counted, fits[0][1]),
-        )
+
+        def of(fits: Fits) -> Halves:
+            return Halves(
+                lambda side, kind: views[side].predict(
+                    views[side].x, kind, fits
+                ),
+                np.isin(rows.counted, fits[0][1]),
+            )
+
+        return [of(f) for f in halves(rows, self.options.resampling.seed)]

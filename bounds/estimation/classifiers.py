@@ -25,6 +25,8 @@ KINDS = ADDITIVE + INTERACTING
 _MOST_ROWS = 50_000
 # Share of the training rows that tell the network when to stop.
 _VALIDATION = 0.1
+# Ways to divide the samples into halves.
+_DIVISIONS = 3
 # Epochs without a gain before it does: interactions are learned late.
 _PATIENCE = 25
 
@@ -256,24 +258,26 @@ def halves_of(
     units: np.ndarray | None,
     weights: np.ndarray | None,
     seed: int,
-) -> list[np.ndarray] | None:
-    """Divides the rows that are fitted on into two halves, no unit in both.
+) -> list[list[np.ndarray]]:
+    """Divides the rows that are fitted on into halves, no unit in both.
 
     Returns:
-      The rows of each; None if one would lack a class, or a weight of it.
+      The rows of both halves, of each of several divisions; none of those in
+      which a half would lack a class, or a weight of it.
     """
     own = None if units is None else units[fitted]
-    if own is not None and len(np.unique(own)) < 2:
-        return None
     counts = np.unique(label[fitted], return_counts=True)[1]
-    if counts.min() < 2:
-        return None
-    halves = [fitted[test] for _, test in folds_of(label[fitted], own, 2, seed)]
-    for rows in halves:
-        there = rows if weights is None else rows[weights[rows] > 0]
-        if len(np.unique(label[there])) < len(counts):
-            return None
-    return halves
+    few = own is not None and len(np.unique(own)) < 2
+    if few or counts.min() < 2:
+        return []
+    out = []
+    for i in range(_DIVISIONS):
+        fits = folds_of(label[fitted], own, 2, seed + i)
+        halves = [fitted[test] for _, test in fits]
+        seen = [h if weights is None else h[weights[h] > 0] for h in halves]
+        if all(len(np.unique(label[h])) == len(counts) for h in seen):
+            out.append(halves)
+    return out
 
 
 def fold_numbers(

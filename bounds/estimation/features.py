@@ -162,17 +162,17 @@ def pid_of_features(
         p = _asked(role, models[role], sides[role], labels, on, len(counts))
         return dict.fromkeys(kinds, p)
 
-    halves, rows = None, np.arange(len(y))
-    parts = None
-    if not fitted:
-        parts = classifiers.halves_of(y, rows, units, w, seed)
-    if parts is not None:
-        crossed = [(parts[0], parts[1]), (parts[1], parts[0])]
-        halves = Halves(
+    def of_halves(one: np.ndarray, two: np.ndarray) -> Halves:
+        crossed = [(one, two), (two, one)]
+        return Halves(
             lambda role, kind: fit(role, y, (kind,), crossed)[kind],
-            np.isin(rows, parts[0]),
+            np.isin(rows, one),
         )
 
+    rows, halves = np.arange(len(y)), []
+    if not fitted:
+        divisions = classifiers.halves_of(y, rows, units, w, seed)
+        halves = [of_halves(*both) for both in divisions]
     if own is None:
         first, second, joint = (fit(r, y, classifiers.KINDS) for r in ROLES)
         additive: Outputs = {k: joint[k] for k in classifiers.ADDITIVE}

@@ -8,6 +8,7 @@ samples of one modality against those of the other is decomposed as any other
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,7 +145,7 @@ def pid_of_posteriors(
     groups1: Any = None,
     groups2: Any = None,
     folds: Any = None,
-    halves: Any = None,
+    halves: Any = (),
     calibration: str | None = None,
     correct_bias: bool = True,
     max_atoms: int = 4000,
@@ -180,12 +181,13 @@ def pid_of_posteriors(
         them, what fitted posteriors claim of the least information and labels
         do not keep is taken off, if they are calibrated on the whole; exact
         ones need none.
-      halves: of fitted posteriors, a triple (r1, r2, half): posteriors of the
-        same paired samples, calibrated, by classifiers that were fitted to
-        half as many, and 0 or 1 for each sample, `[n]`, such that those
-        behind one half have seen no sample that those behind the other have.
-        What tells the laws of both modalities apart is then only what does so
-        in both halves, and not what a fit has wrong.
+      halves: of fitted posteriors, triples (r1, r2, half), one for each way to
+        divide the samples: posteriors of the same paired samples, calibrated,
+        by classifiers that were fitted to half as many, and 0 or 1 for each
+        sample, `[n]`, such that those behind one half have seen no sample that
+        those behind the other have. What tells the laws of both modalities
+        apart is then only what does so in all halves, and not what a fit has
+        wrong.
       calibration: "temperature" or "vector" calibrates all posteriors by their
         labels first, see `bounds.calibrate`.
       correct_bias: estimate, and take off, what is due to samples of two laws
@@ -231,7 +233,7 @@ def pid_of_posteriors(
             over = _overclaim.overclaim(
                 data, p, folds, own, most=min(max_atoms // 2, _OF_A_FOLD)
             )
-    apart = None if halves is None else _halves(halves, data)
+    apart = [_halves(i, one, data) for i, one in enumerate(halves)]
     laws = _laws(data, seed, apart) if correct_bias else None
     # The bias depends on the number of atoms, and is measured once.
     solutions = [
@@ -326,33 +328,34 @@ def _folds(folds: Any, data: Input) -> np.ndarray:
     return codes
 
 
-def _halves(halves: Any, data: Input) -> _pooled.Halves:
+def _halves(number: int, given: Any, data: Input) -> _pooled.Halves:
+    where = f"halves[{number}]"
     if not data.paired:
         raise InputError("halves are for paired samples")
-    if len(halves) != 3:
+    if len(given) != 3:
         raise InputError(
-            f"halves must be (r1, r2, half), got {len(halves)} entries"
+            f"{where} must be (r1, r2, half), got {len(given)} entries"
         )
     r = []
-    for name, given in zip(("r1", "r2"), halves, strict=False):
-        x = inputs.probabilities(f"halves: {name}", given)
+    for i, name in enumerate(("r1", "r2")):
+        x = inputs.probabilities(f"{where}[{i}]", given[i])
         if x.shape != data.r[name].shape:
             raise InputError(
-                f"halves: {name} has shape {x.shape}, {name} has "
+                f"{where}[{i}] has shape {x.shape}, {name} has "
                 f"{data.r[name].shape}"
             )
         r.append(x)
-    half = inputs.codes("halves: half", halves[2])
+    half = inputs.codes(f"{where}[2]", given[2])
     if len(half) != len(r[0]) or len(np.unique(half)) != 2:
         raise InputError(
-            f"halves: half must have two values for {len(r[0])} samples, got "
+            f"{where}[2] must have two values for {len(r[0])} samples, got "
             f"{len(np.unique(half))} for {len(half)}"
         )
     return _pooled.Halves(r[0], r[1], np.concatenate([half, half]))
 
 
 def _laws(
-    data: Input, seed: int, halves: _pooled.Halves | None
+    data: Input, seed: int, halves: Sequence[_pooled.Halves]
 ) -> _pooled.Laws:
     names = ("r1", "r2")
     units = [data.units_of(n) for n in names]

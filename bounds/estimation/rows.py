@@ -179,22 +179,28 @@ def _check_labels(
             )
 
 
-def halves(rows: Rows, seed: int) -> list[tuple[np.ndarray, np.ndarray]] | None:
+def halves(rows: Rows, seed: int) -> list[list[tuple[np.ndarray, np.ndarray]]]:
     """Fits of halves of the samples, each with what it predicts of the counted.
 
-    No two fits have seen one sample, or unit; None if there are too few.
+    Returns:
+      Both fits of each of several divisions, see `classifiers.halves_of`; the
+      two have seen no sample, or unit, in common.
     """
-    fitted = np.concatenate([train for train, _ in rows.fits])
-    parts = classifiers.halves_of(
-        rows.label, np.unique(fitted), rows.units, rows.weights, seed
-    )
-    if parts is None:
-        return None
-    if len(rows.fits) > 1:
-        # Every row is counted, and fitted on.
-        return [(parts[0], parts[1]), (parts[1], parts[0])]
-    first = _half(rows.counted, rows.units, seed)
-    return [(parts[0], rows.counted[first]), (parts[1], rows.counted[~first])]
+    fitted = np.unique(np.concatenate([train for train, _ in rows.fits]))
+    out = []
+    for i, (one, two) in enumerate(
+        classifiers.halves_of(
+            rows.label, fitted, rows.units, rows.weights, seed
+        )
+    ):
+        if len(rows.fits) > 1:
+            # Every row is counted, and fitted on.
+            out.append([(one, two), (two, one)])
+        else:
+            first = _half(rows.counted, rows.units, seed + i)
+            counted = rows.counted[first], rows.counted[~first]
+            out.append(list(zip((one, two), counted, strict=True)))
+    return out
 
 
 def _half(

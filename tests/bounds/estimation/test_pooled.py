@@ -22,7 +22,7 @@ def pooled(name, halves):
     s = draw(name, SIZE)
     (r1, h1), (r2, h2) = fitted(s.posterior1, 1), fitted(s.posterior2, 2)
     w = np.full(SIZE, 1 / SIZE)
-    given = _pooled.Halves(h1, h2, np.tile(HALF, 2)) if halves else None
+    given = [_pooled.Halves(h1, h2, np.tile(HALF, 2))] if halves else ()
     folds = np.tile(np.arange(SIZE) % 5, 2)
     return _pooled.pool(r1, r2, w, w, folds, given)
 
@@ -40,12 +40,23 @@ def test_what_halves_agree_on_stays():
     assert apart[1] > 0.8 * apart[0] > 0.8
 
 
+def test_of_several_divisions_the_least_counts():
+    s = draw("alone4", SIZE)
+    (r1, h1), (r2, h2) = fitted(s.posterior1, 1), fitted(s.posterior2, 2)
+    w, halves = np.full(SIZE, 1 / SIZE), np.tile(HALF, 2)
+    folds = np.tile(np.arange(SIZE) % 5, 2)
+    # In one of them it does not hold at all.
+    given = [_pooled.Halves(*h, halves) for h in ((h1, h2), (h1, h1), (h1, h2))]
+    laws = _pooled.pool(r1, r2, w, w, folds, given)
+    np.testing.assert_array_equal(laws.weights1, laws.weights2)
+
+
 def test_halves_change_the_bias():
     s = draw("equal4", SIZE)
     (r1, h1), (r2, h2) = fitted(s.posterior1, 1), fitted(s.posterior2, 2)
     without, given = (
         bounds.pid_of_posteriors(r1, r2, labels=s.labels, halves=h, **FEW)
-        for h in (None, (h1, h2, HALF))
+        for h in ((), [(h1, h2, HALF)])
     )
     assert given.bias > without.bias + 0.02
 
@@ -54,8 +65,11 @@ def test_halves_change_the_bias():
     ("change", "message"),
     [
         (lambda h: h[:2], r"must be \(r1, r2, half\), got 2 entries"),
-        (lambda h: (h[0], h[1][:-1], h[2]), "r2 has shape .* r2 has .400, 4"),
-        (lambda h: (2 * h[0], *h[1:]), r"halves: r1\[0\] sums to 2"),
+        (
+            lambda h: (h[0], h[1][:-1], h[2]),
+            r"\[1\] has shape .* r2 has .400, 4",
+        ),
+        (lambda h: (2 * h[0], *h[1:]), r"halves\[0\]\[0\]\[0\] sums to 2"),
         (lambda h: (*h[:2], 0 * HALF), "two values for 400 .* got 1 for 400"),
         (lambda h: (*h[:2], HALF[1:]), "got 2 for 399"),
     ],
@@ -65,7 +79,7 @@ def test_bad_halves(change, message):
     halves = change((s.posterior1, s.posterior2, HALF))
     with pytest.raises(bounds.InputError, match=message):
         bounds.pid_of_posteriors(
-            s.posterior1, s.posterior2, labels=s.labels, halves=halves, **FEW
+            s.posterior1, s.posterior2, labels=s.labels, halves=[halves], **FEW
         )
 
 
@@ -74,5 +88,5 @@ def test_halves_are_of_pairs():
     halves = s.posterior1, s.posterior2, HALF
     with pytest.raises(bounds.InputError, match="halves are for paired"):
         bounds.pid_of_posteriors(
-            s.posterior1, s.posterior2, halves=halves, **FEW
+            s.posterior1, s.posterior2, halves=[halves], **FEW
         )

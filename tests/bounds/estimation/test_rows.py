@@ -52,15 +52,18 @@ def test_fits_to_halves_share_no_unit(folds):
     rows = divide(
         INPUTS, LABEL, StudyOptions(folds=folds), training=training, units=units
     )
-    (train1, test1), (train2, test2) = halves(rows, 0)
-    assert not set(units[train1]) & set(units[train2])
-    assert not set(units[train1]) & set(units[test1])
-    assert not set(units[train2]) & set(units[test2])
-    np.testing.assert_array_equal(np.sort([*test1, *test2]), rows.counted)
     fitted = np.arange(60) if folds else np.flatnonzero(training)
-    np.testing.assert_array_equal(np.sort([*train1, *train2]), fitted)
-    for train in (train1, train2):
-        np.testing.assert_array_equal(np.unique(LABEL[train]), [0, 1, 2])
+    divisions = halves(rows, 0)
+    for (train1, test1), (train2, test2) in divisions:
+        assert not set(units[train1]) & set(units[train2])
+        assert not set(units[train1]) & set(units[test1])
+        assert not set(units[train2]) & set(units[test2])
+        counted = np.sort([*test1, *test2])
+        np.testing.assert_array_equal(counted, rows.counted)
+        np.testing.assert_array_equal(np.sort([*train1, *train2]), fitted)
+        for train in (train1, train2):
+            np.testing.assert_array_equal(np.unique(LABEL[train]), [0, 1, 2])
+    assert len({tuple(train) for (train, _), _ in divisions}) == 3
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_without_a_class_there_are_no_halves(label, units, weights):
         label, np.arange(len(label)), None if units is None else
         np.array(units), weights, 0,
     )  # fmt: skip
-    assert found is None
+    assert found == []
 
 
 FIRST = np.arange(60) < 30
