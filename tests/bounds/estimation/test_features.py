@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 import bounds
 from bounds import problems
 from bounds.errors import InputError
+from bounds.estimation import _outputs
 from bounds.estimation._likeliest import likeliest
 from bounds.estimation.frames import class_codes
 from bounds.estimation.late_fusion import fuse
@@ -131,6 +132,40 @@ def test_classifiers_of_your_own(alone):
     # second adds nothing to the first.
     assert out.classifiers["joint"]["name"] in ("late fusion", "first")
     assert out.pid.unique1 == pytest.approx(0.77, abs=0.2)
+
+
+def test_fits_to_halves_have_not_seen_each_other(alone, monkeypatch):
+    given, calls = {}, []
+
+    def never(*rows, **options):
+        given.update(options)
+        raise InputError("enough")
+
+    class Flat:
+        def fit(self, x, y):
+            self.seen = set(x[:, 0])
+
+        def predict_proba(self, x):
+            calls.append((self.seen, set(x[:, 0])))
+            return np.full((len(x), 4), 0.25)
+
+    monkeypatch.setattr(_outputs, "pid_of_posteriors", never)
+    own = {"first": Flat(), "second": Flat()}
+    units = np.arange(400) // 2
+    with pytest.raises(InputError, match="enough"):
+        bounds.pid_of_features(
+            alone.x1, alone.x2, alone.labels, own=own, groups=units
+        )
+    # Five folds of either side, then three divisions of either.
+    assert len(calls) == 2 * 5 + 2 * 3 * 2
+    for seen, asked in calls[10:]:
+        assert not seen & asked
+        assert len(seen) + len(asked) == 400
+    for a, b in zip(calls[10::2], calls[11::2], strict=True):
+        assert not a[0] & b[0]
+    for _, _, half in given["halves"]:
+        assert 150 < half.sum() < 250
+        np.testing.assert_array_equal(half[::2], half[1::2])
 
 
 class Frame(dict):

@@ -7,8 +7,11 @@ import pytest
 
 from bounds import problems
 from bounds.errors import InputError
-from bounds.estimation import _outputs
+from bounds.estimation import _outputs, classifiers
 from bounds.estimation._outputs import decompose
+from bounds.estimation._sides import Pair, View
+from bounds.estimation.options import StudyOptions
+from bounds.estimation.rows import divide
 
 N = 120
 OF_THE_JOINT = ("synergy", "total", "conditional1", "conditional2")
@@ -93,3 +96,37 @@ def test_halves_keep_their_units(monkeypatch):
     assert found.reason == "enough"
     np.testing.assert_array_equal(given["groups1"], units[half])
     np.testing.assert_array_equal(given["groups2"], units[~half])
+
+
+@pytest.mark.parametrize("folds", [0, 4])
+def test_pairs_of_views_are_fitted_to_halves(folds, monkeypatch):
+    given, sizes = {}, []
+
+    def never(*rows, **options):
+        given.update(options)
+        raise InputError("enough")
+
+    def flat(train, label, test, *, classes, **_):
+        sizes.append((len(train), len(test)))
+        return np.full((len(test), classes), 1 / classes)
+
+    monkeypatch.setattr(_outputs, "pid_of_posteriors", never)
+    monkeypatch.setattr(classifiers, "posteriors", flat)
+    x = np.random.default_rng(0).normal(size=(2, N, 3))
+    training = None if folds else np.arange(N) % 3 > 0
+    options = StudyOptions(folds=folds)
+    rows = divide(
+        {"a": x[0], "b": x[1]}, np.arange(N) % 4, options, training=training
+    )
+    views = [View(rows, (name,), options) for name in "ab"]
+    pair = Pair(*views, rows, options)
+    assert pair.together  # as what is fitted next is to halves
+    sizes.clear()
+    assert pair.answer().reason == "enough"
+    fitted, counted = (N, N) if folds else (80, 40)
+    # Three divisions, of either side.
+    assert sizes == [(fitted // 2, counted // 2)] * 12
+    assert len(given["halves"]) == 3
+    for one, two, half in given["halves"]:
+        assert one.shape == two.shape == (counted, 4)
+        assert half.sum() == counted // 2
