@@ -25,12 +25,14 @@ os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 
 import contextlib
 import ctypes
+import functools
 import gc
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from jax._src.interpreters import mlir
 
 
 @pytest.fixture
@@ -70,6 +72,13 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+# A program is lowered in a context of its own, and loading the dialects into
+# that takes longer than lowering a small one. Nothing of a program stays in it
+# but types and constants, and those until memory is given back.
+_context = functools.cache(mlir.make_ir_context)
+mlir.make_ir_context = _context
+
+
 # Bytes of a worker. Two, and what they start, are to stay below 3 GB.
 _MOST = 1.1e9
 
@@ -84,6 +93,7 @@ def _resident():
 def _give_memory_back():
     """Together the programs of all tests would fill it."""
     jax.clear_caches()
+    _context.cache_clear()
     gc.collect()
     # glibc keeps what the compiler has freed, a gigabyte of it; there are
     # other allocators.
