@@ -9,8 +9,6 @@ from ml_collections import ConfigDict
 from arm_jax import methods
 from arm_jax.config import DataConfig, ModelConfig, OptimizerConfig, TrainConfig
 from arm_jax.errors import InputError, check_choice
-from arm_jax.studies.quantify import OutputsConfig
-from bounds.estimation.options import StudyOptions
 
 
 def training(name: str) -> ConfigDict:
@@ -77,6 +75,10 @@ def quantifying(name: str, options: Mapping[str, Any]) -> ConfigDict:
       name: Name of the data set.
       options: Its options.
     """
+    # Not above: they load scikit-learn, for which training need not wait.
+    from arm_jax.studies.quantify import OutputsConfig
+    from bounds.estimation.options import StudyOptions
+
     return ConfigDict(
         {
             "data": {"name": name, "options": dict(options)},
