@@ -26,11 +26,13 @@ def test_programs_go_when_half_of_the_room_is_taken(monkeypatch, tmp_path):
     assert full > before
     monkeypatch.setattr(programs, "_ALLOWED", tmp_path / "allowed")
     programs._ALLOWED.write_text(f"{3 * full}\n")
+    # Other things come and go by twos and threes.
+    middle = (before + full) / 2
     programs.make_room()
-    assert taken() >= full
+    assert taken() > middle
     programs._ALLOWED.write_text(f"{full}\n")
     programs.make_room()
-    assert taken() < full
+    assert taken() < middle
 
 
 def test_where_nothing_tells(monkeypatch, tmp_path):

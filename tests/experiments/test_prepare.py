@@ -1,5 +1,6 @@
 """The command, from a user's files to a data set that can be trained on."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from arm_jax import data
+from tests import commands
 from tests.arm_jax.data import food101_tree as tree
 
 for package in ("PIL.Image", "tokenizers", "array_record"):
@@ -38,7 +40,7 @@ def test_one_of_several_processes_writes_for_tfds(tmp_path):
     given = [f"--config.data.options.{k}={x}" for k, x in options.items()]
     given += ["--processes=1", f"--tfds={tmp_path / 'tfds'}"]
     with futures.ThreadPoolExecutor(2) as threads:
-        both = [threads.submit(prepare, *given, **slurm(n)) for n in range(2)]
+        both = [threads.submit(started, *given, **slurm(n)) for n in range(2)]
         (first, printed, _), (second, other, _) = (x.result() for x in both)
     assert (first, second) == (0, 0)
     assert "24 of 24 files are records" in printed
@@ -46,10 +48,12 @@ def test_one_of_several_processes_writes_for_tfds(tmp_path):
     assert "TFDS" not in other
 
 
-def prepare(*arguments, **environment):
-    command = [sys.executable, "-m", "experiments.prepare", *arguments]
+COMMAND = ("experiments.prepare", "--config=configs/food101.py")
+
+
+def started(*arguments, **environment):
     done = subprocess.run(
-        [*command, "--config=configs/food101.py"],
+        [sys.executable, "-m", *COMMAND, *arguments],
         cwd=ROOT,
         env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"} | environment,
         capture_output=True,
@@ -60,7 +64,13 @@ def prepare(*arguments, **environment):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_from_files_to_a_data_set(tmp_path):
+@pytest.fixture(scope="module")
+def prepare():
+    with commands.sharing("arm_jax.data.food101") as run:
+        yield functools.partial(run, *COMMAND)
+
+
+def test_from_files_to_a_data_set(prepare, tmp_path):
     root = tree.write(tmp_path / "food")
     out = tmp_path / "data"
     options = {
@@ -86,7 +96,7 @@ def test_from_files_to_a_data_set(tmp_path):
     assert len(dataset.splits["train"]) == 12
 
 
-def test_errors_are_one_line(tmp_path):
+def test_errors_are_one_line(prepare, tmp_path):
     status, stdout, stderr = prepare(f"--config.data.options.path={tmp_path}")
     assert (status, stdout) == (2, "")
     (line,) = [x for x in stderr.splitlines() if x.startswith("error: ")]

@@ -18,6 +18,7 @@ from arm_jax.studies.training import fit
 from arm_jax.workdir import read_results, write_json
 from configs import npz
 from experiments import cli
+from tests import commands
 
 ROOT = Path(__file__).parents[3]
 
@@ -204,7 +205,13 @@ def test_demo_table_is_side_by_side(finished):
     assert len(lines) == 2 + 2 * 3
 
 
-def command(*arguments):
+@pytest.fixture(scope="module")
+def run():
+    with commands.sharing("arm_jax.studies.training", "configs.npz") as run:
+        yield functools.partial(run, "experiments.train")
+
+
+def started(*arguments):
     done = subprocess.run(
         [sys.executable, "-m", "experiments.train", *arguments],
         cwd=ROOT,
@@ -228,9 +235,9 @@ def command(*arguments):
         ("nonsense", "unknown argument 'nonsense'"),
     ],
 )
-def test_mistakes_are_named_in_one_line(argument, message, tmp_path):
+def test_mistakes_are_named_in_one_line(argument, message, run, tmp_path):
     workdir = tmp_path / "run"
-    status, _, stderr = command(
+    status, _, stderr = run(
         "--config=configs/npz.py", f"--workdir={workdir}", argument
     )
     assert status == 2
@@ -241,7 +248,7 @@ def test_mistakes_are_named_in_one_line(argument, message, tmp_path):
 
 
 def test_command_trains_and_prints_the_table(npz_file, tmp_path):
-    status, stdout, stderr = command(
+    status, stdout, stderr = started(
         "--config=configs/npz.py:arm",
         f"--config.data.options.path={npz_file}",
         "--config.data.batch_size=20",
