@@ -2,7 +2,9 @@ import jax
 import pytest
 
 
-@pytest.fixture(autouse=True)
+# Of a file, for what its fixtures have compiled under another setting would be
+# compiled again in its tests.
+@pytest.fixture(autouse=True, scope="module")
 def _promotion_is_explicit():
     """Some people run so; it changes no number."""
     with (
