@@ -74,8 +74,9 @@ class Checkpoints:
         if self._checkpointer is None:
             return
         with _as_one_process(), _errors_told_once():
+            # From the host, or Orbax cuts each array by programs of its own.
             self._checkpointer.save_checkpointables(
-                step, {_TREE: tree}, force=True
+                step, {_TREE: jax.tree.map(_on_host, tree)}, force=True
             )
         folder = self._directory / str(step)
         if metrics is not None:
@@ -316,6 +317,12 @@ def _check_equal(step: int, tree: Any) -> None:
             "process 0: are machines and packages the same? The checkpoints "
             "before it are kept"
         )
+
+
+def _on_host(x: Any) -> Any:
+    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return x
+    return np.asarray(x)
 
 
 def _digests(folder: Path) -> dict[str, str]:
