@@ -27,12 +27,12 @@ import contextlib
 import ctypes
 import functools
 import gc
+import threading
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from jax._src.interpreters import mlir
 
 
 @pytest.fixture
@@ -72,11 +72,20 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@functools.cache
+def _context(thread: int):
+    return _make_context()
+
+
 # A program is lowered in a context of its own, and loading the dialects into
 # that takes longer than lowering a small one. Nothing of a program stays in it
-# but types and constants, and those until memory is given back.
-_context = functools.cache(mlir.make_ir_context)
-mlir.make_ir_context = _context
+# but types and constants, and those until memory is given back. It is none of
+# JAX's promises that there is such a function, and contexts are for one thread.
+with contextlib.suppress(ImportError, AttributeError):
+    from jax._src.interpreters import mlir
+
+    _make_context = mlir.make_ir_context
+    mlir.make_ir_context = lambda: _context(threading.get_ident())
 
 
 # Bytes of a worker. Two, and what they start, are to stay below 3 GB.
