@@ -16,7 +16,8 @@ from arm_jax.valuation import Head
 OWN = "method"
 
 
-@dataclasses.dataclass(frozen=True)
+# By identity: what it holds has no hash, and functions under jit need one.
+@dataclasses.dataclass(frozen=True, eq=False)
 class FusedHead:
     """`head(features, mask) -> logits` of the trained method.
 

@@ -152,6 +152,10 @@ class ARM(Method):
         bits = step.carry / jnp.log(2.0)
         return _DECAY * step.memory + (1 - _DECAY) * bits
 
+    def running(self, memory: Memory) -> Memory:
+        """The running contributions, or nothing."""
+        return memory
+
     def fuse(
         self,
         head: Head,
@@ -165,7 +169,7 @@ class ARM(Method):
             return head(features, mask)
         mask = jnp.atleast_2d(mask)
         if self.fusion == "running":
-            contributions = memory[None]
+            contributions = self.running(memory)[None]
         else:
             contributions = _among(head, features, mask)
         return head(features, self.weights(contributions, mask))

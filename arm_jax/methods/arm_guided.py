@@ -27,7 +27,6 @@ without regard to groups: what is held out may be of a person who was seen.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -46,7 +45,6 @@ from arm_jax.methods import (
 )
 from arm_jax.methods.arm import ARM, replay_weakest
 from arm_jax.valuation import (
-    Head,
     Subsets,
     batch_first,
     conditional_contributions,
@@ -92,30 +90,9 @@ class ARMGuided(ARM):
         own = super().remember(step._replace(memory=step.memory["arm"]))
         return {**step.memory, "arm": own}
 
-    def fuse(
-        self,
-        head: Head,
-        features: Mapping[str, jax.Array],
-        mask: jax.Array,
-        memory: Memory,
-        parameters: Any,
-    ) -> jax.Array:
-        """Logits as ARM's."""
-        return super().fuse(head, features, mask, memory["arm"], parameters)
-
-    def fuse_masks(
-        self,
-        head: Head,
-        features: Mapping[str, jax.Array],
-        masks: np.ndarray,
-        present: jax.Array | None,
-        memory: Memory,
-        parameters: Any,
-    ) -> Any:
-        """Logits as ARM's."""
-        return super().fuse_masks(
-            head, features, masks, present, memory["arm"], parameters
-        )
+    def running(self, memory: Memory) -> Memory:
+        """What ARM keeps."""
+        return memory["arm"]
 
     def starts(self) -> int:
         """The epoch before which gains are measured."""

@@ -85,7 +85,12 @@ def found():
 
     stacked = jax.tree.map(lambda *x: np.stack(x), *batches)
     seeds = jnp.zeros(len(PROBLEMS), jnp.int32)
-    return np.asarray(jax.jit(jax.vmap(means))(seeds, stacked))
+    # Optax's Adam promotes types, and here modalities are before the batch.
+    with (
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        return np.asarray(jax.jit(jax.vmap(means))(seeds, stacked))
 
 
 @pytest.mark.parametrize("number", range(len(PROBLEMS)), ids=str)

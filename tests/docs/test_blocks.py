@@ -57,7 +57,7 @@ def _without_solvers(monkeypatch):
         )
 
     quantify_helpers.without_solvers(monkeypatch)
-    monkeypatch.setattr(posteriors, "_laws", lambda data, seed: None)
+    monkeypatch.setattr(posteriors, "_laws", lambda *_: None)
     monkeypatch.setattr(_posterior_solve, "solve", solved)
     monkeypatch.setattr(classifiers, "_PATIENCE", 1)
     monkeypatch.setattr(loop, "train", untrained)
