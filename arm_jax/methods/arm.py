@@ -46,7 +46,6 @@ from arm_jax.valuation import (
     expected_conditional_contributions,
     masks_for,
     normalized,
-    subset_masks,
 )
 
 FORMS = ("loose", "strict")
@@ -165,13 +164,14 @@ class ARM(Method):
         parameters: Any,
     ) -> jax.Array:
         """Logits of modalities that are weighted by their contributions."""
-        if self.fusion == "none":
+        if self.fusion == "none" or len(features) == 1:
             return head(features, mask)
         mask = jnp.atleast_2d(mask)
         if self.fusion == "running":
             contributions = self.running(memory)[None]
         else:
-            contributions = _among(head, features, mask)
+            everything = np.ones((1, len(features)))
+            contributions = _among(head, features, everything, mask)[0]
         return head(features, self.weights(contributions, mask))
 
     def fuse_masks(
@@ -188,7 +188,7 @@ class ARM(Method):
             return super().fuse_masks(
                 head, features, masks, present, memory, parameters
             )
-        contributions = _among_each(head, features, masks, present)
+        contributions = _among(head, features, masks, present)
         mask = masks_for(features, masks)[:, None]
         if present is not None:
             mask = mask * present[None]
@@ -223,35 +223,25 @@ class ARM(Method):
 
 
 def _among(
-    head: Head, features: Mapping[str, jax.Array], mask: jax.Array
-) -> jax.Array:
-    """Expected phi_CMI (bits) of those in the mask, `[batch, modalities]`.
-
-    Of all, and all but one, of those in the mask: what is masked has no say in
-    the weights of the others.
-    """
-    masks = subset_masks(len(features))
-    stacked = np.concatenate([masks.full[None], masks.without])
-    kept = masks_for(features, stacked)[:, None] * mask[None]
-    log_p = normalized(jax.vmap(head, in_axes=(None, 0))(features, kept))
-    full = jax.tree.map(lambda x: x[0], log_p)
-    without = jax.tree.map(lambda x: x[1:], log_p)
-    # None alone: nothing asks for them.
-    nats = expected_conditional_contributions(Subsets(full, (), without))
-    return nats.T / jnp.log(2.0)
-
-
-def _among_each(
     head: Head,
     features: Mapping[str, jax.Array],
     masks: np.ndarray,
     present: jax.Array | None,
 ) -> jax.Array:
-    """What `_among` returns for each mask, `[masks, batch, modalities]`.
+    """Expected phi_CMI (bits) of those in each mask, given the others in it.
 
-    Subsets of subsets are often the same, and a modality alone is not weighted:
-    with six modalities 22 predictions are needed, of 13 times 7. Contributions
-    of those alone are 0 here.
+    What is masked has no say in the weights of the others. Subsets of subsets
+    are often the same, and a modality alone is not weighted: with six
+    modalities 22 predictions are needed, of 13 times 7.
+
+    Args:
+      head: The model's.
+      features: Those of each modality.
+      masks: `[masks, modalities]`, of 0 and 1; one at least has two.
+      present: What the batch has, `[1 or batch, modalities]`; None for all.
+
+    Returns:
+      `[masks, batch, modalities]`, 0 for modalities that are alone.
     """
     several = masks * (masks.sum(1, keepdims=True) > 1)
     which, modality = np.nonzero(several)
