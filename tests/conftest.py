@@ -9,13 +9,17 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Most programs run once or twice here, so that compiling them well takes longer
-# than running them; fusion emitters alone are two thirds of it. What they
-# compute is the same but for rounding.
+# than running them; fusion emitters alone are two thirds of it, and a module
+# for each thread a fifth of what is left. What they compute is the same but for
+# rounding.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0"
-    # An unknown flag ends the process; later ones do not know it.
-    + " --xla_cpu_use_fusion_emitters=false"
+    # An unknown flag ends the process; later ones may not know these.
+    + (
+        " --xla_cpu_use_fusion_emitters=false"
+        " --xla_cpu_parallel_codegen_split_count=1"
+    )
     * importlib.metadata.version("jaxlib").startswith("0.10."),
 )
 

@@ -12,7 +12,6 @@ from typing import Any
 import jax
 import numpy as np
 from scipy.special import log_softmax
-from scipy.stats import rankdata
 
 from arm_jax import probing, shapley
 from arm_jax.analysis.outputs import calibration_error
@@ -145,6 +144,17 @@ def auroc(log_probs: np.ndarray, label: np.ndarray) -> float:
     return _mean_area(log_probs[:, chosen], label[:, None] == chosen)
 
 
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1 on; equal values share the mean of theirs, NaN has none."""
+    # Those of scipy.stats, which takes a second to load.
+    if np.isnan(values).any():
+        return np.full(len(values), np.nan)
+    _, which, counts = np.unique(
+        values, return_inverse=True, return_counts=True
+    )
+    return (np.cumsum(counts) - (counts - 1) / 2)[which]
+
+
 def _mean_area(scores: np.ndarray, has: np.ndarray) -> float:
     """Mean over the columns of `[n, columns]` that are not constant."""
     areas = []
@@ -152,7 +162,7 @@ def _mean_area(scores: np.ndarray, has: np.ndarray) -> float:
         positives = int(of_class.sum())
         negatives = len(of_class) - positives
         if positives and negatives:
-            ranks = rankdata(column)[of_class].sum()
+            ranks = _ranks(column)[of_class].sum()
             above = ranks - positives * (positives + 1) / 2
             areas.append(above / (positives * negatives))
     return float(np.mean(areas)) if areas else np.nan

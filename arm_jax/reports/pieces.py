@@ -3,7 +3,6 @@
 import io
 import logging
 import math
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,15 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-# Figures go to files, whatever the variable says and without a display.
-os.environ["MPLBACKEND"] = "agg"
-
 import matplotlib as mpl
-from matplotlib import pyplot as plt
+import numpy as np
+from matplotlib import rcsetup
+from matplotlib.figure import Figure
 from matplotlib.text import Text
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +36,7 @@ STYLE = {
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "axes.prop_cycle": plt.cycler(color=COLORS),
+    "axes.prop_cycle": rcsetup.cycler(color=COLORS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.dpi": 130,
@@ -167,10 +163,10 @@ def paired(
     mean, free = float(gains.mean()), len(gains) - 1
     if free < 1:
         return Gain(mean, math.nan, math.nan, math.nan)
-    error = stats.sem(gains)
-    half = float(stats.t.ppf(0.975, free) * error)
+    error = gains.std(ddof=1) / np.sqrt(len(gains))
+    half = float(stdtrit(free, 0.975) * error)
     if error:
-        p = float(2 * stats.t.sf(abs(mean) / error, free))
+        p = float(2 * stdtr(free, -abs(mean) / error))
     else:
         p = float(mean == 0)
     return Gain(mean, mean - half, mean + half, p)
@@ -199,23 +195,23 @@ def holm(p: Sequence[float]) -> np.ndarray:
 
 
 @contextmanager
-def figure(path: Path, **kwargs: Any) -> Iterator[tuple[plt.Figure, Any]]:
-    """Yields (figure, axes) of `plt.subplots(**kwargs)`; saves to `path`."""
+def figure(
+    path: Path, figsize: tuple[float, float] | None = None, **kwargs: Any
+) -> Iterator[tuple[Figure, Any]]:
+    """Yields (figure, axes) of `Figure.subplots(**kwargs)`; saves to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Without pyplot, which loads slowly and may look for a display.
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         # Names may be in scripts that the font lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        fig, axes = plt.subplots(layout="constrained", **kwargs)
-        try:
-            yield fig, axes
-            _take_dollars_literally(fig)
-            if path.suffix == ".svg":
-                text = drawn(fig, alone=True)
-                path.write_text(text, encoding="utf-8")
-            else:
-                fig.savefig(path)
-        finally:
-            plt.close(fig)
+        fig = Figure(layout="constrained", figsize=figsize)
+        yield fig, fig.subplots(**kwargs)
+        _take_dollars_literally(fig)
+        if path.suffix == ".svg":
+            text = drawn(fig, alone=True)
+            path.write_text(text, encoding="utf-8")
+        else:
+            fig.savefig(path)
 
 
 @contextmanager
@@ -231,15 +227,12 @@ def svg(height: float, width: float = 4.6) -> Iterator[tuple[list[str], Any]]:
     style = STYLE | {"text.parse_math": False}
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        fig, axis = plt.subplots(layout="constrained", figsize=(width, height))
-        try:
-            yield out, axis
-            out.append(drawn(fig))
-        finally:
-            plt.close(fig)
+        fig = Figure(layout="constrained", figsize=(width, height))
+        yield out, fig.subplots()
+        out.append(drawn(fig))
 
 
-def drawn(fig: plt.Figure, *, alone: bool = False) -> str:
+def drawn(fig: Figure, *, alone: bool = False) -> str:
     """Returns a figure as SVG, its ink of the colour of the text around it.
 
     Args:
@@ -273,7 +266,7 @@ def part(what: str, make: Callable[[], list[str]]) -> list[str]:
         return [f"{what} could not be made ({type(error).__name__}: {words})."]
 
 
-def _take_dollars_literally(fig: plt.Figure) -> None:
+def _take_dollars_literally(fig: Figure) -> None:
     """Names may have dollars, which begin no formula but in ticks of powers."""
     for axes in fig.axes:
         # Makes the labels, which otherwise come into being as they are drawn.

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
-import scipy.stats
 
 from bounds import inputs
 from bounds.errors import InputError
@@ -208,6 +207,7 @@ def _with_margins(
     # Patefield's method, by default that of many samples, gives a single row
     # or column negative counts; Boyett's gives the only table that there is.
     method = "boyett" if 1 in (len(rows), len(columns)) else None
+    # SciPy loads its statistics when they are asked for, a second's work.
     return scipy.stats.random_table(rows, columns).rvs(
         replicates, method=method, random_state=rng
     )

@@ -10,7 +10,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from bounds import inputs
 from bounds.errors import InputError
@@ -218,7 +218,7 @@ def interval(
         raise InputError(
             f"replicates must be at least 2, got {len(replicates)}"
         )
-    z = scipy.stats.norm.ppf((1 + level) / 2)
+    z = scipy.special.ndtri((1 + level) / 2)
     deviation = np.hypot(z * replicates.std(0, ddof=1), unseen)
     spread = z * np.sqrt(np.maximum(replicates, 0)).std(0, ddof=1)
     value = plug_in - bias

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from bounds import inputs
 from bounds.errors import InputError
@@ -47,7 +47,7 @@ _OF_ATOMS = ("redundancy", "unique1", "unique2", "synergy")
 _UNSURE = 0.5
 # Samples of a fold, at most, for what labels deny.
 _OF_A_FOLD = 1000
-_NORMAL = scipy.stats.norm.ppf((np.arange(1000) + 0.5) / 1000)
+_NORMAL = scipy.special.ndtri((np.arange(1000) + 0.5) / 1000)
 # What a joint classifier that has not learned all can make negative.
 _OF_THE_JOINT = ("synergy", "conditional1", "conditional2")
 
