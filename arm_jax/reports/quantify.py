@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from arm_jax.reports import answers, beside
+from arm_jax.reports import answers, beside, learning
 from arm_jax.reports.pieces import interval, markdown_table, plainly
 from bounds.estimation.study import spelled
 
@@ -107,6 +107,9 @@ def posteriors_sentences(results: Mapping[str, Any]) -> list[str]:
                 f"{title(pair)}: likeliest on held-out samples is "
                 f"{', '.join(taken)}."
             )
+        if found.get("learned"):
+            said = learning.sentence(pair, found["learned"], results["margin"])
+            lines.append(f"{title(pair)}: {said}.")
         for doubt in found["doubts"]:
             lines.append(f"{title(pair)}: {answers.named(doubt, pair)}.")
         lost = _lost(pair, found.get("hard", {}), results["margin"])

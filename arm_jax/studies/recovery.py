@@ -139,6 +139,7 @@ def draw(
                 "measure": answer.recommendation.measure,
                 "interaction": answer.interaction,
                 "classifiers": answer.classifiers,
+                "learned": dict(answer.learned),
             }
     except InputError as error:
         # Such as a class that no fold can hold: no answer is one.

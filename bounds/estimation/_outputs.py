@@ -16,7 +16,7 @@ from bounds.estimation.posteriors import PosteriorPID, pid_of_posteriors
 
 # Standard errors to either end of a 95 % interval.
 _ERRORS = 1.96
-_SIDES = ("first", "second")
+_SIDES, _LATE = ("first", "second"), "late fusion"
 _OF_THE_JOINT = ("synergy", "total", "conditional1", "conditional2")
 # p(y|x) by name of the classifier, of samples it was not fitted to, `[n, y]`.
 Outputs = Mapping[str, np.ndarray]
@@ -35,6 +35,9 @@ class Answer(NamedTuple):
         where labels of pairs are not used, or there is none of either kind.
       posteriors: what was decomposed, by "first", "second" and "joint",
         `[n, y]` each.
+      learned: by "first", "second" and "joint": bits about the label that its
+        classifier keeps more than if it is fitted to half of the samples, 95 %
+        intervals; empty without halves.
       reason: why there is no decomposition.
     """
 
@@ -42,14 +45,16 @@ class Answer(NamedTuple):
     classifiers: dict[str, dict[str, str]]
     interaction: Range | None
     posteriors: dict[str, np.ndarray]
+    learned: dict[str, Range]
     reason: str = ""
 
 
 class Halves(NamedTuple):
-    """How to fit classifiers of either side to halves of the samples.
+    """How to fit classifiers to halves of the samples.
 
     Attributes:
-      outputs: (side, name of the classifier) to p(y|x), `[n, y]`.
+      outputs: ("first", "second" or "joint", name of the classifier) to
+        p(y|x), `[n, y]`.
       half: 0 or 1 for every sample, `[n]`: classifiers behind one half's
         outputs have seen no sample that those behind the other's have.
     """
@@ -90,7 +95,8 @@ def decompose(
       half: samples whose labels the first side has, `[n]`, where labels of
         pairs are not to be used; the second has the others'. There is no
         synergy then, and no total.
-      halves: to tell laws of posteriors apart, see `pid_of_posteriors`.
+      halves: to tell laws of posteriors apart, see `pid_of_posteriors`, and
+        what the other half of the samples has added.
       calibration: see `likeliest`.
       replicates: of the bootstrap.
       seed: of folds, subsamples and bootstrap.
@@ -105,6 +111,7 @@ def decompose(
     resampling: dict[str, Any] = {"replicates": replicates, "seed": seed}
     chosen: dict[str, dict[str, str]] = {}
     taken: dict[str, np.ndarray] = {}
+    learned: dict[str, Range] = {}
     interaction = None
 
     def best(
@@ -125,6 +132,15 @@ def decompose(
         taken[role] = answer.posteriors
         return answer.posteriors
 
+    def like(whole: Likeliest, p: np.ndarray) -> Likeliest:
+        return best({whole.name: p}, every, whole.calibration)
+
+    def fused(r1: np.ndarray, r2: np.ndarray) -> np.ndarray:
+        return fuse(
+            r1, r2, labels, weights=weight, groups=codes,
+            folds=possible_folds(codes), seed=seed,
+        )  # fmt: skip
+
     def likelier(one: Likeliest, two: Likeliest) -> bool:
         return bool(weight @ (one.log_likelihood - two.log_likelihood) > 0)
 
@@ -137,14 +153,10 @@ def decompose(
                 weights1=weight[half], weights2=weight[~half],
                 groups1=codes[half], groups2=codes[~half], **resampling,
             )  # fmt: skip
-            return Answer(pid, chosen, None, taken)
+            return Answer(pid, chosen, None, taken, learned)
         sides = best(first, every), best(second, every)
         r1, r2 = map(take, _SIDES, sides)
-        late = fuse(
-            r1, r2, labels, weights=weight, groups=codes,
-            folds=possible_folds(codes), seed=seed,
-        )  # fmt: skip
-        joint = best({**additive, "late fusion": late}, every)
+        joint = best({**additive, _LATE: fused(r1, r2)}, every)
         both = joint
         # A classifier of both may look at one: it knows no less than either.
         for name, side in zip(_SIDES, sides, strict=True):
@@ -156,31 +168,45 @@ def decompose(
             interaction = _interval(gain, weight, codes)
             joint = other if likelier(other, joint) else joint
             both = other if likelier(other, both) else both
-        apart = [
-            (
-                *(
-                    best(
-                        {side.name: part.outputs(role, side.name)}, every,
-                        side.calibration,
-                    ).posteriors
-                    for role, side in zip(_SIDES, sides, strict=True)
-                ),
-                part.half,
-            )
+        fits = [
+            [
+                like(side, part.outputs(role, side.name))
+                for role, side in zip(_SIDES, sides, strict=True)
+            ]
             for part in halves
-        ]  # fmt: skip
+        ]
+        apart = [
+            (one.posteriors, two.posteriors, part.half)
+            for (one, two), part in zip(fits, halves, strict=True)
+        ]
         pid = pid_of_posteriors(
             r1, r2, r12=take("joint", joint), labels=labels, groups=units,
             weights1=weight, folds=folds, halves=apart, **resampling,
         )  # fmt: skip
+        if halves:
+            # Classifiers of both take the longest to fit: one division will do.
+            less = dict(zip(_SIDES, fits[0], strict=True))
+            if joint.name in _SIDES:
+                less["joint"] = less[joint.name]
+            elif joint.name == _LATE:
+                r1, r2 = (side.posteriors for side in fits[0])
+                less["joint"] = like(joint, fused(r1, r2))
+            else:
+                p = halves[0].outputs("joint", joint.name)
+                less["joint"] = like(joint, p)
+            for whole, (role, part) in zip(
+                (*sides, joint), less.items(), strict=True
+            ):
+                gain = whole.log_likelihood - part.log_likelihood
+                learned[role] = _interval(gain, weight, codes)
     except InputError as reason:
-        return Answer(None, chosen, interaction, taken, str(reason))
+        return Answer(None, chosen, interaction, taken, learned, str(reason))
     if joint.name in _SIDES:
         loss = joint.log_likelihood - both.log_likelihood
         most = math.log2(len(np.unique(labels[weight > 0])))
         _, error = _mean(loss, weight, codes)
         pid = _unsure_of_joint(pid, error, most)
-    return Answer(pid, chosen, interaction, taken)
+    return Answer(pid, chosen, interaction, taken, learned)
 
 
 def _unsure_of_joint(

@@ -226,8 +226,12 @@ class Pair:
     @functools.cached_property
     def together(self) -> dict[str, np.ndarray]:
         """p(y|x1,x2) of the counted rows, by kind of classifier."""
-        x = np.concatenate([self.first.x, self.second.x], axis=1)
+        x = self._both
         return {kind: self.first.predict(x, kind) for kind in classifiers.KINDS}
+
+    @property
+    def _both(self) -> np.ndarray:
+        return np.concatenate([self.first.x, self.second.x], axis=1)
 
     def scores(self) -> dict[str, dict[str, float]]:
         """Accuracies of models of both sides together, on held-out samples."""
@@ -256,13 +260,15 @@ class Pair:
         rows = self.rows
         if rows.half is not None:
             return []
-        views = {"first": self.first, "second": self.second}
+        x = {
+            "first": self.first.x,
+            "second": self.second.x,
+            "joint": self._both,
+        }
 
         def of(fits: Fits) -> Halves:
             return Halves(
-                lambda side, kind: views[side].predict(
-                    views[side].x, kind, fits
-                ),
+                lambda role, kind: self.first.predict(x[role], kind, fits),
                 np.isin(rows.counted, fits[0][1]),
             )
 

@@ -35,13 +35,18 @@ class FeaturePID(NamedTuple):
         "joint", with its calibration: the likeliest on held-out samples.
       refits: what fitting costs every quantity, and what is left without it;
         None without refits.
+      learned: bits about the label that each of these classifiers keeps more
+        than if it is fitted to half of the samples, 95 % intervals. What is
+        well above 0 is not learned yet: with more samples informations would
+        be larger, by about as much or more. Empty for fitted classifiers.
     """
 
     pid: PosteriorPID
     recommendation: decisions.Recommendation
     interaction: Range | None
     classifiers: dict[str, dict[str, str]]
-    refits: Refits | None = None
+    refits: Refits | None
+    learned: dict[str, Range]
 
 
 def pid_of_features(
@@ -211,6 +216,7 @@ def pid_of_features(
         answer.interaction,
         answer.classifiers,
         again,
+        answer.learned,
     )
 
 

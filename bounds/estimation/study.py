@@ -257,6 +257,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     shared: dict[str, Any] = {
         "classifiers": answer.classifiers,
         "interaction": None if interval is None else list(interval),
+        "learned": {role: list(ends) for role, ends in answer.learned.items()},
     }
     pid = answer.pid
     if pid is None:

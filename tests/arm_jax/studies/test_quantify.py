@@ -12,8 +12,8 @@ import arm_jax
 import bounds
 from arm_jax.config import from_mapping
 from arm_jax.errors import InputError
+from arm_jax.reports import learning, quantify_html
 from arm_jax.reports import quantify as quantify_report
-from arm_jax.reports import quantify_html
 from arm_jax.studies import quantify
 from arm_jax.studies.quantify import QuantifyConfig
 from arm_jax.studies.quantify import quantify as run
@@ -529,6 +529,7 @@ def test_posteriors_are_decomposed_without_symbols(finished):
     assert tuple(found["classifiers"]) == roles
     low, high = found["interaction"]
     assert low < high
+    assert tuple(found["learned"]) == roles
     text = (workdir / "report.md").read_text(encoding="utf-8")
     page = (workdir / "report.html").read_text(encoding="utf-8")
     _, (row,) = quantify_report.posteriors_table(results)
@@ -537,6 +538,11 @@ def test_posteriors_are_decomposed_without_symbols(finished):
     for cell in row[1:6]:
         assert cell in text
         assert cell in page
+    taught = learning.sentence(
+        results["pairs"]["loud & quiet"], found["learned"], results["margin"]
+    )
+    assert f"loud & quiet: {taught}." in text
+    assert taught in page
     # Two symbols of three classes lose something, which is said.
     (line,) = [
         x

@@ -39,6 +39,11 @@ def test_features_are_decomposed_and_decided(alone):
     assert set(out.classifiers) == {"first", "second", "joint"}
     # The first modality is all that both are, and linear in its features.
     assert out.interaction.upper < 0.1
+    # Four classes of a hundred samples are learned by half of them.
+    assert tuple(out.learned) == ("first", "second", "joint")
+    for low, high in out.learned.values():
+        assert low < 0.05
+        assert -0.05 < high < 0.2
 
 
 def test_refits_know_their_world():

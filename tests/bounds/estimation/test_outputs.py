@@ -78,6 +78,53 @@ def test_nothing_is_more_than_the_label_has(unsure):
         assert pid.interval[name][1] == 2
 
 
+@pytest.mark.parametrize("best", ["own", "late fusion", "first"])
+def test_what_the_other_half_has_taught(best, monkeypatch):
+    s = problems.named("halves16").sample(N, 0)
+    flat = np.full_like(s.posterior1, 1 / 16)
+    whole = {"first": s.posterior1, "second": s.posterior2}
+    if best == "first":
+        whole["second"] = flat
+    less = {role: (p + flat) / 2 for role, p in whole.items()}
+
+    def product(r1, r2, *_, **__):
+        return r1 * r2 / (r1 * r2).sum(1, keepdims=True)
+
+    fuse = product if best == "late fusion" else (lambda *_, **__: flat)
+    joint = s.posterior12 if best == "own" else flat
+    less["joint"], whole["joint"] = (joint + flat) / 2, joint
+    asked = []
+
+    def outputs(role, name):
+        asked.append((role, name))
+        return less[role]
+
+    monkeypatch.setattr(_outputs, "fuse", fuse)
+    monkeypatch.setattr(_outputs, "pid_of_posteriors", lambda *_, **__: None)
+    monkeypatch.setattr(_outputs, "_unsure_of_joint", lambda pid, *_: pid)
+    found = decompose(
+        *({"own": whole[role]} for role in ("first", "second", "joint")),
+        {}, s.labels, folds=np.zeros(N, int), units=None, calibration="",
+        replicates=5, seed=0,
+        halves=[_outputs.Halves(outputs, np.arange(N) % 2)] * 2,
+    )  # fmt: skip
+    assert found.classifiers["joint"]["name"] == best
+    # Of a classifier of both that was not chosen, none is fitted.
+    assert asked.count(("joint", "own")) == (best == "own")
+    if best == "late fusion":
+        whole["joint"], less["joint"] = (
+            product(p["first"], p["second"]) for p in (whole, less)
+        )
+    elif best == "first":
+        whole["joint"], less["joint"] = whole["first"], less["first"]
+    for role, ends in found.learned.items():
+        bits = np.log2(whole[role] / less[role])[np.arange(N), s.labels]
+        error = 1.96 * bits.std(ddof=1) / math.sqrt(N)
+        middle = bits.mean()
+        assert ends == pytest.approx((middle - error, middle + error))
+    assert tuple(found.learned) == ("first", "second", "joint")
+
+
 def test_halves_keep_their_units(monkeypatch):
     given = {}
 

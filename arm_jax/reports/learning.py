@@ -1,0 +1,49 @@
+"""Whether classifiers have learned what there is, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from arm_jax.reports.pieces import interval
+
+# What half of the samples have added is, of the margin, this much or more where
+# something that matters is missing: fitting costs as much again, if costs fall
+# as 1 / n, and more if they fall more slowly.
+_SHARE = 0.5
+_ROLES = ("first", "second", "joint")
+
+
+def sentence(
+    pair: Mapping[str, Any], learned: Mapping[str, Any], margin: float
+) -> str:
+    """What the other half of the samples has taught, and what follows.
+
+    Args:
+      pair: Names of its sides, as "first" and "second".
+      learned: Ends of the bits that a classifier of "first", "second" and
+        "joint" keeps more than if it is fitted to half of the samples.
+      margin: Bits below which information does not matter.
+    """
+    names = [pair["first"], pair["second"], "both"]
+    ends = [learned[role] for role in _ROLES]
+    parts = [
+        f"{interval((low + high) / 2, (low, high), 2)} of {name}"
+        for name, (low, high) in zip(names, ends, strict=True)
+    ]
+    missing = [
+        name
+        for name, (low, high) in zip(names, ends, strict=True)
+        if low > 0 and (low + high) / 2 >= _SHARE * margin
+    ]
+    said = (
+        "fitted to half of the samples, classifiers keep fewer bits, by "
+        f"{parts[0]}, {parts[1]} and {parts[2]}"
+    )
+    if missing:
+        listed = " and ".join(
+            [", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing
+        )
+        return (
+            f"{said}; as much again, or more, of what {listed} would tell is "
+            "not learned yet, nor in the intervals: more labels would show it"
+        )
+    return f"{said}; more labels would show little that is not in the table"
