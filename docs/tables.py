@@ -195,6 +195,10 @@ def _decisions(name: str) -> str:
     return markdown_table(*recovery.decision_table(_results(name)))
 
 
+def _learned(name: str) -> str:
+    return markdown_table(*recovery.learned_table(_results(name)))
+
+
 def _gpu(*parts: str) -> str:
     """What was measured on a GPU, a table for each part."""
     rows = _results("gpu")["rows"]
@@ -222,6 +226,7 @@ _KINDS: dict[str, Callable[..., str]] = {
     "truth": _truth,
     "advice": _advice,
     "recovery": _recovery,
+    "learned": _learned,
     "layouts": _layouts,
     "refits": _refits,
     "decisions": _decisions,

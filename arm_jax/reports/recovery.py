@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from arm_jax.reports.pieces import markdown_table
-from arm_jax.reports.truth import four
+from arm_jax.reports.truth import several
 
 # Truth is known up to this, in bits.
 _TRUTH_ERROR = 1e-3
+_ROLES = ("first", "second", "joint")
+# Of either modality and of both, from R, U1, U2, S.
+_INFORMATIONS = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 1]])
 Table = tuple[list[str], list[list[Any]]]
 
 
@@ -41,6 +44,12 @@ def markdown(results: Mapping[str, Any]) -> str:
             "the true quantities that decide, the nearest to the margin.",
             "",
             markdown_table(*decision_table(results)),
+            "",
+            "Learned: bits that classifiers of the first modality, of the "
+            "second and of both keep more than if they are fitted to half of "
+            "the samples. Missing: of I(X1;Y), I(X2;Y) and I(X1,X2;Y).",
+            "",
+            markdown_table(*learned_table(results)),
             "",
         ]
     return "\n".join(lines)
@@ -92,15 +101,15 @@ def recovery_table(
         truth = np.array(results["truth"][name]["value"])
         answers = [d for d in draws if "value" in d]
         if not answers:
-            rows.append([name, size, four(truth, 2), *["-"] * 5])
+            rows.append([name, size, several(truth, 2), *["-"] * 5])
             continue
         numbers = [d["refits"] if refits else d for d in answers]
         error = np.array([d["value"] for d in numbers]) - truth
         holds = _holds(results["truth"][name], numbers)
         rows.append(
             [
-                name, size, four(truth, 2), four(error.mean(0)),
-                four(np.sqrt((error**2).mean(0))), four(holds.mean(0), 2),
+                name, size, several(truth, 2), several(error.mean(0)),
+                several(np.sqrt((error**2).mean(0))), several(holds.mean(0), 2),
                 f"{np.mean([bool(d['doubts']) for d in answers]):.2f}",
                 f"{np.median([d['seconds'] for d in answers]):.1f}",
             ]
@@ -126,6 +135,21 @@ def decision_table(results: Mapping[str, Any]) -> Table:
             ]
         )  # fmt: skip
     return ["problem", "n", "truth", "distance", "decided", "right"], rows
+
+
+def learned_table(results: Mapping[str, Any]) -> Table:
+    """What half of the samples taught, and what is missing, per problem."""
+    rows = []
+    for (name, size), draws in _groups(results).items():
+        answers = [d for d in draws if "learned" in d]
+        if not answers:
+            continue
+        ends = [[d["learned"][role] for role in _ROLES] for d in answers]
+        value = np.mean([d["value"] for d in answers], axis=0)
+        missing = _INFORMATIONS @ (results["truth"][name]["value"] - value)
+        learned = np.mean(ends, axis=(0, 2))
+        rows.append([name, size, several(learned), several(missing)])
+    return ["problem", "n", "learned", "missing"], rows
 
 
 def outcomes(

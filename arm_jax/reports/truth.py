@@ -10,8 +10,8 @@ from arm_jax.reports.pieces import fixed, markdown_table
 _METHODS = {"batch": "BATCH", "symbols": "symbols", "posteriors": "posteriors"}
 
 
-def four(values: Any, digits: int = 3) -> str:
-    """Returns R, U1, U2, S in one cell."""
+def several(values: Any, digits: int = 3) -> str:
+    """Returns numbers, such as R, U1, U2, S, in one cell."""
     return " ".join(fixed(v, digits) for v in values)
 
 
@@ -25,9 +25,9 @@ def table(results: Mapping[str, Any]) -> str:
             [
                 one["problem"],
                 _METHODS[one["method"]],
-                four(exact, 2),
-                four(estimates.mean(0), 2),
-                four(np.sqrt((error**2).mean(0))),
+                several(exact, 2),
+                several(estimates.mean(0), 2),
+                several(np.sqrt((error**2).mean(0))),
                 fixed(np.abs(error).max(), 2),
                 fixed(np.mean(one["seconds"]), 1),
                 fixed(one["megabytes"], 0),

@@ -42,6 +42,22 @@ def test_advice_is_counted():
     assert rows == [["a", 9, "one first", "0.10", "0.67", "0.50"]]
 
 
+def test_what_was_learned_is_beside_what_is_missing():
+    draws = [
+        {
+            "problem": "a", "size": 9, "value": [0.5, 0.1, 0.2, v],
+            "learned": {"first": [0, 0.1], "second": [-v, v], "joint": [v, v]},
+        }
+        for v in (0.2, 0.4)
+    ]  # fmt: skip
+    draws.append({"problem": "a", "size": 9, "refused": "too few"})
+    truth = {"a": {"value": [0.6, 0.2, 0.4, 0.5]}}
+    results = {"truth": truth, "draws": draws}
+    _, rows = reports.learned_table(results)
+    assert rows == [["a", 9, "0.050 0.000 0.300", "0.200 0.300 0.600"]]
+    assert reports.learned_table(results | {"draws": draws[2:]})[1] == []
+
+
 def test_bias_error_and_coverage_by_hand():
     draws = [
         {
