@@ -6,8 +6,8 @@ from typing import Any
 from arm_jax.reports.pieces import interval
 
 # What half of the samples have added is, of the margin, this much or more where
-# something that matters is missing: fitting costs as much again, if costs fall
-# as 1 / n, and more if they fall more slowly.
+# something that matters is missing: of problems with known answers one to two
+# times as much was (docs/posteriors.md).
 _SHARE = 0.5
 _ROLES = ("first", "second", "joint")
 
@@ -43,7 +43,7 @@ def sentence(
             [", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing
         )
         return (
-            f"{said}; as much again, or more, of what {listed} would tell is "
-            "not learned yet, nor in the intervals: more labels would show it"
+            f"{said}; once to twice as much of what {listed} would tell is not "
+            "learned yet, nor in the intervals: more labels would show it"
         )
     return f"{said}; more labels would show little that is not in the table"

@@ -38,7 +38,8 @@ class FeaturePID(NamedTuple):
       learned: bits about the label that each of these classifiers keeps more
         than if it is fitted to half of the samples, 95 % intervals. What is
         well above 0 is not learned yet: with more samples informations would
-        be larger, by about as much or more. Empty for fitted classifiers.
+        be larger, by once to twice as much on problems with known answers.
+        Empty for fitted classifiers.
     """
 
     pid: PosteriorPID
