@@ -43,7 +43,8 @@ def sentence(
             [", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing
         )
         return (
-            f"{said}; once to twice as much of what {listed} would tell is not "
-            "learned yet, nor in the intervals: more labels would show it"
+            f"{said}; as much again, or twice that, of what {listed} would "
+            "tell is not learned yet, nor in the intervals: more labels would "
+            "show it"
         )
     return f"{said}; more labels would show little that is not in the table"

@@ -14,8 +14,8 @@ def test_what_was_learned_is_said_of_each():
     assert said((0.02, 0.04), (-0.01, 0.03), (0.1, 0.2)).startswith(
         "fitted to half of the samples, classifiers keep fewer bits, by 0.03 "
         "[0.02, 0.04] of audio, 0.01 [-0.01, 0.03] of image and 0.15 [0.10, "
-        "0.20] of both; once to twice as much of what audio and both would "
-        "tell is not learned yet"
+        "0.20] of both; as much again, or twice that, of what audio and both "
+        "would tell is not learned yet"
     )
 
 
