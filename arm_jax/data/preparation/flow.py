@@ -117,7 +117,7 @@ def _resized(data: bytes, short_side: int) -> bytes:
                 size, library.Resampling.BILINEAR
             )
             return _jpeg(resized)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (library.DecompressionBombError, *images.DAMAGE) as error:
         raise Unusable("flow_damaged", str(error)[:100]) from None
 
 

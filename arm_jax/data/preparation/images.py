@@ -16,7 +16,7 @@ QUALITY = 95
 # Of a longer side, the middle part of so many short sides is kept.
 MOST_ASPECT = 4
 # What Pillow's decoders raise for damaged files.
-_DAMAGE = (
+DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError,
     TypeError, OverflowError, struct.error, zlib.error,
 )  # fmt: skip
@@ -65,7 +65,7 @@ def jpeg(data: bytes, short_side: int) -> bytes:
         raise Unusable("too_large", str(error)) from None
     except image_lib.UnidentifiedImageError:
         raise Unusable("unreadable", f"starts with {data[:8]!r}") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         truncated = "truncated" in str(error).lower()
         reason = "truncated" if truncated else "damaged"
         raise Unusable(reason, str(error)[:100]) from None

@@ -142,6 +142,15 @@ def cut(root):
     file.write_bytes(file.read_bytes()[:300])
 
 
+def vast(root):
+    # Where the header of a JPEG has height and width.
+    file = root / "u" / "frame000002.jpg"
+    data = bytearray(file.read_bytes())
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = b"\xff" * 4
+    file.write_bytes(data)
+
+
 def page(root):
     (root / "u" / "frame000002.jpg").write_bytes(b"<html>gone</html>")
 
@@ -150,7 +159,7 @@ def page(root):
     ("damage", "reason"),
     [
         (fewer, "flow_differs"), (few, "too_few_flow"), (none, "no_flow"),
-        (cut, "flow_damaged"), (page, "html_page"),
+        (cut, "flow_damaged"), (vast, "flow_damaged"), (page, "html_page"),
     ],
 )  # fmt: skip
 def test_damaged_archives(folders, tmp_path, damage, reason):
