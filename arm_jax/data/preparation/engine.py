@@ -25,6 +25,7 @@ from arm_jax import lock
 from arm_jax import processes as together
 from arm_jax.data import storage, workers
 from arm_jax.data.preparation import opened, shards
+from arm_jax.data.preparation.files import APART, Unusable
 from arm_jax.data.preparation.items import Index, Item
 from arm_jax.data.preparation.shards import Job, Manifest, Skipped
 from arm_jax.errors import InputError
@@ -248,7 +249,19 @@ def _made_before(plan: Plan, job: Job) -> Manifest | None:
             )
     # What was skipped gets another chance when its file has changed.
     changed = any(now[x.key].state != x.state for x in manifest.skipped)
+    changed = changed or any(
+        x.reason in APART and _is_usable(job, now[x.key])
+        for x in manifest.skipped
+    )
     return None if changed else manifest
+
+
+def _is_usable(job: Job, item: Item) -> bool:
+    try:
+        shards.decoded(job, item)
+    except Unusable:
+        return False
+    return True
 
 
 def _make(

@@ -7,6 +7,14 @@ from pathlib import Path
 from arm_jax.errors import InputError
 
 _HEAD = 512
+# Reasons that say nothing of a file's bytes, or something of other files that
+# belong to it: its size stays when it is mended.
+APART = frozenset(
+    {
+        *("missing", "folder", "no_permission"),
+        *("no_flow", "too_few_flow", "flow_differs", "flow_damaged"),
+    }
+)
 
 
 class Unusable(Exception):

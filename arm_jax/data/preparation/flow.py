@@ -77,7 +77,7 @@ def archived(
     chosen = [int((part + 0.5) * step) for part in range(count)]
     for folder, of_folder in zip(folders, names, strict=True):
         yield [
-            _resized(files.content(Path(folder, of_folder[at])), short_side)
+            _resized(_content(Path(folder, of_folder[at])), short_side)
             for at in chosen
         ]
 
@@ -101,6 +101,15 @@ def _names(folder: Path) -> list[str]:
     if len(names) < _NEEDED:
         raise Unusable("too_few_flow", f"{len(names)} images in {folder}")
     return names
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return files.content(file)
+    except Unusable as error:
+        # Not the video, whose reasons these are else.
+        detail = f"{file.name}: {error.reason}"
+        raise Unusable("flow_damaged", detail) from None
 
 
 def _resized(data: bytes, short_side: int) -> bytes:

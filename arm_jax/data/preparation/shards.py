@@ -97,7 +97,7 @@ def make(job: Job) -> tuple[int, Manifest]:
     try:
         for number, item in enumerate(job.items, start=job.first):
             try:
-                record = encode(_decoded(job, item))
+                record = encode(decoded(job, item))
             except Unusable as error:
                 row = item.key, error.reason, error.detail[:200], item.state
                 skipped.append(Skipped(*row))
@@ -123,7 +123,13 @@ def make(job: Job) -> tuple[int, Manifest]:
     return job.number, made
 
 
-def _decoded(job: Job, item: Item) -> Mapping[str, Any]:
+def decoded(job: Job, item: Item) -> Mapping[str, Any]:
+    """Returns what `decode` makes of an item.
+
+    Raises:
+      Unusable: It cannot be used.
+      InputError: A disk that does not let it be read.
+    """
     if item.fault:
         raise Unusable(item.fault)
     try:

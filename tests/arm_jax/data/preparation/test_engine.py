@@ -217,6 +217,31 @@ def test_a_mended_file_gets_another_chance(source, out):
     assert opened(out, {}) == made
 
 
+class Lacking:
+    """Decodes, but what lies beside a file is not as it should be."""
+
+    def __init__(self, reason):
+        self.reason = reason
+
+    def __call__(self, source):
+        if Path(source).stem == "07":
+            raise preparation.Unusable(self.reason)
+        return numbers.decode(source)
+
+
+@pytest.mark.parametrize("reason", ["no_permission", "flow_differs"])
+def test_so_does_one_that_was_not_itself_at_fault(source, out, reason):
+    lacking = numbers.plan(source, out, decode=Lacking(reason))
+    prepare(lacking)
+    numbers.decoded(source)
+    assert len(prepare(lacking).rows) == 19
+    assert numbers.decoded(source) == []
+    assert len(prepare(numbers.plan(source, out)).rows) == 20
+    # Once to see whether it can be.
+    assert numbers.decoded(source) == sorted([*range(6, 12), 7])
+    assert skipped(out) == []
+
+
 def test_a_shard_made_anew_has_no_manifest_of_the_old(source, out, monkeypatch):
     (source / "07.txt").write_text("bad")
     prepare(numbers.plan(source, out))

@@ -159,7 +159,7 @@ def page(root):
     ("damage", "reason"),
     [
         (fewer, "flow_differs"), (few, "too_few_flow"), (none, "no_flow"),
-        (cut, "flow_damaged"), (vast, "flow_damaged"), (page, "html_page"),
+        (cut, "flow_damaged"), (vast, "flow_damaged"), (page, "flow_damaged"),
     ],
 )  # fmt: skip
 def test_damaged_archives(folders, tmp_path, damage, reason):
