@@ -89,6 +89,13 @@ def of_arrays(arrays: Mapping[str, Any], *, kind: str = "auto") -> Outputs:
     names = [name for name in arrays if name not in (_LABEL, _PRIOR)]
     modalities = tuple(name for name in names if SEPARATOR not in name)
     subsets = {name: _subset(name, modalities) for name in names}
+    for at, name in enumerate(names):
+        for other in names[:at]:
+            if subsets[name] == subsets[other]:
+                raise InputError(
+                    f"'{packed.shown(other)}' and '{packed.shown(name)}' are "
+                    "outputs of the same modalities: leave one of them out"
+                )
     full = SEPARATOR.join(modalities)
     if len(modalities) < 2 or frozenset(modalities) not in subsets.values():
         raise InputError(
@@ -144,11 +151,11 @@ def _subset(name: str, modalities: tuple[str, ...]) -> frozenset[str]:
 def _kind_of(values: Mapping[str, np.ndarray]) -> str:
     """What arrays hold, if all of them do."""
     x = np.concatenate([v.reshape(-1, v.shape[-1]) for v in values.values()])
-    if np.nanmin(x) >= 0 and (np.abs(x.sum(1) - 1) <= _TOLERANCE).all():
+    if not (x < 0).any() and (np.abs(x.sum(1) - 1) <= _TOLERANCE).all():
         return "probabilities"
     with np.errstate(all="ignore"):
         normal = np.abs(logsumexp(x, axis=1)) <= _TOLERANCE
-    if np.nanmax(x) <= 0 and normal.all():
+    if not (x > 0).any() and normal.all():
         return "log_probabilities"
     return "logits"
 

@@ -67,6 +67,9 @@ def test_prior_of_the_training_data():
 NAN = np.where(np.eye(3, 2) > 0, np.nan, LOGITS)
 
 
+NOTHING = changed(**dict.fromkeys(("a", "b", "a+b"), np.full((3, 2), np.nan)))
+
+
 @pytest.mark.parametrize(
     ("arrays", "kind", "message"),
     [
@@ -74,6 +77,9 @@ NAN = np.where(np.eye(3, 2) > 0, np.nan, LOGITS)
         (changed(**{"a+b": None}), "auto", r"all together \('a\+b'\); there"),
         (changed(b=None, **{"a+b": None}), "auto", "two modalities or more"),
         (changed(**{"a+c": LOGITS}), "auto", r"'a\+c' names the modality 'c'"),
+        (changed(**{"b+a": LOGITS}), "auto", r"'a\+b' and 'b\+a' are outputs"),
+        (changed(**{"a+a": LOGITS}), "auto", r"'a' and 'a\+a' are outputs of"),
+        (NOTHING, "auto", r"a\[0, 0\] is nan"),
         (changed(b=LOGITS[:2]), "auto", r"b must be \[n, classes\] of n = 3"),
         (changed(b=LOGITS[:, :1]), "auto", "b has 1 classes, a 2"),
         (changed(label=[0, 1, 2]), "auto", r"label\[2\] is 2, outside 0..1"),
