@@ -4,7 +4,6 @@ Reads lists and names of files, which tell actor, sentence, emotion and level.
 """
 
 import collections
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -153,8 +152,7 @@ def _lists(roots: Sequence[Path]) -> tuple[dict[str, str], list[str]]:
     for list_name, file in sorted(trees.lists(NAME, roots, pattern).items()):
         read.append(list_name)
         word = _LISTS[list_name]
-        rows = csv.reader(contents.text(file).splitlines())
-        for number, row in enumerate(rows, start=1):
+        for number, row in enumerate(contents.rows(file), start=1):
             if not row or (number == 1 and row[0].strip().lower() == "name"):
                 continue
             name = row[0].strip().upper()

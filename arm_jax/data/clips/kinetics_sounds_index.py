@@ -6,7 +6,6 @@ count only where there is no list.
 """
 
 import collections
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -187,8 +186,7 @@ def _rows(file: Path, split: str) -> Iterator[Clip]:
     Raises:
       InputError: It is no such list.
     """
-    lines = contents.text(file).splitlines()
-    rows = [row for row in csv.reader(lines) if row]
+    rows = [row for row in contents.rows(file) if row]
     header = [field.strip().lower() for field in rows[0]] if rows else []
     if "youtube_id" in header:
         columns, rows = header, rows[1:]
@@ -204,7 +202,7 @@ def _rows(file: Path, split: str) -> Iterator[Clip]:
         try:
             at = int(float(row[start])) if start >= 0 else -1
             clip = Clip(row[video_id].strip(), at, row[label], split)
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, OverflowError):
             clip = Clip("", 0, "", split)
         if len(clip.video_id) != _ID:
             raise InputError(

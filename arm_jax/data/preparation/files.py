@@ -1,5 +1,6 @@
 """Files as people have them: what is wrong with one before it is decoded."""
 
+import csv
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -85,6 +86,22 @@ def text(path: Path) -> str:
     if reason := impostor(data[:_HEAD]):
         raise InputError(f"{path} {cures[reason]}")
     return data.decode("utf-8-sig", "replace")
+
+
+def rows(path: Path) -> list[list[str]]:
+    """Returns the rows of a list of values with commas between them.
+
+    Raises:
+      InputError: As `text`; or a quote that nobody closed swallowed the rest.
+    """
+    reader = csv.reader(text(path).splitlines())
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise InputError(
+            f"{path}, line {reader.line_num}: {error}; is a quote before it "
+            "not closed?"
+        ) from error
 
 
 def folders(path: Path) -> list[Path]:

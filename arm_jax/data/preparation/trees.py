@@ -136,7 +136,8 @@ def lists(
     found: dict[str, Path] = {}
     for root in roots:
         if root.is_file():
-            found.setdefault(root.name.lower(), root)
+            if wanted.fullmatch(root.name.lower()):
+                found.setdefault(root.name.lower(), root)
             continue
         if not root.is_dir():
             raise InputError(

@@ -75,6 +75,12 @@ def test_lists_of_ogm(root, header):
         index(root, folder, needs_lists=True)
 
 
+def test_a_file_that_is_none_of_the_lists(root, tmp_path):
+    file = tmp_path / "some.csv"
+    file.write_text("1001_DFA_NEU_XX,NEU\n")
+    assert "; no lists" in index(root, file).summary[0]
+
+
 def other_emotion(folder):
     (folder / "test.csv").write_text("1091_DFA_ANG_HI,SAD\n")
 

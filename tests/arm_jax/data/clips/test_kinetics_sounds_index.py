@@ -259,6 +259,16 @@ def short_ids(root):
     file.write_text("label,youtube_id,time_start,time_end\nbowling,dd,1,2\n")
 
 
+def no_time(root):
+    file = root / "annotations" / "val.csv"
+    file.write_text("label,youtube_id,time_start\nbowling,ddddddddddd,inf\n")
+
+
+def open_quote(root):
+    file = root / "annotations" / "val.csv"
+    file.write_text('label,youtube_id\n"' + "bowling,ddddddddddd\n" * 7000)
+
+
 def page(root):
     (root / "annotations" / "val.csv").write_text("<!DOCTYPE html> no")
 
@@ -272,6 +282,8 @@ def page(root):
         (other_classes, "no list that names any of the 2 classes; tried"),
         (no_labels, "val.csv has no column of labels"),
         (short_ids, "val.csv, row 1: 'bowling,dd,1,2' is not label,youtube_id"),
+        (no_time, "val.csv, row 1: 'bowling,ddddddddddd,inf' is not label,yo"),
+        (open_quote, r"val.csv, line \d+: field larger .* quote before it not"),
         (page, "val.csv is a web page: download the file itself"),
         (shutil.rmtree, "k400 does not exist; 'path' is the folder with"),
     ],
