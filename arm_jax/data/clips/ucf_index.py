@@ -62,8 +62,11 @@ def index(
     videos: dict[str, trees.File] = {}
     for file in found:
         key = file.path.stem.lower()
-        if _CLIP.fullmatch(key):
-            videos.setdefault(key, file)
+        # A copy of something before one of nothing.
+        if _CLIP.fullmatch(key) and (
+            key not in videos or videos[key].size <= 0 < file.size
+        ):
+            videos[key] = file
     if not videos:
         raise InputError(
             f"{where}: no videos of UCF-101 in {root}: {_TRIED}"

@@ -88,6 +88,13 @@ def test_what_is_there(root):
     assert found.summary[1] == "16 clips of 2 classes"
 
 
+def test_copies_of_nothing_come_last(root):
+    (root / "A").mkdir()
+    (root / "A" / "v_Archery_g01_c01.avi").touch()
+    video = index(root).items[0].source.video
+    assert video.endswith("UCF-101/Archery/v_Archery_g01_c01.avi")
+
+
 def test_flow(root):
     found = index(root, needs_flow=True)
     assert rows(found) == EXPECTED
