@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from arm_jax.data import packed
+from arm_jax.data.clips import protocols
 from arm_jax.data.clips.classes import CREMAD
 from arm_jax.data.clips.stored import Media
 from arm_jax.data.preparation import Index, Item, trees, video
@@ -67,6 +68,9 @@ def index(path: str, lists: str, *, needs_lists: bool) -> Index:
             "--config.data.options.split=random"
         )
     items = list(_items(videos, sounds, words))
+    if needs_lists:
+        there = {x.split for x in items if not x.fault}
+        protocols.check_sides(NAME, there, f"lists {', '.join(read)}")
     faults = collections.Counter(item.fault for item in items)
     usable = faults.pop("", 0)
     silent = sum(name not in sounds for name in videos)

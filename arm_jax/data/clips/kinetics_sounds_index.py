@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arm_jax.data import packed
+from arm_jax.data.clips import protocols
 from arm_jax.data.clips.classes import KINETICS_SOUNDS, chosen, plain
 from arm_jax.data.clips.stored import Media
 from arm_jax.data.preparation import Index, Item, trees, video
@@ -98,6 +99,9 @@ def index(path: str, lists: str, classes: Sequence[str], split: str) -> Index:
             + trees.hints(root, "Kinetics", found)
         )
     items = list(_items(clips, videos, names))
+    if split in ("official", "ogm"):
+        words = {x.split for x in items if not x.fault}
+        protocols.check_sides(NAME, words, said)
     count = collections.Counter((x.split, bool(x.fault)) for x in items)
     lines = [
         f"Kinetics-Sounds: {len(found)} videos in {root}; {said}",

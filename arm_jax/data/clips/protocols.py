@@ -6,7 +6,7 @@ leaks, and is there because papers did it. Validation is always carved out of
 the training clips by group, as lists of the field have none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,26 @@ RANDOM = "random"
 LEAKING = "leaking_random_by_clip"
 # Share of the clips that a draw sets aside for testing.
 TEST = 0.2
+
+
+def check_sides(name: str, words: Collection[str], said: str) -> None:
+    """Checks, before hours of decoding, that there is something on both sides.
+
+    Args:
+      name: Name of the data set.
+      words: What lists say of the clips that have a video.
+      said: What else the message says of the lists.
+
+    Raises:
+      InputError: There is nothing to train on, or nothing to test on.
+    """
+    for word in ("train", "test"):
+        if word not in words:
+            raise InputError(
+                f"data set {name}: no clip for {word}ing has a video ({said}); "
+                "add their list or their videos, or draw a split: "
+                f"--config.data.options.split={RANDOM}"
+            )
 
 
 def divided(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from arm_jax.data import packed
+from arm_jax.data.clips import protocols
 from arm_jax.data.clips.classes import UCF, chosen
 from arm_jax.data.clips.stored import Media
 from arm_jax.data.preparation import Index, Item, trees, video
@@ -87,6 +88,12 @@ def index(
         flows = _flows(u, v)
     labels = {name.lower(): label for label, name in enumerate(names)}
     items = list(_items(videos, words, flows, labels, needs_flow))
+    if needs_lists:
+        # One of the three splits is enough.
+        parts = [x.split.split() for x in items if not x.fault]
+        folds = [set(fold) - {_NONE} for fold in zip(*parts, strict=True)]
+        best = max(folds, key=len, default=set())
+        protocols.check_sides(NAME, best, f"lists {', '.join(read)}")
     faults = collections.Counter(item.fault for item in items)
     usable = faults.pop("", 0)
     lines = [

@@ -70,6 +70,10 @@ def test_lists_of_ogm(root, header):
     assert words == dict.fromkeys(CLIPS[:15], "train") | dict.fromkeys(
         CLIPS[15:], "test"
     )
+    for clip in CLIPS[15:]:
+        (root / "VideoFlash" / f"{clip}.flv").unlink()
+    with pytest.raises(InputError, match="no clip for testing has a video"):
+        index(root, folder, needs_lists=True)
     (folder / "test.csv").unlink()
     with pytest.raises(InputError, match="but not both of OGM-GE's train.csv"):
         index(root, folder, needs_lists=True)

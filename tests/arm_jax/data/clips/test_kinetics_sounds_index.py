@@ -259,6 +259,14 @@ def short_ids(root):
     file.write_text("label,youtube_id,time_start,time_end\nbowling,dd,1,2\n")
 
 
+def no_list_of_tests(root):
+    (root / "annotations" / "val.csv").unlink()
+
+
+def no_videos_of_tests(root):
+    shutil.rmtree(root / "val")
+
+
 def no_time(root):
     file = root / "annotations" / "val.csv"
     file.write_text("label,youtube_id,time_start\nbowling,ddddddddddd,inf\n")
@@ -282,6 +290,8 @@ def page(root):
         (other_classes, "no list that names any of the 2 classes; tried"),
         (no_labels, "val.csv has no column of labels"),
         (short_ids, "val.csv, row 1: 'bowling,dd,1,2' is not label,youtube_id"),
+        (no_list_of_tests, r"no clip for testing .*\(lists train.csv\)"),
+        (no_videos_of_tests, r"no clip for testing .*n.csv, val.csv\); add"),
         (no_time, "val.csv, row 1: 'bowling,ddddddddddd,inf' is not label,yo"),
         (open_quote, r"val.csv, line \d+: field larger .* quote before it not"),
         (page, "val.csv is a web page: download the file itself"),
@@ -292,6 +302,12 @@ def test_folders_of_something_else(root, damage, message):
     damage(root)
     with pytest.raises(InputError, match=message):
         index(root)
+
+
+def test_a_draw_needs_no_clips_for_testing(root):
+    no_list_of_tests(root)
+    found = index(root, split="random")
+    assert {x.split for x in found.items} == {"train"}
 
 
 def test_no_path():

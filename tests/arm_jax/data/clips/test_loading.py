@@ -238,7 +238,7 @@ def test_a_preparation_goes_on_with_the_same_options_only(root):
     prepare("kinetics_sounds", options)
     with pytest.raises(InputError, match="was prepared with seconds 10.0"):
         prepare("kinetics_sounds", options | {"seconds": 3.0})
-    shutil.rmtree(root / "train")
+    next((root / "train").iterdir()).unlink()
     with pytest.raises(InputError, match="has changed since its record was"):
         prepare("kinetics_sounds", options)
 

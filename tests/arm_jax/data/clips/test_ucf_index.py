@@ -201,6 +201,11 @@ def other_lines(root):
     file.write_text("1 ApplyEyeMakeup\n")
 
 
+def tests_of_none(root):
+    for file in root.glob("ucfTrainTestlist/testlist*"):
+        file.unlink()
+
+
 def both_sides(root):
     file = root / "ucfTrainTestlist" / "testlist02.txt"
     file.write_text("Archery/v_Archery_g01_c01.avi\n")
@@ -213,6 +218,7 @@ def both_sides(root):
         (another_set, "1001_DFA_ANG_XX.flv looks like CREMA-D"),
         (packed, "; unpack UCF101.rar first"),
         (other_lines, "testlist01.txt, line 1: '1 ApplyEyeMakeup' is not"),
+        (tests_of_none, r"no clip for testing .*list02.txt, trainlist03.txt\)"),
         (both_sides, "v_archery_g01_c01 is for training and for testing in s"),
         (shutil.rmtree, "ucf does not exist; 'path' is the folder with"),
     ],
