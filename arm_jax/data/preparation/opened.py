@@ -29,11 +29,14 @@ class Records:
         )
 
         self._folder = folder
+        counts = [len(manifest.rows) for manifest in manifests]
+        # Of each shard, the number of the first record behind it.
+        self._ends = np.cumsum(counts)
         # With their lengths, which spares opening all of them now.
         files = [
-            f"{shards.records_file(folder, number)}[0:{len(manifest.rows)}]"
-            for number, manifest in enumerate(manifests)
-            if manifest.rows
+            f"{shards.records_file(folder, number)}[0:{count}]"
+            for number, count in enumerate(counts)
+            if count
         ]
         self._source = ArrayRecordDataSource(files)
 
@@ -45,8 +48,11 @@ class Records:
             record = self._source[index]
         except RuntimeError as error:
             words = str(error).partition("\n")[0][:100]
+            shard = int(np.searchsorted(self._ends, index, side="right"))
+            file = shards.records_file(self._folder, shard)
             raise InputError(
-                f"the records in {self._folder} are damaged or gone ({words})"
+                f"{file} is damaged or gone ({words}); remove it and prepare "
+                "again, which makes only this shard anew"
             ) from error
         return serialization.msgpack_restore(record)
 

@@ -63,8 +63,26 @@ def test_damaged_folders(out, damage, message):
         opened(out, {})
 
 
-def test_records_that_are_gone_while_they_are_read(out):
+def gone(file):
+    file.unlink()
+
+
+def flipped(file):
+    """A byte of the first record, of which no size tells."""
+    data = bytearray(file.read_bytes())
+    data[data.index(b"n 6")] ^= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"), [(gone, r"open\(\) failed"), (flipped, ".*hash mism")]
+)
+def test_records_that_cannot_be_read(out, damage, words):
     records = opened(out, {}).records()
-    shards.records_file(out, 0).unlink()
-    with pytest.raises(InputError, match=r"damaged or gone \(open\(\) failed"):
-        records[0]
+    file = shards.records_file(out, 1)
+    damage(file)
+    with pytest.raises(
+        InputError, match=rf"{file} is damaged or gone \({words}.*remove it and"
+    ):
+        records[6]
+    records[5]
