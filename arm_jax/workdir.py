@@ -112,18 +112,19 @@ class JsonLines:
         """Returns all complete records; a half-written last line is left out.
 
         Raises:
-          InputError: a line before the last one is not JSON.
+          InputError: a line that ends is not JSON.
         """
         if not self.path.exists():
             return []
-        lines = self.path.read_bytes().splitlines()
+        content = self.path.read_bytes()
+        lines, ends = content.splitlines(), content.endswith(b"\n")
         records = []
         for number, line in enumerate(lines, start=1):
             try:
                 record = json.loads(line)
             # Not JSON, or not UTF-8.
             except ValueError as error:
-                if number == len(lines):
+                if number == len(lines) and not ends:
                     break
                 raise InputError(
                     f"{self.path}, line {number} is damaged ({error}): restore "

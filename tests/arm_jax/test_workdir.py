@@ -86,9 +86,10 @@ def test_lines_that_are_no_objects(tmp_path, content):
         JsonLines(tmp_path / "m.jsonl").read()
 
 
-def test_damaged_middle_line_is_named(tmp_path):
+@pytest.mark.parametrize("rest", ['{"step": 2}\n', ""])
+def test_damaged_line_that_ends_is_named(tmp_path, rest):
     lines = JsonLines(tmp_path / "m.jsonl")
-    lines.path.write_text('{"step": 1}\noops\n{"step": 2}\n')
+    lines.path.write_text('{"step": 1}\noops\n' + rest)
     with pytest.raises(InputError, match="line 2"):
         lines.read()
 
