@@ -85,6 +85,11 @@ def index(path: str, classes: Sequence[str]) -> Index:
     names = [_plain(name) for name in classes] or folders
     for name in names:
         check_known("data set food101: no class", name, folders)
+        if name.encode("utf-8", "replace").decode() != name:
+            raise InputError(
+                "data set food101: the name of the folder of class "
+                f"{ascii(name)} is no text (UTF-8): rename it"
+            )
     if len(set(names)) < len(names):
         raise InputError("data set food101: a class is named twice")
     lines = [f"UPMC Food-101: images in {pictures}, titles in {lists}"]

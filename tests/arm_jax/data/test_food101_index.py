@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import pytest
@@ -252,6 +253,11 @@ def other_columns(root):
     tree.write_lines(root, "train", ["id,image,title,class,x", *lines])
 
 
+def no_text(root):
+    folder = root / "images" / "train"
+    (folder / "ramen").rename(folder / os.fsdecode(b"caf\xe9"))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -265,6 +271,7 @@ def other_columns(root):
         (empty_classes, "the folders of classes in .* have no images"),
         (pointer, "train_titles.csv is a git-lfs pointer: get the file"),
         (other_columns, "begins with 'id,image,title,class,x', neither"),
+        (no_text, r"class 'caf\\udce9' is no text"),
         (shutil.rmtree, "food does not exist; 'path' is the folder with"),
     ],
 )
