@@ -45,7 +45,9 @@ _READINGS = 10
 
 
 @contextlib.contextmanager
-def hold(folder: str | os.PathLike[str]) -> Iterator[Path]:
+def hold(
+    folder: str | os.PathLike[str], what: str = "workdir"
+) -> Iterator[Path]:
     """Holds the lock of a folder, which is made if it is missing.
 
     Of several processes that work together the one that leads holds it.
@@ -54,6 +56,7 @@ def hold(folder: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
       folder: The folder; parents are created.
+      what: What messages call it, such as the option that names it.
 
     Yields:
       Its absolute path.
@@ -68,11 +71,11 @@ def hold(folder: str | os.PathLike[str]) -> Iterator[Path]:
         yield path
         return
     if path.exists() and not path.is_dir():
-        raise InputError(f"workdir {path} is a file")
+        raise InputError(f"{what} {path} is a file")
     made = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = _acquire(path)
+        descriptor = _acquire(path, what)
         stopped = threading.Event()
         beat = threading.Thread(
             target=_beat, args=(path / NAME, stopped), daemon=True
@@ -107,7 +110,7 @@ def check(folder: str | os.PathLike[str]) -> None:
         raise InputError(_in_use(path, holder))
 
 
-def _acquire(folder: Path) -> int:
+def _acquire(folder: Path, what: str) -> int:
     """Returns the descriptor of the locked file."""
     file = folder / NAME
     for _ in range(_ATTEMPTS):
@@ -120,7 +123,7 @@ def _acquire(folder: Path) -> int:
             # Under the lock nobody is about to write a name.
             holder = _holder(file, attempts=1 if locked else _READINGS)
             if locked is False or (holder and _lives(file, holder)):
-                raise InputError(_in_use(folder, holder))
+                raise InputError(_in_use(folder, holder, what))
             if not _is(file, descriptor):
                 continue
             _write(descriptor, _myself())
@@ -129,7 +132,7 @@ def _acquire(folder: Path) -> int:
                 time.sleep(0.2)
                 holder = _holder(file)
                 if holder.get("process") != os.getpid():
-                    raise InputError(_in_use(folder, holder))
+                    raise InputError(_in_use(folder, holder, what))
             descriptor, kept = -1, descriptor
             return kept
         finally:
@@ -286,12 +289,14 @@ def _write(descriptor: int, holder: Mapping[str, Any]) -> None:
     os.write(descriptor, content)
 
 
-def _in_use(folder: Path, holder: Mapping[str, Any]) -> str:
+def _in_use(
+    folder: Path, holder: Mapping[str, Any], what: str = "workdir"
+) -> str:
     if not holder:
-        return f"workdir {folder} is in use by another process"
+        return f"{what} {folder} is in use by another process"
     return (
-        f"workdir {folder} is in use by process {holder.get('process')} on "
+        f"{what} {folder} is in use by process {holder.get('process')} on "
         f"{holder.get('host')} since {holder.get('since')} "
         f"({holder.get('command')}): wait for it, stop it, or choose another "
-        "workdir"
+        f"{what}"
     )

@@ -106,7 +106,8 @@ def prepare(
         raise InputError(f"processes must be at least 0, got {processes}")
     if not 0 <= plan.max_skipped <= 1:
         raise InputError(f"max_skipped must be in 0..1, got {plan.max_skipped}")
-    with storage.storing(plan.name, plan.folder), lock.hold(plan.folder):
+    held = lock.hold(plan.folder, "data_dir")
+    with storage.storing(plan.name, plan.folder), held:
         together.agree({"prepared": _begun_with(plan)})
         if together.leads():
             _agree(plan)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arm_jax import lock
 from arm_jax.data import preparation
 from arm_jax.data.preparation import Item, shards
 from arm_jax.errors import InputError
@@ -335,6 +336,14 @@ def test_a_folder_with_something_else(source, out):
     out.mkdir(parents=True)
     (out / "mine.txt").touch()
     with pytest.raises(InputError, match=r"something else \(mine.txt\)"):
+        prepare(numbers.plan(source, out))
+
+
+def test_two_at_once(source, out):
+    with (
+        lock.hold(out),
+        pytest.raises(InputError, match="data_dir .* in use .* another data_d"),
+    ):
         prepare(numbers.plan(source, out))
 
 
