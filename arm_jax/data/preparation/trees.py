@@ -17,6 +17,8 @@ _KINDS = {
 }
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".001")
 _DEPTH = 5
+# At the root of a disk, and of nobody's data: users may not look into it.
+_OF_THE_DISK = "lost+found"
 
 
 class File(NamedTuple):
@@ -48,7 +50,7 @@ def files(
     try:
         with os.scandir(root) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.name.startswith("."):
+                if entry.name.startswith(".") or entry.name == _OF_THE_DISK:
                     continue
                 if os.path.splitext(entry.name)[1].lower() in suffixes:
                     yield File(Path(entry.path), _size(entry))

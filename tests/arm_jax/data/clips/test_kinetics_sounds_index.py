@@ -103,6 +103,13 @@ def unpadded(root):
     return root
 
 
+def a_disk(root):
+    """Its root, with a folder that users may not look into."""
+    (root / "lost+found").mkdir()
+    (root / "lost+found" / "validate.csv").write_text("no list")
+    return root
+
+
 def bare_ids(root):
     for clip in TEST:
         file = root / "val" / name(clip)
@@ -118,7 +125,8 @@ def other_names_of_lists(root):
 
 
 @pytest.mark.parametrize(
-    "move", [around, by_class, avi, unpadded, bare_ids, other_names_of_lists]
+    "move",
+    [around, by_class, avi, unpadded, bare_ids, other_names_of_lists, a_disk],
 )
 def test_layouts(root, move):
     assert rows(index(move(root))) == EXPECTED
