@@ -367,6 +367,8 @@ def _check_share(
     if count > plan.max_skipped * total:
         words = ", ".join(f"{n} {key}" for key, n in reasons.most_common(5))
         hint = plan.hints.get(reasons.most_common(1)[0][0])
+        # Now, by whichever process: the one that leads may end with this one.
+        _write_skipped(plan, jobs, made)
         raise InputError(
             f"data set {plan.name}: {count} of {total} files cannot be used "
             f"so far ({words}), more than max_skipped {plan.max_skipped:g} "

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arm_jax import lock
+from arm_jax import lock, processes
 from arm_jax.data import preparation
 from arm_jax.data.preparation import Item, shards
 from arm_jax.errors import InputError
@@ -204,6 +204,16 @@ def test_too_many_of_them(source, out):
     # Allowed, it goes on.
     prepare(numbers.plan(source, out, max_skipped=0.15))
     assert numbers.decoded(source) == list(range(12, 20))
+
+
+def test_a_process_that_does_not_lead_names_them(source, out, monkeypatch):
+    out.mkdir(parents=True)
+    for name in ("03.txt", "07.txt", "08.txt"):
+        (source / name).write_text("bad")
+    monkeypatch.setattr(processes, "leads", lambda: False)
+    with pytest.raises(InputError, match=r"3 of 20 .*skipped.csv names them"):
+        prepare(numbers.plan(source, out))
+    assert len(skipped(out)) == 3
 
 
 def test_a_mended_file_gets_another_chance(source, out):
