@@ -24,7 +24,7 @@ import jax
 from arm_jax import processes
 from arm_jax.errors import InputError, check_choice
 from arm_jax.models.weights import BESIDE
-from arm_jax.workdir import JsonLines
+from arm_jax.workdir import JsonLines, sync
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +98,8 @@ def append(workdir: Path, event: str, made_with: Mapping[str, Any]) -> None:
         {"event": event, "time": now.isoformat(timespec="seconds")}
         | dict(made_with)
     )
+    if processes.leads():
+        sync(workdir / NAME)
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:

@@ -235,6 +235,12 @@ def _cut_torn_line(file: BinaryIO) -> None:
         file.truncate(start + tail.rfind(b"\n") + 1)
 
 
+def sync(path: Path) -> None:
+    """Brings what was appended to a file to the disk, should the power fail."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file in one step, so that it is never half-written."""
     temporary = path.with_name(path.name + ".tmp")

@@ -1,9 +1,11 @@
 """What Orbax says of a save that fails: once, and by raising it."""
 
+import os
 import sys
 import warnings
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import pytest
 
 from arm_jax import checkpoint
@@ -47,3 +49,21 @@ def test_all_is_told_after_what_went_well(told):
     assert told == [OTHER, LATE]
     with pytest.raises(RuntimeWarning, match="awaited"):
         warnings.warn("coroutine 'a' was never awaited", RuntimeWarning)  # noqa: B028
+
+
+def test_lines_are_on_the_disk_before_their_digest(tmp_path, monkeypatch):
+    synced = []
+    sync = os.fsync
+
+    def noted(descriptor):
+        synced.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text("{}\n")
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, {"a": jnp.zeros(2)}, metrics)
+    digest = tmp_path / "checkpoints" / "1" / checkpoint.METRICS
+    order = [synced.index(x.stat().st_ino) for x in (metrics, digest)]
+    assert order == sorted(order)

@@ -183,3 +183,10 @@ def test_a_damaged_line(tmp_path, now, how):
     file.write_text(text.replace('"digest"', '"other"'))
     with pytest.raises(InputError, match=r"record\.jsonl, line 1 is damaged,"):
         record.enter(tmp_path, now)
+
+
+def test_lines_are_brought_to_the_disk(tmp_path, now, monkeypatch):
+    synced = []
+    monkeypatch.setattr(record, "sync", synced.append)
+    record.append(tmp_path, "begin", now)
+    assert synced == [tmp_path / record.NAME]
