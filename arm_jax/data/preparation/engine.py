@@ -2,9 +2,9 @@
 
 The items are cut into shards, in their order; processes make whole shards. A
 shard that is there is not decoded again, unless files that could not be used
-have changed since. Processes that were started together (`arm_jax.launch`) make
-shards by number, into one folder, each with a pool of its own. Pool, signals
-and files are one state, and so one file.
+have changed since, or can be used now. Processes that were started together
+(`arm_jax.launch`) make shards by number, into one folder, each with a pool of
+its own. Pool, signals and files are one state, and so one file.
 """
 
 import collections
