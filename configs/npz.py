@@ -19,9 +19,9 @@ What the modalities know about the label, cross-fitted in five folds; with
 `--config.folds=0` a part (`split` in the file, or a drawn one) is for fitting
 and the rest is counted. Where classifiers decide, features are not cut into
 symbols, unless `--config.symbols.when=always` asks for it. Samples that are not
-independent get a group: `--config.data.options.group=subject
---config.units=subject`. An array `weights` in the file counts its rows by
-these.
+independent get an array `group`, or one of another name,
+`--config.data.options.group=subject`. An array `weights` in the file counts its
+rows by these.
 """
 
 from ml_collections import ConfigDict
@@ -34,7 +34,7 @@ OPTIONS = {
     "modalities": (),
     "label": "label",
     "split": "split",
-    "group": "",
+    "group": "group",
     "weights": "weights",
     "num_classes": 0,
     "label_names": (),

@@ -9,7 +9,9 @@ they are a table `[n, labels]` of True and False (or 1 and 0), where a row has
 several of them at once, or none: the genres of a film (arm_jax.tasks). With
 `task="regression"` they are numbers, such as an age, to be predicted as such.
 An array `weights`, one number per row, counts rows more or less, as those of a
-survey, or the inverse of the probability that a row is observed at all.
+survey, or the inverse of the probability that a row is observed at all. An
+array `group`, one integer per row, such as its speaker, says which rows are not
+independent.
 
 A row may lack modalities, those of a sensor that was off or a text that was
 never written: an array `present_MODALITY`, True or False (or 1 or 0) for each
@@ -46,7 +48,7 @@ def load(
     modalities: Sequence[str] = (),
     label: str = "label",
     split: str = "split",
-    group: str = "",
+    group: str = "group",
     weights: str = "weights",
     num_classes: int = 0,
     label_names: Sequence[str] = (),
@@ -70,8 +72,9 @@ def load(
       label: name of the array of classes 0 to K-1 or their names, `[n]`; or of
         a table of labels, `[n, labels]`.
       split: name of the array of 0 (train), 1 (validation), 2 (test), `[n]`.
-      group: name of an integer array `[n]`, such as the subject; empty for
-        none. Its numbers are kept, as int64.
+      group: name of an integer array `[n]`, such as the subject. Its numbers
+        are kept, as int64. Without an array of the default name, or with an
+        empty one, rows are independent.
       weights: name of the array of weights of the rows, `[n]`, from 0 on; used
         where interactions are quantified. Without an array of the default name,
         or with an empty one, rows count the same.
@@ -107,7 +110,7 @@ def load(
         present = presence.read(archive, chosen, headers[label].shape[0])
         archive.check_fits(_memory(headers, others, standardize=standardize))
         found = _npz_labels.read(archive, label, task, num_classes, label_names)
-        groups = {group: _npz_labels.integers(archive, group)} if group else {}
+        groups = {group: _group(archive, group)} if group in others else {}
         weight = _weights(archive, weights) if weights in others else None
         codes = drawing.split_codes(
             name,
@@ -187,10 +190,10 @@ def _others(
             "data set 'npz': label, split, group and weights must be different "
             f"arrays, got '{label}', '{split}', '{group}', '{weights}'"
         )
-    # Without the arrays of the default names, parts are drawn, and rows count
-    # the same.
-    for default in ("split", "weights"):
-        if default in (split, weights) and default not in archive.names:
+    # Without the arrays of the default names, parts are drawn, rows are
+    # independent and count the same.
+    for default in ("split", "group", "weights"):
+        if default in (split, group, weights) and default not in archive.names:
             names.remove(default)
     return tuple(names)
 
@@ -327,6 +330,18 @@ def _features(
     for own, at in zip(scaled, rows, strict=True):
         own[~present[at]] = 0
     return scaled
+
+
+def _group(archive: packed.Archive, key: str) -> np.ndarray:
+    """Returns the group of each row, int64 `[n]`."""
+    shape = archive.header(key).shape
+    if len(shape) != 1:
+        raise InputError(
+            f"{archive.path.name}: '{packed.shown(key)}' must be a vector of "
+            f"integers, got shape {shape}; if it is a modality, let the option "
+            "'group' name another array, or none"
+        )
+    return _npz_labels.integers(archive, key)
 
 
 def _weights(archive: packed.Archive, key: str) -> np.ndarray:

@@ -52,7 +52,8 @@ class QuantifyConfig(StudyOptions):
     data: SourceConfig
     # Modalities to take, all if empty.
     modalities: tuple[str, ...] = ()
-    # Group of samples that are not independent; empty if all are.
+    # Group of samples that are not independent; empty for the data's own if
+    # they have one, and for none if they have more.
     units: str = ""
     # A model to be put beside the data.
     outputs: OutputsConfig = OutputsConfig()
@@ -98,7 +99,7 @@ def quantify(
             found = study(
                 rows, checked, progress=progress and leads, share=parts.share
             )
-            found |= {"units": checked.units or None}
+            found |= {"units": _group(dataset, checked.units) or None}
             results = to_json(
                 found | _beside(theirs, found, checked.outputs.path)
             )
@@ -337,7 +338,7 @@ def prepare(config: QuantifyConfig) -> tuple[Dataset, Rows]:
         label,
         config,
         training=np.arange(len(label)) < count,
-        units=_units(dataset.name, splits, config.units),
+        units=_units(splits, _group(dataset, config.units)),
         weights=None
         if splits[0].weights is None
         else np.concatenate([s.weights for s in splits]),
@@ -361,12 +362,16 @@ def _features(
     return classifiers.flat(x)
 
 
-def _units(name: str, splits: Sequence[Split], key: str) -> np.ndarray | None:
-    if not key:
-        return None
-    if key not in splits[0].groups:
+def _group(dataset: Dataset, given: str) -> str:
+    """The name of the group of samples that are not independent, or ""."""
+    names = tuple(dataset.splits["train"].groups)
+    if given and given not in names:
         raise InputError(
-            f"{name} has no group '{key}'; it has: "
-            + (", ".join(splits[0].groups) or "none")
+            f"{dataset.name} has no group '{given}'; it has: "
+            + (", ".join(names) or "none")
         )
-    return np.concatenate([s.groups[key] for s in splits])
+    return given or (names[0] if len(names) == 1 else "")
+
+
+def _units(splits: Sequence[Split], key: str) -> np.ndarray | None:
+    return np.concatenate([s.groups[key] for s in splits]) if key else None

@@ -76,6 +76,19 @@ def test_groups_stay_on_one_side(load):
     assert sum(map(len, seen)) == 30  # no group twice
 
 
+def test_an_array_named_group_is_one_without_being_asked(load):
+    assert load().splits["train"].groups == {}
+    group = {"group": np.arange(240) // 8}
+    dataset = load(group, drop=["split"])
+    assert set(dataset.shapes) == {"loud", "quiet"}
+    seen = [set(s.groups["group"]) for s in dataset.splits.values()]
+    assert sum(map(len, seen)) == 30  # no group twice
+    with pytest.raises(InputError, match="if it is a modality, let"):
+        load({"group": np.zeros((240, 2))})
+    asked = {"group": np.zeros((240, 2)), "who": np.arange(240)}
+    assert "group" in load(asked, group="who").shapes
+
+
 def test_validation_is_drawn_from_training_rows(load):
     split = np.repeat([0, 2], [190, 50])
     dataset = load({"split": split})

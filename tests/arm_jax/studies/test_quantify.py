@@ -486,6 +486,13 @@ def test_data_are_checked_before_the_first_classifier(
     assert not (tmp_path / "run").exists()
 
 
+def test_the_group_of_a_file_is_what_depends(npz_arrays, tmp_path):
+    path = saved(tmp_path, npz_arrays, group=np.arange(240) // 8)
+    config = from_mapping(QuantifyConfig, small_config(path))
+    _, rows = quantify.prepare(config)
+    np.testing.assert_array_equal(np.unique(rows.units), np.arange(30))
+
+
 def test_halves_without_a_class_are_named(monkeypatch, npz_arrays, tmp_path):
     monkeypatch.setattr(
         "bounds.estimation.classifiers.posteriors", quantify_helpers.never
