@@ -111,18 +111,22 @@ def pid_of_features(
       InputError: features, labels or groups of different lengths, with NaN, or
         too few; a class with fewer samples than folds, or that is not outside
         each, by groups or weights; fewer groups than folds; weights that are
-        negative, or zero for all samples but of one class; a classifier without
-        a method it needs, or whose answers are no probabilities of these
-        classes; refits of classifiers that were fitted; names that are not two.
+        negative, or zero for all samples but of one class; a margin or strength
+        that is not positive; a classifier that is a class, without a method it
+        needs, or whose answers are no probabilities of these classes; refits of
+        classifiers that were fitted; names that are not two.
     """
     decisions.check_names(names)
     inputs.choice("calibration", calibration, CALIBRATIONS)
     fitted = inputs.boolean("fitted", fitted)
     seed = inputs.seed("seed", seed)
+    margin = inputs.real("margin", margin, above=0)
     replicates = inputs.integer("replicates", replicates, 2)
     folds = inputs.integer("folds", folds, 2)
+    strength = inputs.real("strength", strength, above=0)
+    components = inputs.integer("components", components, 1)
     x = [_features(name, v) for name, v in (("x1", x1), ("x2", x2))]
-    y, _ = class_codes(labels)
+    y, class_names = class_codes(labels)
     for name, rows in (("x1", x[0]), ("x2", x[1])):
         if len(rows) != len(y):
             raise InputError(
@@ -137,9 +141,18 @@ def pid_of_features(
         raise InputError(f"groups has {len(units)} entries, labels {len(y)}")
     counts = np.bincount(y)
     if len(counts) < 2 or counts.min() < folds:
+        least = int(counts.argmin())
+        # Of few numbers that are far apart most classes have no sample.
+        hole = (
+            ""
+            if counts[least]
+            else "; classes are 0 to K-1 without holes, such as "
+            "np.unique(labels, return_inverse=True)[1]"
+        )
         raise InputError(
-            f"class {counts.argmin()} has {counts.min()} samples; "
-            f"two classes with {folds} each are needed (folds)"
+            f"class {class_names[least] if class_names else least} has "
+            f"{counts[least]} samples; two classes with {folds} each are "
+            f"needed (folds){hole}"
         )
     refits = inputs.integer("refits", refits)
     if refits == 1:
@@ -309,6 +322,11 @@ def _check_own(own: Mapping[str, Any], fitted: bool) -> dict[str, Any]:
     needed = ("predict_proba",) if fitted else ("fit", "predict_proba")
     there = {role: m for role, m in own.items() if m is not None}
     for role, model in there.items():
+        if isinstance(model, type):
+            raise InputError(
+                f"own['{role}'] is the class {model.__name__}; give an object "
+                f"of it, such as {model.__name__}()"
+            )
         for method in needed:
             if not callable(getattr(model, method, None)):
                 raise InputError(

@@ -8,11 +8,12 @@ from sklearn.linear_model import LogisticRegression
 import bounds
 from bounds import problems
 from bounds.errors import InputError
-from bounds.estimation import _outputs
+from bounds.estimation import _outputs, classifiers
 from bounds.estimation._likeliest import likeliest
 from bounds.estimation.frames import class_codes
 from bounds.estimation.late_fusion import fuse
 from bounds.estimation.refits import refits
+from tests.bounds.estimation import quantify_helpers
 
 pytestmark = pytest.mark.usefixtures("nothing_is_fitted_twice")
 PARTS = ("redundancy", "unique1", "unique2", "synergy")
@@ -240,6 +241,12 @@ X, Y = np.arange(40.0).reshape(20, 2), ROW % 2
         ((X, np.full((20, 2), np.nan), Y), {}, "x2"),
         ((X, X, Y * 0), {}, "two classes with 5 each"),
         ((X, X, Y), {"folds": 11}, "class 0 has 10 samples"),
+        (
+            (X, X, np.array(["dog", "cat"])[Y]),
+            {"folds": 11},
+            "class cat has 10 samples",
+        ),
+        ((X, X, 3 * Y + 101), {}, "are 0 to K-1 without holes, such as np."),
         ((X, X, [[0], [1, 2]]), {}, "labels cannot be read"),
         ((X, X, Y), {"groups": [1]}, "groups has 1 entries"),
         ((X, X, Y), {"own": 0}, "own must map first, second, joint to"),
@@ -289,12 +296,24 @@ X, Y = np.arange(40.0).reshape(20, 2), ROW % 2
             {"own": dict.fromkeys(("first", "second"), NoProbabilities())},
             "own['first'] has no method predict_proba",
         ),
+        (
+            (X, X, Y),
+            {"own": dict.fromkeys(("first", "second"), LogisticRegression)},
+            "own['first'] is the class LogisticRegression; give an object",
+        ),
     ],
 )
 def test_bad_input_is_named(arguments, options, message):
     with pytest.raises(bounds.InputError) as caught:
         bounds.pid_of_features(*arguments, **options)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["margin", "strength", "components"])
+def test_bad_options_are_named_before_any_fit(monkeypatch, name):
+    monkeypatch.setattr(classifiers, "Compress", quantify_helpers.never)
+    with pytest.raises(bounds.InputError, match=f"{name} must be"):
+        bounds.pid_of_features(X, X, Y, **{name: -1})
 
 
 def test_answers_for_other_classes_are_refused():
