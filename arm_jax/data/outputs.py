@@ -23,6 +23,9 @@ SEPARATOR = "+"
 _LABEL, _PRIOR = "label", "prior"
 # How far rows of probabilities may be from a sum of 1.
 _TOLERANCE = 1e-3
+# The share of an array's rows above which these are no logits that happen to
+# sum to 1.
+_MOSTLY = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +79,8 @@ def of_arrays(arrays: Mapping[str, Any], *, kind: str = "auto") -> Outputs:
 
     Raises:
       InputError: No label, no subset of all modalities, a subset of unknown
-        modalities; arrays that do not belong together, or are not of `kind`;
-        a label outside the classes.
+        modalities; arrays that do not belong together, are not of `kind`, or of
+        more than one; a label outside the classes.
     """
     check_choice("kind", kind, KINDS)
     if _LABEL not in arrays:
@@ -149,10 +152,30 @@ def _subset(name: str, modalities: tuple[str, ...]) -> frozenset[str]:
 
 
 def _kind_of(values: Mapping[str, np.ndarray]) -> str:
-    """What arrays hold, if all of them do."""
-    x = np.concatenate([v.reshape(-1, v.shape[-1]) for v in values.values()])
-    if not (x < 0).any() and (np.abs(x.sum(1) - 1) <= _TOLERANCE).all():
+    """What arrays hold, all of them.
+
+    Raises:
+      InputError: Most rows of an array are probabilities, but not all rows of
+        all arrays, as where one of several was exported before the softmax.
+    """
+    are = {
+        name: (v >= 0).all(1) & (np.abs(v.sum(1) - 1) <= _TOLERANCE)
+        for name, v in values.items()
+    }
+    if all(rows.all() for rows in are.values()):
         return "probabilities"
+    mostly = [name for name, rows in are.items() if rows.mean() > _MOSTLY]
+    if mostly:
+        name = next(name for name, rows in are.items() if not rows.all())
+        row = int(are[name].argmin())
+        inputs.check_finite(name, values[name])
+        raise InputError(
+            f"{mostly[0]} has probabilities, but {name}[{row}] sums to "
+            f"{values[name][row].sum():.9g}, with the least entry "
+            f"{values[name][row].min():.9g}; make all arrays alike, or say by "
+            "'kind' what they hold"
+        )
+    x = np.concatenate(list(values.values()))
     with np.errstate(all="ignore"):
         normal = np.abs(logsumexp(x, axis=1)) <= _TOLERANCE
     if not (x > 0).any() and normal.all():

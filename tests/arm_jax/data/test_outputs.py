@@ -85,6 +85,10 @@ NOTHING = changed(**dict.fromkeys(("a", "b", "a+b"), np.full((3, 2), np.nan)))
         (changed(label=[0, 1, 2]), "auto", r"label\[2\] is 2, outside 0..1"),
         (changed(label=[0, 1, 0.5]), "auto", "label must be integers"),
         (changed(b=NAN), "auto", r"b\[0, 0\] is nan"),
+        (
+            changed(b=softmax(LOGITS)), "auto",
+            r"b has probabilities, but a\[1\] sums to 2, .* by 'kind' what"),
+        (changed(a=softmax(LOGITS), b=NAN), "auto", r"b\[0, 0\] is nan"),
         (GOOD, "probabilities", r"a\[0\] is no distribution: it sums to 1, wi")
         if False
         else (
