@@ -226,7 +226,22 @@ def named(split: Split, names: Sequence[str]) -> str:
 
 
 def by_name(found: Mapping[Split, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Returns results of splits under their names."""
+    """Returns results of splits under their names.
+
+    Args:
+      found: results of one or more splits.
+      names: of the modalities, all different.
+
+    Raises:
+      InputError: Fewer names than modalities; a name of two.
+    """
+    used = {i for split in found for side in split for i in side}
+    number = 1 + max(used, default=-1)
+    if len(names) < number or len(set(names)) < len(names):
+        raise InputError(
+            f"names must be different, one for each of {number} modalities or "
+            f"more, got {', '.join(map(str, names))}"
+        )
     return {named(split, names): one for split, one in found.items()}
 
 

@@ -144,6 +144,10 @@ def screen(
     level = inputs.real("level", level, above=0, below=1)
     permutations = inputs.integer("permutations", permutations)
     rng = np.random.default_rng(inputs.seed("seed", seed))
+    if not isinstance(symbols, Mapping):
+        raise InputError(
+            f"symbols must map names to vectors, got {inputs.shown(symbols)}"
+        )
     names = tuple(map(str, symbols))
     if len(names) < 2:
         raise InputError(

@@ -170,6 +170,14 @@ def test_sides_may_be_lists(random):
             lambda p: several.pids_of(p, normalize="no"),
             "normalize must be True or False, got 'no'",
         ),
+        (
+            lambda p: several.by_name({Split((0,), (1,), (2,)): p}, ["a", "b"]),
+            "one for each of 3 modalities or more, got a, b",
+        ),
+        (
+            lambda p: several.by_name({Split((0,), (1,)): p}, ["a", "a"]),
+            "names must be different",
+        ),
     ],
 )
 def test_bad_input_is_named(random, call, message):

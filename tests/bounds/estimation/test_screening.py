@@ -153,6 +153,7 @@ LABEL = [0, 1, 1, 0, 1] * 2
     ("change", "message"),
     [
         ({"symbols": {"a": [0, 1] * 5}}, "two modalities or more, got 1"),
+        ({"symbols": [[0, 1] * 5] * 2}, "symbols must map names to vectors"),
         ({"symbols": GOOD | {"c": [1] * 10}}, "'c' has one value"),
         ({"symbols": GOOD | {"c": [0.5] * 10}}, "c must be integers"),
         ({"symbols": GOOD | {"c": [0, 1]}}, "paired vectors"),
