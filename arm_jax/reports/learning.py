@@ -47,4 +47,5 @@ def sentence(
             "tell is not learned yet, nor in the intervals: more labels would "
             "show it"
         )
-    return f"{said}; more labels would show little that is not in the table"
+    # An interaction that no fit has found is not in sight, however large.
+    return f"{said}; no more is in sight by more labels"

@@ -32,4 +32,4 @@ def test_what_is_not_learned_is_named(ends, missing):
     text = said(*ends)
     assert missing in text
     assert ("not learned yet" in text) == bool(missing)
-    assert ("would show little" in text) == (not missing)
+    assert ("no more is in sight" in text) == (not missing)
