@@ -32,7 +32,7 @@ def of_interactions(results: Mapping[str, Any]) -> str:
     for name in results["modalities"]:
         own = [p for p in plain if name in (p["first"], p["second"])]
         if own and all(p["recommendation"]["modality"] == name for p in own):
-            others = _listed([m for m in results["modalities"] if m != name])
+            others = listed([m for m in results["modalities"] if m != name])
             return (
                 f"{_capital(name)} alone is enough to tell the label: what "
                 f"{others} would add does not matter."
@@ -45,7 +45,7 @@ def of_interactions(results: Mapping[str, Any]) -> str:
         else:
             what = _SAYS.get(advice["family"], "are not settled by the samples")
         groups.setdefault(what, []).append(_names(pair))
-    said = [f"{_listed(names)} {what}" for what, names in groups.items()]
+    said = [f"{listed(names)} {what}" for what, names in groups.items()]
     return _capital("; ".join(said)) + "."
 
 
@@ -72,7 +72,7 @@ def how_much(known: float, entropy: float, names: Sequence[str]) -> str:
     """How much of the label modalities tell together."""
     share = f"{100 * known / entropy:.0f} %" if entropy > 0 else "all"
     return (
-        f"Together, {_listed(names)} tell {share} of what there is to know "
+        f"Together, {listed(names)} tell {share} of what there is to know "
         f"about the label ({fixed(known, 2)} of {fixed(entropy, 2)} bits)."
     )
 
@@ -207,7 +207,8 @@ def _names(pair: Mapping[str, Any]) -> str:
     return f"{pair['first']} and {pair['second']}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Returns "a, b and c"."""
     *some, last = names
     return f"{', '.join(some)} and {last}" if some else last
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from arm_jax.reports.answers import listed
 from arm_jax.reports.pieces import interval
 
 # What half of the samples have added is, of the margin, this much or more where
 # something that matters is missing: of problems with known answers one to two
 # times as much was (docs/posteriors.md).
 _SHARE = 0.5
-_ROLES = ("first", "second", "joint")
+ROLES = ("first", "second", "joint")
 
 
 def sentence(
@@ -24,7 +25,7 @@ def sentence(
       margin: Bits below which information does not matter.
     """
     names = [pair["first"], pair["second"], "both"]
-    ends = [learned[role] for role in _ROLES]
+    ends = [learned[role] for role in ROLES]
     parts = [
         f"{interval((low + high) / 2, (low, high), 2)} of {name}"
         for name, (low, high) in zip(names, ends, strict=True)
@@ -36,16 +37,13 @@ def sentence(
     ]
     said = (
         "fitted to half of the samples, classifiers keep fewer bits, by "
-        f"{parts[0]}, {parts[1]} and {parts[2]}"
+        f"{listed(parts)}"
     )
     if missing:
-        listed = " and ".join(
-            [", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing
-        )
         return (
-            f"{said}; as much again, or twice that, of what {listed} would "
-            "tell is not learned yet, nor in the intervals: more labels would "
-            "show it"
+            f"{said}; as much again, or twice that, of what {listed(missing)} "
+            "would tell is not learned yet, nor in the intervals: more labels "
+            "would show it"
         )
     # An interaction that no fit has found is not in sight, however large.
     return f"{said}; no more is in sight by more labels"

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from arm_jax.reports.learning import ROLES
 from arm_jax.reports.pieces import markdown_table
 from arm_jax.reports.truth import several
 
 # Truth is known up to this, in bits.
 _TRUTH_ERROR = 1e-3
-_ROLES = ("first", "second", "joint")
 # Of either modality and of both, from R, U1, U2, S.
 _INFORMATIONS = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 1]])
 Table = tuple[list[str], list[list[Any]]]
@@ -144,7 +144,7 @@ def learned_table(results: Mapping[str, Any]) -> Table:
         answers = [d for d in draws if "learned" in d]
         if not answers:
             continue
-        ends = [[d["learned"][role] for role in _ROLES] for d in answers]
+        ends = [[d["learned"][role] for role in ROLES] for d in answers]
         value = np.mean([d["value"] for d in answers], axis=0)
         missing = _INFORMATIONS @ (results["truth"][name]["value"] - value)
         learned = np.mean(ends, axis=(0, 2))

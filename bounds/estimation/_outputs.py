@@ -11,12 +11,13 @@ from bounds.estimation._likeliest import Likeliest, likeliest
 from bounds.estimation._posterior_input import error_by_unit
 from bounds.estimation.calibration import possible_folds
 from bounds.estimation.interactions import Range
+from bounds.estimation.late_fusion import NAME as LATE
 from bounds.estimation.late_fusion import fuse
 from bounds.estimation.posteriors import PosteriorPID, pid_of_posteriors
 
 # Standard errors to either end of a 95 % interval.
 _ERRORS = 1.96
-_SIDES, _LATE = ("first", "second"), "late fusion"
+_SIDES = ("first", "second")
 _OF_THE_JOINT = ("synergy", "total", "conditional1", "conditional2")
 # p(y|x) by name of the classifier, of samples it was not fitted to, `[n, y]`.
 Outputs = Mapping[str, np.ndarray]
@@ -156,7 +157,7 @@ def decompose(
             return Answer(pid, chosen, None, taken, learned)
         sides = best(first, every), best(second, every)
         r1, r2 = map(take, _SIDES, sides)
-        joint = best({**additive, _LATE: fused(r1, r2)}, every)
+        joint = best({**additive, LATE: fused(r1, r2)}, every)
         both = joint
         # A classifier of both may look at one: it knows no less than either.
         for name, side in zip(_SIDES, sides, strict=True):
@@ -188,7 +189,7 @@ def decompose(
             less = dict(zip(_SIDES, fits[0], strict=True))
             if joint.name in _SIDES:
                 less["joint"] = less[joint.name]
-            elif joint.name == _LATE:
+            elif joint.name == LATE:
                 r1, r2 = (side.posteriors for side in fits[0])
                 less["joint"] = like(joint, fused(r1, r2))
             else:

@@ -126,10 +126,11 @@ def posteriors(
         model = LogisticRegression(C=strength, max_iter=2000)
     else:
         number = len(label)
-        epochs = max(_EPOCHS, _STEPS * min(_BATCH, number) // number)
+        batch = min(_BATCH, number)
+        epochs = max(_EPOCHS, _STEPS * batch // number)
         model = MLPClassifier(
             (64,), alpha=min(1, _PENALISED / number), max_iter=epochs,
-            batch_size=min(_BATCH, number), n_iter_no_change=epochs,
+            batch_size=batch, n_iter_no_change=epochs,
             random_state=seed,
         )  # fmt: skip
     # Their products are small: threads wait for each other most of the time.

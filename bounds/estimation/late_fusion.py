@@ -24,6 +24,9 @@ from bounds.estimation.calibration import (
     weights_of,
 )
 
+# What it is called where classifiers are.
+NAME = "late fusion"
+
 
 def fuse(
     r1: Any,

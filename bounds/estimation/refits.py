@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bounds.estimation.calibration import calibrate, possible_folds
+from bounds.estimation.late_fusion import NAME as LATE
 from bounds.estimation.late_fusion import fuse
 from bounds.estimation.posteriors import PosteriorPID, pid_of_posteriors
 
@@ -98,7 +99,7 @@ def refits(
         if name in _SIDES:
             # The joint classifier that looks at one side alone.
             return answer(name, labels)
-        if name == "late fusion":
+        if name == LATE:
             one, two = (answer(side, labels) for side in _SIDES)
             p = fuse(one, two, labels, **folds)
         else:
