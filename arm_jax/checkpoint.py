@@ -167,6 +167,8 @@ class Checkpoints:
         try:
             written = read_json(folder / DIGESTS)
         except (FileNotFoundError, InputError):
+            written = None
+        if not isinstance(written, dict):
             readable = self._readable(step, like)
             return None if readable else "no part of it can be read"
         present = _digests(folder)

@@ -90,8 +90,8 @@ def _classes(
             if kind != "f":
                 raise
             raise InputError(
-                f"{error}; of a number that is to be predicted as such, set "
-                "config data.options.task=regression"
+                f"{error}; training predicts a number as such with "
+                "--config.data.options.task=regression"
             ) from error
     text = archive.read(key)
     where = f"{archive.path.name}: '{key}'"

@@ -178,7 +178,7 @@ def check_names(names: tuple[str, str]) -> None:
     """Checks names of two modalities.
 
     Raises:
-      InputError: Not two words.
+      InputError: Not two words, or twice the same.
     """
     if (
         not isinstance(names, list | tuple)
@@ -186,6 +186,8 @@ def check_names(names: tuple[str, str]) -> None:
         or not all(isinstance(name, str) for name in names)
     ):
         raise InputError(f"names must be two names, got {shown(names)}")
+    if names[0] == names[1]:
+        raise InputError(f"names must differ, got {shown(names)}")
 
 
 def _ranges(

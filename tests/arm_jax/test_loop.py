@@ -217,6 +217,7 @@ def test_checkpoint_without_digests_is_used_if_it_can_be_read(
     # Killed between the checkpoint and its digests.
     shutil.copytree(interrupted, tmp_path / "a")
     (tmp_path / "a" / "checkpoints" / "7" / "digests.json").unlink()
+    shutil.copytree(tmp_path / "a", tmp_path / "c")
     loop.train(run, tmp_path / "a", progress=False)
     assert lines(tmp_path / "a") == lines(whole[1])
     shutil.copytree(interrupted, tmp_path / "b")
@@ -224,6 +225,10 @@ def test_checkpoint_without_digests_is_used_if_it_can_be_read(
     damage(tmp_path / "b" / "checkpoints" / "7")
     with Checkpoints(tmp_path / "b") as checkpoints:
         assert checkpoints.restore_latest(run.initial())[0] == 0
+    # Overwritten by something else that is JSON.
+    (tmp_path / "c" / "checkpoints" / "7" / "digests.json").write_text("[1]")
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        assert checkpoints.restore_latest(run.initial())[0] == 7
 
 
 def test_digests_that_a_kill_has_cut_off_are_written_by_who_goes_on(

@@ -13,6 +13,7 @@ import csv
 import dataclasses
 import io
 import json
+import logging
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent import futures
@@ -30,6 +31,8 @@ from arm_jax.data.preparation.items import Index, Item
 from arm_jax.data.preparation.shards import Job, Manifest, Skipped
 from arm_jax.errors import InputError
 from arm_jax.workdir import write_text
+
+_log = logging.getLogger(__name__)
 
 PLAN = "plan.json"
 SKIPPED = "skipped.csv"
@@ -335,6 +338,14 @@ def _pooled(
             waiting = [executor.submit(shards.make, job) for job in jobs]
             for future in futures.as_completed(waiting):
                 yield future.result()
+        except KeyboardInterrupt:
+            working = sum(future.running() for future in waiting)
+            _log.warning(
+                "interrupted: waiting for up to %d shards that are in work, "
+                "and are kept",
+                working,
+            )
+            raise
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
 

@@ -310,12 +310,17 @@ class _Samples:
         Args:
           first: When the part begins, in seconds; None for with the sound.
           length: Its longest length, in seconds.
+
+        Raises:
+          Unusable: Samples that are NaN or infinite.
         """
         if self._resampler is None:
             return None
         self._resample(None)
         x = np.concatenate(self._parts) if self._parts else np.zeros(0)
         x = x.astype(np.float32, copy=False)
+        if not np.isfinite(x).all():
+            raise Unusable("damaged", "samples of its sound are no numbers")
         if first is not None and self._start is not None:
             delay = self._start - first
             delay = delay if abs(delay) <= _LONGEST_DELAY else 0.0

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import struct
 import wave
 from fractions import Fraction
 
@@ -103,6 +104,17 @@ def wav(loudness=0.3):
         samples = np.rint(32767 * tone(loudness=loudness)).astype("<i2")
         file.writeframes(samples.tobytes())
     return out.getvalue()
+
+
+def wav_of_floats(samples, rate=8000):
+    """Returns a file of float32 samples, whatever they are."""
+    data = np.asarray(samples, "<f4").tobytes()
+    kind = struct.pack("<HHIIHH", 3, 1, rate, 4 * rate, 4, 32)
+    chunks = b"".join(
+        name + struct.pack("<I", len(content)) + content
+        for name, content in ((b"fmt ", kind), (b"data", data))
+    )
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 
 
 def titled(title=b"caf\xe9"):

@@ -156,6 +156,7 @@ FOUND = interactions(*[SMALL] * 4)
         ),
         (lambda: recommend(FOUND, ("a",)), "names must be two names, got"),
         (lambda: recommend(FOUND, ("a", 1)), "names must be two names"),
+        (lambda: recommend(FOUND, ("a", "a")), "names must differ, got"),
         (lambda: recommend(FOUND, 0), "names must be two names, got 0"),
         (lambda: recommend(FOUND, "ab"), "names must be two names"),
         (

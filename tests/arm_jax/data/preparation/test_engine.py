@@ -104,6 +104,16 @@ def test_an_interrupt_loses_what_is_in_work(source, out):
     assert numbers.decoded(source) == list(range(12, 20))
 
 
+def test_an_interrupt_says_what_it_waits_for(source, out, caplog):
+    (source / "interrupt").touch()
+    with pytest.raises(KeyboardInterrupt):
+        prepare(
+            numbers.plan(source, out),
+            pool=lambda: futures.ThreadPoolExecutor(1),
+        )
+    assert "interrupted: waiting for up to " in caplog.text
+
+
 def test_kill_in_a_shard(source, out):
     """What a kill may leave: a part of a file, or a file nobody vouches for."""
     made = prepare(numbers.plan(source, out))

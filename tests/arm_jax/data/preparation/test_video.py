@@ -137,6 +137,15 @@ def test_silence():
             video.check_audible(sound)
 
 
+def test_samples_that_are_no_numbers():
+    samples = np.sin(np.arange(8000, dtype=np.float32))
+    for bad in (np.nan, np.inf):
+        samples[4000] = bad
+        data = clips.wav_of_floats(samples)
+        with pytest.raises(Unusable, match="damaged.*no numbers"):
+            video.sound(data, rate=8000, seconds=1.0)
+
+
 def test_titles_may_be_any_bytes():
     clip = decoded(clips.titled(), rate=16000)
     assert len(clip.pictures) == 5
