@@ -27,7 +27,7 @@ class Predictions(NamedTuple):
       log_probs: in nats; `full` `[n, classes]`, `alone` and `without`
         `[modalities, n, classes]`; of several labels with `labels, 2` in the
         place of `classes`; of numbers Gaussians.
-      label: `[n]`, or `[n, labels]`.
+      label: `[n]`, or `[n, labels]`, or several numbers likewise.
       id: `[n]`.
       present: Which modalities the examples have, `[n, modalities]`; None if
         all have all.
@@ -87,7 +87,7 @@ def summarize(
     predictions: Predictions,
     modalities: tuple[str, ...],
     log_prior: np.ndarray,
-    unit: float = 1.0,
+    unit: float | np.ndarray = 1.0,
 ) -> dict[str, float]:
     """Returns accuracy and cross-entropy, fused and alone, and contributions.
 
@@ -103,7 +103,9 @@ def summarize(
     Of a number, `accuracy` is R^2, 1 less the mean squared error as a share of
     the split's variance, which may be negative; the loss is the negative log
     density of the standardised number; and in the place of the macro-F1 are
-    `rmse` and `mae`, in the number's unit, and `correlation`, Pearson's.
+    `rmse` and `mae`, in the number's unit, and `correlation`, Pearson's. Of
+    several numbers these are means over them, and `rmse` and `mae` in the
+    deviations that they have in training; the loss is the sum.
 
     Args:
       predictions: Those of a run.
@@ -146,16 +148,17 @@ def shares(log_probs: Any, label: np.ndarray) -> np.ndarray:
 
     Returns:
       Whether it is right, `[n]`, or of several labels `[n, labels]`; of a
-      number 1 less the squared error as a share of the split's variance.
+      number, or each of several, 1 less the squared error as a share of the
+      split's variance.
     """
     if isinstance(log_probs, Gaussian):
         error = log_probs.mean - label.astype(np.float64)
-        return 1 - error**2 / label.var(dtype=np.float64)
+        return 1 - error**2 / label.var(axis=0, dtype=np.float64)
     return np.argmax(log_probs, axis=-1) == label
 
 
 def more_scores(
-    log_probs: Any, label: np.ndarray, unit: float = 1.0
+    log_probs: Any, label: np.ndarray, unit: float | np.ndarray = 1.0
 ) -> dict[str, float]:
     """Returns what is scored beside the accuracy, see `summarize`.
 
@@ -165,7 +168,13 @@ def more_scores(
       unit: Of a number.
     """
     if isinstance(log_probs, Gaussian):
-        return _of_number(log_probs.mean, label.astype(np.float64), unit)
+        mean, number = log_probs.mean, label.astype(np.float64)
+        if label.ndim == 1:
+            return _of_number(mean, number, float(unit))
+        each = [
+            _of_number(x, y, 1.0) for x, y in zip(mean.T, number.T, strict=True)
+        ]
+        return {key: float(np.mean([x[key] for x in each])) for key in each[0]}
     predicted = np.argmax(log_probs, axis=-1)
     if label.ndim == 1:
         return {"macro_f1": macro_f1(predicted, label)}

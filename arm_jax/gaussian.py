@@ -1,4 +1,4 @@
-"""The prediction of a number: a Gaussian for each example.
+"""The prediction of numbers: a Gaussian for each, of each example.
 
 A head has two outputs r and s, of which
 
@@ -29,7 +29,8 @@ class Gaussian(flax.struct.PyTreeNode):
     """Gaussians that stand in the place of log-probabilities.
 
     Attributes:
-      mean: Mean, `[..., batch]`, JAX's or NumPy's.
+      mean: Mean, `[..., batch]`, or of several numbers at once `[..., batch,
+        numbers]`, JAX's or NumPy's.
       log_deviation: Logarithm of the standard deviation, likewise.
     """
 
@@ -37,7 +38,7 @@ class Gaussian(flax.struct.PyTreeNode):
     log_deviation: Any
 
     def log_density(self, x: Any) -> Any:
-        """Log density (nats) at `x`, `[batch]`, of each, `[..., batch]`."""
+        """Log density (nats) of each at `x`, of a shape like the last axes."""
         xp = self.mean.__array_namespace__()
         x = xp.asarray(x, dtype=self.mean.dtype)
         error = xp.broadcast_to(x, self.mean.shape) - self.mean
@@ -53,7 +54,7 @@ class Gaussian(flax.struct.PyTreeNode):
 
     @classmethod
     def of_outputs(cls, outputs: jax.Array) -> "Gaussian":
-        """Returns Gaussians `[..., batch]` of outputs `[..., batch, 2]`."""
+        """Returns Gaussians `[...]` of outputs `[..., 2]`."""
         precision = 1 + jax.nn.softplus(outputs[..., 1])
         return cls(outputs[..., 0] / precision, -0.5 * jnp.log(precision))
 

@@ -22,7 +22,7 @@ from arm_jax.training import (
     blank,
     zero_where_missing,
 )
-from arm_jax.valuation import Array, is_right, masks_for, on_masks
+from arm_jax.valuation import Array, each_is_right, masks_for, on_masks
 
 # Deviations of the noise, in those of the channel.
 LEVELS = (0.5, 1.0, 2.0)
@@ -38,8 +38,8 @@ class Probe(NamedTuple):
       logits: Of each subset in the order of `shapley.coalitions`,
         `[batch, 2 ** modalities, classes]` or `[..., labels, 2]`, or Gaussians.
       noisy: Whether the prediction of all modalities is right with noise in
-        one, 1 or 0, or what `valuation.is_right` says of other labels, `[batch,
-        modalities with noise, levels]`.
+        one, 1 or 0, or what `valuation.each_is_right` says of other labels,
+        `[batch, modalities with noise, levels]`, and behind it `labels`.
     """
 
     logits: Any
@@ -111,7 +111,8 @@ def make_step(
                 for m, (name, x) in enumerate(clean.items())
             }
             scores = head(features, everything)
-            return is_right(scores, batch["label"]).astype(jnp.float32)
+            right = each_is_right(scores, batch["label"])
+            return right.astype(jnp.float32)
 
         places = [model.modalities.index(name) for name in scales]
         over_levels = jax.vmap(right, in_axes=(None, 0))
@@ -119,7 +120,7 @@ def make_step(
             jnp.asarray(places, jnp.int32), jnp.arange(len(LEVELS))
         )
         logits = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), logits)
-        return Probe(logits, jnp.moveaxis(grid, -1, 0))
+        return Probe(logits, jnp.moveaxis(grid, 2, 0))
 
     return probe
 

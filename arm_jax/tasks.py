@@ -1,4 +1,4 @@
-"""What is predicted of an example: a class, several labels, or a number.
+"""What is predicted of an example: a class, several labels, or numbers.
 
 A data set says which; a method says by `TASKS` which of them its definition
 covers.
@@ -16,7 +16,9 @@ p(y|x) is a Gaussian (`arm_jax.gaussian`), by two outputs. The prior p(y) is the
 standard normal, which has the mean and the deviation of the training split but
 not its shape: the mean of phi_MI is at most I(X;Y) and the divergence of y's
 distribution from the normal together, and a bound on I(X;Y) where y is normal.
-That of phi_CMI does not depend on the prior.
+That of phi_CMI does not depend on the prior. Of several numbers at once,
+`[batch, numbers]`, each has its Gaussian, independent of the others given the
+inputs, and log p(y|x) is the sum, as of several labels.
 """
 
 from arm_jax.data import Dataset
@@ -55,7 +57,7 @@ def need_classes(dataset: Dataset, what: str) -> None:
         return
     cure = {
         LABELS: "give one of them, such as label[:, 0], in a file of its own",
-        REGRESSION: "give classes, such as np.digitize of the number",
+        REGRESSION: "give classes, such as np.digitize of a number",
     }
     raise InputError(
         f"{dataset.name}: {what} is for one class per example, and this has "

@@ -18,8 +18,9 @@ taken as independent given the inputs. So contributions are sums over the
 labels, and so is what the mean of phi_MI bounds, see arm_jax.tasks.
 
 Or the label is a number `[batch]`, float, and a `Gaussian` stands in the place
-of log-probabilities: p(y|x) and p(y) are densities then. Whatever unit y has,
-contributions are in nats.
+of log-probabilities: p(y|x) and p(y) are densities then. Several numbers at
+once are `[batch, numbers]`, a Gaussian for each, independent given the inputs
+as labels are. Whatever unit y has, contributions are in nats.
 """
 
 from collections.abc import Callable, Mapping
@@ -133,7 +134,8 @@ def of_outputs(outputs: jax.Array, label: Array) -> Any:
     """Returns what the outputs of a linear layer say of a label of this kind.
 
     Args:
-      outputs: `[..., classes]`, `[..., labels, 2]`, or of a number `[..., 2]`.
+      outputs: `[..., classes]`, `[..., labels, 2]`, or of a number `[..., 2]`,
+        of several `[..., numbers, 2]`.
       label: integers, or floats, which are numbers.
     """
     if np.issubdtype(label.dtype, np.floating):
@@ -156,31 +158,38 @@ def is_right(scores: Any, label: Array) -> jax.Array:
     Returns:
       bool; of several labels the share that is right; of a number 1 less its
       squared error, in which the mean over examples is the share of a variance
-      of 1 that Gaussians explain.
+      of 1 that Gaussians explain, and of several the mean of theirs.
     """
+    right = each_is_right(scores, label)
+    return right.mean(axis=-1) if np.ndim(label) > 1 else right
+
+
+def each_is_right(scores: Any, label: Array) -> jax.Array:
+    """As `is_right`, of several labels or numbers one by one."""
     if isinstance(scores, Gaussian):
         return (
             1 - (scores.mean - jnp.broadcast_to(label, scores.mean.shape)) ** 2
         )
     largest = jnp.argmax(scores, axis=-1)
-    right = largest == jnp.broadcast_to(label, largest.shape).astype(
+    return largest == jnp.broadcast_to(label, largest.shape).astype(
         largest.dtype
     )
-    return right.mean(axis=-1) if np.ndim(label) > 1 else right
 
 
 def at_label(log_probs: Any, label: Array) -> Any:
     """Picks log p(y_i), `[..., batch]`, from `[..., batch, classes]`.
 
     Of several labels `[batch, labels]`, the sum over them is picked from
-    `[..., batch, labels, 2]`. Of a number it is the log density. NumPy arrays
-    stay such, as in all functions of contributions with labels.
+    `[..., batch, labels, 2]`. Of a number it is the log density, of several the
+    sum of theirs. NumPy arrays stay such, as in all functions of contributions
+    with labels.
 
     Raises:
       InputError: outside of jit, a label that is no integer or no class.
     """
     if isinstance(log_probs, Gaussian):
-        return log_probs.log_density(label)
+        density = log_probs.log_density(label)
+        return density.sum(axis=-1) if np.ndim(label) > 1 else density
     _check_label(label, log_probs.shape[-1])
     xp = log_probs.__array_namespace__()
     index = xp.broadcast_to(label, log_probs.shape[:-1])[..., None]
@@ -196,7 +205,8 @@ def joint_contribution(
     Args:
       log_probs: Those of all subsets.
       log_prior: log p(y), `[classes]`, or of several labels `[labels, 2]`; of a
-        number mean and log deviation of its Gaussian, `[2]`.
+        number mean and log deviation of its Gaussian, `[2]`, of several
+        `[numbers, 2]`.
       label: `[batch]`, or `[batch, labels]`.
 
     Raises:
@@ -233,7 +243,8 @@ def expected_conditional_contributions(log_probs: Subsets) -> jax.Array:
     """
     full, without = log_probs.full, log_probs.without
     if isinstance(full, Gaussian):
-        return full.broadcast_to(without.mean.shape).divergence(without)
+        each = full.broadcast_to(without.mean.shape).divergence(without)
+        return _over_events(each, np.ndim(full.mean) - 1)
     events = np.ndim(full) - 1
     return _divergence(full, without, events)
 
@@ -243,17 +254,19 @@ def expected_joint_contribution(
 ) -> jax.Array:
     """Expected phi_MI `[batch]` in nats, without labels: KL(p_all || p(y))."""
     if isinstance(log_probs.full, Gaussian):
-        return log_probs.full.divergence(_prior(log_prior, log_probs.full))
+        each = log_probs.full.divergence(_prior(log_prior, log_probs.full))
+        return _over_events(each, np.ndim(log_prior) - 1)
     return _divergence(
         log_probs.full, jnp.asarray(log_prior), np.ndim(log_prior)
     )
 
 
 def _prior(log_prior: Array, like: Gaussian) -> Gaussian:
-    """The prior of a number, as often as there are predictions."""
+    """The prior of numbers, as often as there are predictions."""
     xp = like.mean.__array_namespace__()
-    mean, log_deviation = xp.asarray(log_prior, dtype=like.mean.dtype)
-    return Gaussian(mean, log_deviation).broadcast_to(like.mean.shape)
+    prior = xp.asarray(log_prior, dtype=like.mean.dtype)
+    both = Gaussian(prior[..., 0], prior[..., 1])
+    return both.broadcast_to(like.mean.shape)
 
 
 def _check_label(label: Array, classes: int) -> None:
@@ -275,4 +288,9 @@ def _divergence(log_p: Array, log_q: Array, events: int) -> jax.Array:
     log_q = jnp.asarray(log_q, log_p.dtype)
     log_p, log_q = jnp.broadcast_arrays(log_p, log_q)
     each = jnp.exp(log_p) * (log_p - log_q)
-    return each.sum(axis=tuple(range(-events, 0)))
+    return _over_events(each, events)
+
+
+def _over_events(x: Any, count: int) -> Any:
+    """Sums over the last axes, `count` of them."""
+    return x.sum(axis=tuple(range(-count, 0))) if count else x

@@ -30,13 +30,14 @@ def of_run(
     modalities: Sequence[str],
     noisy: Sequence[str],
     present: np.ndarray | None = None,
-    unit: float = 1.0,
+    unit: float | np.ndarray = 1.0,
 ) -> dict[str, Any]:
     """Returns the scores of one run on one split.
 
     Args:
       probe: What the model makes of the split.
-      label: Classes, `[n]`, or several labels, `[n, labels]`, or a number.
+      label: Classes, `[n]`, or several labels, `[n, labels]`, or numbers
+        likewise.
       modalities: Names, sorted.
       noisy: Those that can have noise.
       present: 1 for the modalities that examples have, `[n, modalities]`; None
@@ -47,10 +48,13 @@ def of_run(
       `shapley`: by modality, shares of the accuracy of all less that of none.
       `scores`: of `FUSED` and of each modality alone `macro_f1`, `auroc` and
       `ece`; of several labels `micro_f1`, `exact_match` and
-      `average_precision`, too; of a number `rmse`, `mae` and `correlation`
+      `average_precision`, too; of numbers `rmse`, `mae` and `correlation`
       alone. `subsets`: accuracy from each subset that is not empty, by its
       names with "+" between them. `noise`: accuracy of all with noise in one,
       by modality, at `probing.LEVELS`. Shares of 1.
+      `labels`, where examples have several labels, or numbers: of `FUSED` and
+      of each modality alone `accuracy`, a list in their order, and of numbers
+      `rmse` in their units.
       `patterns`, where examples lack modalities: by what they have, the number
       of `examples` and the `accuracy`. Accuracies are as in
       `evaluation.summarize`.
@@ -60,9 +64,9 @@ def of_run(
     each = [
         jax.tree.map(lambda x, k=k: x[:, k], log_p) for k in range(len(members))
     ]
-    right = np.stack([shares(x, label) for x in each], axis=1)
+    by_label = right = np.stack([shares(x, label) for x in each], axis=1)
     if label.ndim > 1:
-        right = right.mean(axis=-1)
+        right = by_label.mean(axis=-1)
     has = np.ones((len(label), len(modalities)), bool)
     if present is not None:
         has = present > 0
@@ -72,6 +76,7 @@ def of_run(
         SEPARATOR.join(itertools.compress(modalities, row)) for row in members
     ]
     scores = {}
+    of_labels: dict[str, dict[str, list[float]]] = {}
     for k, row in enumerate(members):
         if row.sum() in (1, len(modalities)):
             own = FUSED if row.all() else names[k]
@@ -79,6 +84,10 @@ def of_run(
             of = covered[:, k] if own != FUSED else np.ones(len(label), bool)
             chosen = jax.tree.map(lambda x, of=of: x[of], each[k])
             scores[own] = _scores(chosen, label[of], unit)
+            if label.ndim > 1:
+                of_labels[own] = _of_labels(
+                    by_label[of, k], chosen, label[of], unit
+                )
     if len(modalities) == 1:
         scores[names[-1]] = scores[FUSED]
     weights = shapley.weights(len(modalities))
@@ -94,9 +103,23 @@ def of_run(
             for m, name in enumerate(noisy)
         },
     }
+    if of_labels:
+        found["labels"] = of_labels
     if present is not None:
         found["patterns"] = _patterns(has, right[:, -1], names)
     return found
+
+
+def _of_labels(
+    right: np.ndarray, log_p: Any, label: np.ndarray, unit: float | np.ndarray
+) -> dict[str, list[float]]:
+    """What there is of each label, or number, by itself: see `of_run`."""
+    by_label = list(map(_mean, right.T))
+    if not isinstance(log_p, Gaussian):
+        return {"accuracy": by_label}
+    squares = ((log_p.mean - label) * unit) ** 2
+    roots = [_mean(x) ** 0.5 for x in squares.T]
+    return {"accuracy": by_label, "rmse": roots}
 
 
 def _log_probs(outputs: Any) -> Any:
@@ -111,8 +134,8 @@ def _of_noise(probe: probing.Probe, m: int, label: np.ndarray) -> np.ndarray:
     mean = np.asarray(probe.noisy)[:, m].mean(axis=0, dtype=np.float64)
     if isinstance(probe.logits, Gaussian):
         # There as a share of a variance of 1, the training split's.
-        return 1 - (1 - mean) / label.var(dtype=np.float64)
-    return mean
+        mean = 1 - (1 - mean) / label.var(axis=0, dtype=np.float64)
+    return mean.mean(axis=-1) if label.ndim > 1 else mean
 
 
 def contribution_gap(scores: Mapping[str, float]) -> float:
@@ -168,7 +191,9 @@ def _mean_area(scores: np.ndarray, has: np.ndarray) -> float:
     return float(np.mean(areas)) if areas else np.nan
 
 
-def _scores(log_p: Any, label: np.ndarray, unit: float) -> dict[str, float]:
+def _scores(
+    log_p: Any, label: np.ndarray, unit: float | np.ndarray
+) -> dict[str, float]:
     if isinstance(log_p, Gaussian):
         if not len(label):
             return dict.fromkeys(("rmse", "mae", "correlation"), np.nan)

@@ -17,7 +17,8 @@ class Labels(NamedTuple):
     """What the array says.
 
     Attributes:
-      values: classes `[n]`, a table of 0 and 1 `[n, labels]`, or numbers `[n]`.
+      values: classes `[n]`, a table of 0 and 1 `[n, labels]`, or numbers, `[n]`
+        or `[n, numbers]`.
       class_names: see `arm_jax.data.Dataset`.
       label_names: likewise.
     """
@@ -57,7 +58,10 @@ def read(
     """
     name = archive.path.name
     if task == _REGRESSION:
-        return Labels(_numbers(archive, key, num_classes, label_names), (), ())
+        numbers = _numbers(archive, key, num_classes, label_names)
+        if numbers.ndim == 1:
+            return Labels(numbers, (), ())
+        return Labels(numbers, (), _columns(archive, key, numbers, label_names))
     if _is_table(archive.header(key)):
         table = _table(archive, key, num_classes)
         return Labels(
@@ -112,18 +116,22 @@ def _numbers(
     num_classes: int,
     label_names: Sequence[str],
 ) -> np.ndarray:
-    """Returns the numbers to be predicted, `[n]`."""
+    """Returns the numbers to be predicted, `[n]` or `[n, numbers]`."""
     where = f"{archive.path.name}: '{packed.shown(key)}'"
     header = archive.header(key)
-    if header.dtype.kind not in "iuf" or len(header.shape) != 1:
+    several = len(header.shape) == 2 and header.shape[1] > 1
+    if header.dtype.kind not in "iuf" or not (
+        several or len(header.shape) == 1
+    ):
         raise InputError(
-            f"{where} must be a vector of numbers, one for each row, for "
-            f"task='regression', got {header.dtype} {header.shape}"
+            f"{where} must be a vector of numbers, one for each row, or a "
+            "table with a column for each of several, for task='regression', "
+            f"got {header.dtype} {header.shape}"
         )
-    if num_classes or label_names:
+    if num_classes or (label_names and not several):
         raise InputError(
-            f"{where} is a number for task='regression': num_classes and "
-            "label_names are for classes and labels"
+            f"{where} is a number for task='regression': num_classes is for "
+            "classes, and label_names are for several labels or numbers"
         )
     with packed.about(archive.path.name):
         return inputs.finite(packed.shown(key), archive.read(key))

@@ -28,8 +28,8 @@ class Split:
         (token ids and their mask are one modality): float32, integers or bool.
         Or a `Source`, which reads them when they are asked for.
       label: int32 array `[n]`, classes 0 to K-1; or `[n, labels]`, 1 for the
-        labels that an example has and else 0; or float32 `[n]`, a number to be
-        predicted, standardised by the training split.
+        labels that an example has and else 0; or float32, numbers to be
+        predicted, `[n]` or `[n, numbers]`, standardised by the training split.
       id: int32 array `[n]`, stable over runs and machines.
       groups: further integer arrays `[n]`, such as the subject; only whether
         two of them are equal counts.
@@ -125,10 +125,10 @@ class Dataset:
       class_names: Names of the classes; of the two values of each label, where
         an example has several.
       splits: By name.
-      label_names: Names of the labels that an example has at once, see
-        arm_jax.tasks; none where it has one class.
-      target: What `label` was before it was standardised, where it is a number;
-        there are no names of classes then. None where it is none.
+      label_names: Names of the labels, or numbers, that an example has at once,
+        see arm_jax.tasks; none where it has one class or number.
+      target: What `label` was before it was standardised, where it is a number,
+        or several; there are no names of classes then. None where it is none.
     """
 
     name: str
@@ -161,10 +161,11 @@ class Dataset:
         """Log share of each class in the training split, nats.
 
         `[K]`; or `[labels, 2]`, of the examples without and with each label;
-        or of a number mean and log deviation of its Gaussian, `[2]`.
+        or of a number mean and log deviation of its Gaussian, `[2]`, of
+        several `[numbers, 2]`.
         """
         if self.target is not None:
-            return np.zeros(2)
+            return np.zeros((*np.shape(self.target.mean), 2))
         label = self.splits["train"].label
         if self.label_names:
             share = label.mean(axis=0)
@@ -173,8 +174,11 @@ class Dataset:
         return np.log(counts / counts.sum())
 
     @property
-    def unit(self) -> float:
-        """What 1 in a label is in the unit of the number it is; 1 of others."""
+    def unit(self) -> float | np.ndarray:
+        """What 1 in a label is in the unit of the number it is; 1 of others.
+
+        Of several numbers `[numbers]`.
+        """
         return 1.0 if self.target is None else self.target.deviation
 
     @functools.cached_property
@@ -187,7 +191,8 @@ class Dataset:
         if self.label_names:
             sha.update(repr([str(k) for k in self.label_names]).encode())
         if self.target is not None:
-            sha.update(repr([float(x) for x in self.target]).encode())
+            known = np.concatenate([np.ravel(x) for x in self.target])
+            sha.update(repr(known.tolist()).encode())
         for split_name, split in sorted(self.splits.items()):
             if isinstance(split.inputs, Source):
                 sha.update(repr((split_name, split.inputs.digest)).encode())
@@ -288,7 +293,7 @@ def checked(dataset: Dataset) -> Dataset:
 
 def _check_arrays(where: str, split: Split, dataset: Dataset) -> None:
     """Checks that the arrays of a split belong together and to training."""
-    train, columns = dataset.splits["train"], len(dataset.label_names)
+    train = dataset.splits["train"]
     if not len(split):
         raise InputError(f"{where}: no examples")
     specs = named_leaves(_specs(split))
@@ -305,21 +310,8 @@ def _check_arrays(where: str, split: Split, dataset: Dataset) -> None:
                 f"{where}: {name} must be float32, integers or bool, got "
                 f"{x.dtype}"
             )
-    vectors = {"label": split.label, "id": split.id, **split.groups}
-    if columns:
-        table = vectors.pop("label")
-        if table.shape[1:] != (columns,) or table.dtype.kind not in "iu":
-            raise InputError(
-                f"{where}: label must be integers [n, {columns}], a column for "
-                f"each label, got {table.dtype} {table.shape}"
-            )
-    if dataset.target is not None:
-        number = vectors.pop("label")
-        if number.ndim != 1 or number.dtype != np.float32:
-            raise InputError(
-                f"{where}: label must be a vector of float32, got "
-                f"{number.dtype} {number.shape}"
-            )
+    labels.check_array(where, split.label, dataset)
+    vectors = {"id": split.id, **split.groups}
     for name, x in vectors.items():
         if x.ndim != 1 or x.dtype.kind not in "iu":
             raise InputError(

@@ -1,4 +1,4 @@
-"""What examples are labelled with: classes, several labels, or a number."""
+"""What examples are labelled with: classes, several labels, or numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class Target(NamedTuple):
-    """A number to be predicted, in the training split.
+    """A number to be predicted, or several at once, in the training split.
 
     Attributes:
-      mean: Mean.
-      deviation: Standard deviation.
+      mean: Mean; of several numbers float64 `[numbers]`.
+      deviation: Standard deviation, likewise.
     """
 
-    mean: float
-    deviation: float
+    mean: float | np.ndarray
+    deviation: float | np.ndarray
 
 
 def check(dataset: "Dataset") -> None:
@@ -36,6 +36,32 @@ def check(dataset: "Dataset") -> None:
         _check_labels(dataset)
     else:
         _check_classes(dataset)
+
+
+def check_array(where: str, label: np.ndarray, dataset: "Dataset") -> None:
+    """Checks type and shape of the labels of a split.
+
+    Args:
+      where: Name of the split, for the message.
+      label: Its labels.
+      dataset: What they are to be labels of.
+
+    Raises:
+      InputError: They are others than the data set's fields say.
+    """
+    columns = len(dataset.label_names)
+    if dataset.target is not None:
+        right = label.dtype == np.float32
+        kind = "float32"
+    else:
+        right, kind = label.dtype.kind in "iu", "integers"
+    wanted = f"a vector of {kind}"
+    if columns:
+        wanted = f"{kind} [n, {columns}], a column for each label"
+    if not right or label.shape[1:] != ((columns,) if columns else ()):
+        raise InputError(
+            f"{where}: label must be {wanted}, got {label.dtype} {label.shape}"
+        )
 
 
 def _check_classes(dataset: "Dataset") -> None:
@@ -74,55 +100,73 @@ def _check_labels(dataset: "Dataset") -> None:
 
 def _check_target(dataset: "Dataset") -> None:
     """Checks that numbers to be predicted are standardised, and vary."""
-    if dataset.class_names or dataset.label_names:
+    if dataset.class_names:
         raise InputError(
-            f"{dataset.name}: a number to be predicted has no names of classes "
-            "or labels"
+            f"{dataset.name}: a number to be predicted has no names of classes"
         )
     for split_name, split in dataset.splits.items():
         where = f"{dataset.name}, split '{split_name}': label"
         inputs.check_finite(where, split.label)
-        if (split.label == split.label[0]).all():
+        for which, number in _by_number(split.label):
+            if (number == number[0]).all():
+                raise InputError(
+                    f"{where}{which} is the same for all examples, so that "
+                    "nothing of it can be explained"
+                )
+    for which, number in _by_number(dataset.splits["train"].label):
+        train = number.astype(np.float64)
+        if abs(train.mean()) > 1e-3 or abs(train.std() - 1) > 1e-3:
             raise InputError(
-                f"{where} is the same for all examples, so that nothing of it "
-                "can be explained"
+                f"{dataset.name}: label{which} must be standardised by the "
+                "training split (arm_jax.data.labels.standardized_target), "
+                f"got there mean {train.mean():.3g} and deviation "
+                f"{train.std():.3g}"
             )
-    train = dataset.splits["train"].label.astype(np.float64)
-    if abs(train.mean()) > 1e-3 or abs(train.std() - 1) > 1e-3:
-        raise InputError(
-            f"{dataset.name}: label must be standardised by the training split "
-            "(arm_jax.data.labels.standardized_target), got there mean "
-            f"{train.mean():.3g} and deviation {train.std():.3g}"
-        )
+
+
+def _by_number(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """The columns of a table and their places; a vector as it is, and ""."""
+    if x.ndim == 1:
+        return [("", x)]
+    return [(f"[:, {number}]", column) for number, column in enumerate(x.T)]
 
 
 def standardized_target(
     name: str, x: np.ndarray, train: np.ndarray
 ) -> tuple[np.ndarray, Target]:
-    """Brings a number to mean 0 and deviation 1 on the training rows.
+    """Brings numbers to mean 0 and deviation 1 on the training rows.
 
     Args:
       name: What it is, for messages.
-      x: Finite numbers, `[n]`.
+      x: Finite numbers, `[n]`, or `[n, numbers]` with several in each row.
       train: Rows of the training split.
 
     Returns:
-      float32 `[n]`, and what they were.
+      float32 likewise, and what they were.
 
     Raises:
       InputError: They are the same in all training rows, or their deviation is
         no number of float64.
     """
     x = x.astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = float(x[train].mean()), float(x[train].std())
-    if not 0 < deviation < np.inf:
-        raise InputError(
-            f"{name} has the deviation {deviation} in the training split: "
-            "there is nothing to predict, or it must be scaled"
-        )
-    scaled = (x - mean) / deviation
-    return scaled.astype(np.float32), Target(mean, deviation)
+    means, deviations = [], []
+    for which, number in _by_number(x):
+        with np.errstate(over="ignore", invalid="ignore"):
+            means.append(float(number[train].mean()))
+            deviations.append(float(number[train].std()))
+        if not 0 < deviations[-1] < np.inf:
+            raise InputError(
+                f"{name}{which} has the deviation {deviations[-1]} in the "
+                "training split: there is nothing to predict, or it must be "
+                "scaled"
+            )
+    target = (
+        Target(means[0], deviations[0])
+        if x.ndim == 1
+        else Target(np.array(means), np.array(deviations))
+    )
+    scaled = (x - target.mean) / target.deviation
+    return scaled.astype(np.float32), target
 
 
 def check_table(name: str, table: np.ndarray) -> None:

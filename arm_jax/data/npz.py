@@ -7,7 +7,8 @@ channels]` of any type of numbers. Labels are names, or the classes 0 to K-1; of
 other numbers, `np.unique(label, return_inverse=True)[1]` makes such labels. Or
 they are a table `[n, labels]` of True and False (or 1 and 0), where a row has
 several of them at once, or none: the genres of a film (arm_jax.tasks). With
-`task="regression"` they are numbers, such as an age, to be predicted as such.
+`task="regression"` they are numbers, such as an age, to be predicted as such,
+one in each row or, in a table `[n, numbers]`, several.
 An array `weights`, one number per row, counts rows more or less, as those of a
 survey, or the inverse of the probability that a row is observed at all. An
 array `group`, one integer per row, such as its speaker, says which rows are not
@@ -70,7 +71,7 @@ def load(
       modalities: names of the arrays to use, also as one text with commas,
         "image,text"; all but the named others if empty.
       label: name of the array of classes 0 to K-1 or their names, `[n]`; or of
-        a table of labels, `[n, labels]`.
+        a table of labels or numbers, `[n, labels]`.
       split: name of the array of 0 (train), 1 (validation), 2 (test), `[n]`.
       group: name of an integer array `[n]`, such as the subject. Its numbers
         are kept, as int64. Without an array of the default name, or with an
@@ -79,10 +80,11 @@ def load(
         where interactions are quantified. Without an array of the default name,
         or with an empty one, rows count the same.
       num_classes: number K of classes; 0 takes the largest label plus one.
-      label_names: names of the columns of a table of labels, also as one text
-        with commas; their numbers if empty.
-      task: "regression" to predict the label as a number, which is standardised
-        by the training rows; empty for classes or a table of labels.
+      label_names: names of the columns of a table of labels or numbers, also as
+        one text with commas; 0, 1, ... if empty.
+      task: "regression" to predict the label as a number, or as several, each
+        standardised by the training rows; empty for classes or a table of
+        labels.
       seed: random seed of the drawn parts.
       standardize: bring each channel (last axis) to mean 0 and deviation 1 on
         the training rows, before it becomes float32.

@@ -59,8 +59,8 @@ class Context(NamedTuple):
         their shapes. Weights on disk are loaded after it is made:
         `begin_epoch` sees what the first step starts from.
       state: State of the model likewise.
-      labels: Number of labels that an example has at once, see arm_jax.tasks;
-        0 where it has one class.
+      labels: Number of labels, or numbers, that an example has at once, see
+        arm_jax.tasks; 0 where it has one.
     """
 
     modalities: tuple[str, ...]
@@ -99,7 +99,7 @@ class Forward(NamedTuple):
         modalities; those missing from the batch stay masked.
         An entry other than 0 and 1 weighs what the modality adds. Of several
         labels, logits are `[batch, labels, 2]` and `label` is `[batch,
-        labels]`; of a number, a `Gaussian` stands in the place of logits.
+        labels]`; of numbers, a `Gaussian` stands in the place of logits.
       log_prior: log p(y) in the training split, `[classes]` or `[labels, 2]`,
         nats.
       step: Number of steps taken before this one, for schedules.

@@ -51,9 +51,9 @@ class Model(NamedTuple):
         `[batch, modalities]`, is not 0; one that is not 1 either scales what
         the modality adds. vmap over masks evaluates all subsets on features
         computed once. Of several labels, logits are `[batch, labels, 2]`.
-      labels: Number of labels that an example has at once, each 0 or 1; 0
-        where it has one class.
-      regression: Whether a number is predicted: `head` returns a `Gaussian`.
+      labels: Number of labels that an example has at once, each 0 or 1, or of
+        numbers; 0 where it has one class or number.
+      regression: Whether numbers are predicted: `head` returns a `Gaussian`.
     """
 
     modalities: tuple[str, ...]
@@ -87,10 +87,11 @@ def create_model(
         type, a `jax.ShapeDtypeStruct`; or a pytree of those.
       num_classes: Number of classes.
       fusion: Name of the fusion that a method needs; empty for any.
-      labels: Number of labels that an example has at once, of which each has
-        `num_classes` values, 2; 0 where it has one class.
-      regression: Whether a number is predicted, by two outputs: `num_classes`
-        is 2 then.
+      labels: Number of labels, or numbers, that an example has at once, of
+        which each has `num_classes` values, 2; 0 where it has one class or
+        number.
+      regression: Whether numbers are predicted, each by two outputs:
+        `num_classes` is 2 then.
 
     Raises:
       InputError: Unknown encoder, fusion, option or modality; an encoder that
@@ -185,11 +186,9 @@ def create_model(
         logits = head_module.apply(
             {_PARAMS: params["head"]}, features, mask, state["means"]
         )
-        if regression:
-            return Gaussian.of_outputs(logits)
         if labels:
-            return logits.reshape(*logits.shape[:-1], labels, num_classes)
-        return logits
+            logits = logits.reshape(*logits.shape[:-1], labels, num_classes)
+        return Gaussian.of_outputs(logits) if regression else logits
 
     return Model(
         modalities,

@@ -91,15 +91,16 @@ def of_training(
       method: name of the method.
       accuracy: in %, of "fused" and of each modality alone, by name.
       examples: number of those it was tested on.
-      labels: number of labels that each has at once; 0 for one class.
-      number: whether a number is predicted; accuracies are R^2 in % then.
+      labels: number of labels, or numbers, that each has at once; 0 for one.
+      number: whether numbers are predicted; accuracies are R^2 in % then.
     """
     alone = {k: v for k, v in accuracy.items() if k != "fused"}
     each = f"the {labels} labels of each of " if labels else ""
     share = f"{fixed(accuracy['fused'], 1)} %"
     does = f"is right on {share} of {each}{examples:,} examples"
     if number:
-        does = f"explains {share} of the variance in {examples:,} examples"
+        of = f"variance of {labels} numbers" if labels else "variance"
+        does = f"explains {share} of the {of} in {examples:,} examples"
     out = f"Trained by {method}, the model {does} that it has not seen"
     if len(alone) < 2:
         return out + "."

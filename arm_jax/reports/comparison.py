@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from arm_jax.reports import answers, page
+from arm_jax.reports import answers, comparison_scores, page
 from arm_jax.reports import comparison_figures as figures
 from arm_jax.reports import scores as scores_report
 from arm_jax.reports import tuning as tuning_report
@@ -178,7 +178,7 @@ def summarize(
                 "modalities": one["modalities"],
                 "runs": [
                     {"test": run["test"], "shapley": run["shapley"]}
-                    | scores_report.kept(run, one["modalities"])
+                    | comparison_scores.kept(run, one["modalities"])
                     for run in one["runs"]
                 ],
             }
@@ -207,8 +207,9 @@ def tables(summary: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
             "",
         ]
     if summary["split"] == "test":
-        lines += scores_report.comparison(
-            {k: summary["results"][k] for k in labels}
+        lines += comparison_scores.table(
+            {k: summary["results"][k] for k in labels},
+            several="label_names" in summary,
         )
     if len(set(summary["variants"])) > 1:
         lines += [

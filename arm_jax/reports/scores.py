@@ -1,4 +1,4 @@
-"""Tables beyond accuracy, of one training and of a comparison."""
+"""What is beyond accuracy: of one training, and the words for it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,13 +13,15 @@ from arm_jax.reports.pieces import (
     markdown_table,
     mean_and_sd,
     percent,
+    plain,
 )
 
 # More subsets than those of so many modalities are told by their sizes.
 _MOST = 4
-_GAP = "gap"
+# Labels that have rows of their own.
+_MOST_LABELS = 30
 # Titles of what is read off the predictions, by key.
-_TITLES = {
+TITLES = {
     "macro_f1": "macro-F1",
     "micro_f1": "micro-F1",
     "exact_match": "exact match",
@@ -30,18 +32,8 @@ _TITLES = {
     "auroc": "AUROC",
     "ece": "ECE",
 }
-ABOUT = (
-    "AUROC: one class against the rest, mean over classes. ECE: expected "
-    "calibration error in 15 bins, in %. Without: accuracy when the modality "
-    "is missing at test. Noise: Gaussian, in the inputs of one modality, of so "
-    "many deviations of the channel; accuracy, mean over the modality that has "
-    "it. Gap: mean difference of the modalities' phi_CMI, in bits."
-)
-
-
-# Those that are no shares of 1, and decimals of what is not in %.
-_PLAIN = ("rmse", "mae", "correlation")
-_DIGITS = dict.fromkeys((_TITLES[key] for key in _PLAIN), 3) | {_GAP: 2}
+# Those that are no shares of 1.
+PLAIN = ("rmse", "mae", "correlation")
 
 
 def word(results: Mapping[str, Any]) -> str:
@@ -59,6 +51,16 @@ def about(results: Mapping[str, Any]) -> str:
     Args:
       results: With the names of several labels, or `target`.
     """
+    names = results.get("label_names", ())
+    if "target" in results and names:
+        return (
+            f"An example has {len(names)} numbers. R^2 (`accuracy` in "
+            "results.json) is 1 less the mean squared error as a share of the "
+            "variance of all examples, the mean over the numbers, and so is "
+            "the correlation; RMSE and MAE are in the deviations that they "
+            "have in the training split; losses and contributions are sums "
+            "over the numbers."
+        )
     if "target" in results:
         target = results["target"]
         of = (
@@ -75,7 +77,6 @@ def about(results: Mapping[str, Any]) -> str:
             "are in the number's unit, losses and contributions those of the "
             "standardised number's density."
         )
-    names = results.get("label_names", ())
     if not names:
         return ""
     return (
@@ -100,10 +101,13 @@ def section(results: Mapping[str, Any]) -> list[str]:
     lacking = all("patterns" in run for run in runs)
     levels = ", ".join(f"{x:g}" for x in LEVELS)
     measure = word(results)
-    lines = [f"## Beyond {measure}", "", _scores(runs), ""]
+    lines = [f"## Beyond {measure}", "", _scores(runs, results), ""]
+    names = results.get("label_names", ())
+    if 0 < len(names) <= _MOST_LABELS and "labels" in runs[0]:
+        lines += [*_by_label(runs, names, measure), ""]
     if len(modalities) > 1:
         lines += [
-            f"{measure.capitalize()} in % by the modalities that are there at "
+            f"{_capital(measure)} in % by the modalities that are there at "
             "test, the others masked"
             + (", on the examples that have these:" if lacking else ":"),
             "",
@@ -172,128 +176,59 @@ def best_alone(results: Mapping[str, Any]) -> tuple[str, float] | None:
     return (best, loss) if loss >= 0.05 else None
 
 
-def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Returns the lines of a comparison's table, and its warnings.
-
-    Args:
-      results: By label: `modalities` and `runs`.
-    """
-    told = {
-        label: one
-        for label, one in results.items()
-        if all("scores" in run for run in one["runs"])
-    }
-    lines = []
-    if told:
-        lines += [_about(told), "", _by_method(told), ""]
-    found = {label: best_alone(one) for label, one in results.items()}
-    below = [
-        f"{label} ({best[0]} alone, by {fixed(best[1], 1)} points)"
-        for label, best in found.items()
-        if best is not None
+def _by_label(
+    runs: Sequence[Mapping[str, Any]], names: Sequence[str], measure: str
+) -> list[str]:
+    told = runs[0]["labels"]
+    errors = "rmse" in told[FUSED]
+    rows = [
+        [
+            plain(name),
+            *(
+                _of(runs, "labels", own, "accuracy", k, scale=100)
+                for own in told
+            ),
+            *(
+                [_of(runs, "labels", FUSED, "rmse", k, digits=3)]
+                if errors
+                else []
+            ),
+        ]
+        for k, name in enumerate(names)
     ]
-    if below:
-        lines += [
-            "Warning: fused predictions below the best modality alone: "
-            + ", ".join(below)
-            + ".",
-            "",
-        ]
-    return lines
+    alone = [own if own == FUSED else f"{own} alone" for own in told]
+    what = "number" if errors else "label"
+    about = f"{_capital(measure)} in % by {what}"
+    if errors:
+        about += ", and the fused RMSE in its unit"
+    header = [what, *alone, *(["RMSE"] if errors else [])]
+    return [f"{about}:", "", markdown_table(header, rows)]
 
 
-def _about(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """What the columns of a comparison are."""
-    first = next(iter(results.values()))
-    keys = first["runs"][0]["scores"][FUSED]
-    of_auroc, of_ece, others = ABOUT.split(". ", 2)
-    if "rmse" in keys:
-        return (
-            "RMSE, MAE: in the number's unit. Correlation: Pearson's. "
-            + others.replace("accuracy", "R^2")
-        )
-    if "exact_match" in keys:
-        of_auroc = "mAP, AUROC: means over the labels"
-    return f"{of_auroc}. {of_ece}. {others}"
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
-def kept(run: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, Any]:
-    """Returns what `comparison` needs of a run."""
-    if "scores" not in run:
-        return {}
-    missing = {SEPARATOR.join(_others(modalities, m)) for m in modalities}
-    # More digits than any table has.
-    return {
-        "scores": {
-            name: {key: round(_number(x), 5) for key, x in of.items()}
-            for name, of in run["scores"].items()
-        },
-        "subsets": {
-            name: round(_number(x), 5)
-            for name, x in run["subsets"].items()
-            if name in missing
-        },
-        "noise": {
-            name: [round(x, 5) for x in of] for name, of in run["noise"].items()
-        },
-        "contribution_gap": round(_number(run["contribution_gap"]), 5),
-    }
-
-
-def _by_method(results: Mapping[str, Mapping[str, Any]]) -> str:
-    rows: list[list[str]] = []
-    columns: dict[str, list[float]] = {}
-    for label, one in results.items():
-        told = [_beyond(run, one["modalities"]) for run in one["runs"]]
-        columns = {name: [x[name] for x in told] for name in told[0]}
-        cells = [
-            mean_and_sd(values, _DIGITS.get(name, 1))
-            for name, values in columns.items()
-        ]
-        rows.append([label, *cells])
-    return markdown_table(["method", *columns], rows)
-
-
-def _beyond(
-    run: Mapping[str, Any], modalities: Sequence[str]
-) -> dict[str, float]:
-    """What the table of a comparison has of a run, by column."""
-    found = {
-        title: (1 if key in _PLAIN else 100)
-        * _number(run["scores"][FUSED][key])
-        for key, title in _TITLES.items()
-        # It has a column of the table before.
-        if key in run["scores"][FUSED] and key != "macro_f1"
-    }
-    several = modalities if len(modalities) > 1 else ()
-    for m in several:
-        rest = SEPARATOR.join(_others(modalities, m))
-        found[f"without {m}"] = 100 * _number(run["subsets"][rest])
-    if run["noise"]:
-        mean = np.mean(list(run["noise"].values()), axis=0)
-        for level, x in zip(LEVELS, mean, strict=True):
-            found[f"noise {level:g}"] = 100 * float(x)
-    if several:
-        found[_GAP] = _number(run["contribution_gap"])
-    return found
-
-
-def _scores(runs: Sequence[Mapping[str, Any]]) -> str:
-    keys = [key for key in _TITLES if key in runs[0]["scores"][FUSED]]
+def _scores(
+    runs: Sequence[Mapping[str, Any]], results: Mapping[str, Any]
+) -> str:
+    keys = [key for key in TITLES if key in runs[0]["scores"][FUSED]]
     rows = [
         [
             name if name == FUSED else f"{name} alone",
             *(
                 _of(runs, "scores", name, key, digits=3)
-                if key in _PLAIN
+                if key in PLAIN
                 else _of(runs, "scores", name, key, scale=100)
                 for key in keys
             ),
         ]
         for name in runs[0]["scores"]
     ]
-    unit = "in its unit" if keys[0] in _PLAIN else "in %"
-    header = [unit, *(_TITLES[key] for key in keys)]
+    unit = "in %"
+    if keys[0] in PLAIN:
+        unit = "in deviations" if "label_names" in results else "in its unit"
+    header = [unit, *(TITLES[key] for key in keys)]
     return markdown_table(header, rows)
 
 
@@ -364,14 +299,10 @@ def _values(runs: Sequence[Mapping[str, Any]], *keys: str | int) -> np.ndarray:
         found: Any = run
         for name in keys:
             found = found[name]
-        values.append(_number(found))
+        values.append(number(found))
     return np.asarray(values)
 
 
-def _number(value: float | None) -> float:
+def number(value: float | None) -> float:
     """JSON keeps null in the place of what is not finite."""
     return np.nan if value is None else value
-
-
-def _others(modalities: Sequence[str], name: str) -> list[str]:
-    return [m for m in modalities if m != name]

@@ -147,7 +147,8 @@ def accuracy_bars(some: Mapping[str, Mapping[str, Any]]) -> str:
     on = "labels of examples" if "label_names" in first else "examples"
     what = f"How often the model is right on {on}"
     if "target" in first:
-        what = "How much of the number's variance is explained on examples"
+        of = "numbers'" if "label_names" in first else "number's"
+        what = f"How much of the {of} variance is explained on examples"
     return page.bars(
         rows,
         100.0,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from arm_jax import checkpoint, data, lock, loop, parallel, processes, record
 from arm_jax import config as config_lib
 from arm_jax.analysis import bridge, interactions, scores
@@ -152,10 +154,15 @@ def _trained(
 
 def _task(dataset: Dataset) -> dict[str, Any]:
     """What is predicted, where it is no class."""
+    task: dict[str, Any] = {}
     if dataset.target is not None:
-        return {"target": dataset.target._asdict()}
-    names = dataset.label_names
-    return {"label_names": list(names)} if names else {}
+        task["target"] = {
+            key: np.asarray(x).tolist()
+            for key, x in dataset.target._asdict().items()
+        }
+    if dataset.label_names:
+        task["label_names"] = list(dataset.label_names)
+    return task
 
 
 def _analysed(

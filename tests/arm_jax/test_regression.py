@@ -332,7 +332,7 @@ def test_numbers_are_standardised_by_the_training_rows(file):
     [
         (lambda y: y, {"task": ""}, "integers.*data.options.task=regression"),
         (lambda y: y, {"task": "other"}, "task must be 'regression'"),
-        (lambda y: y, {"num_classes": 2}, "num_classes and label_names"),
+        (lambda y: y, {"num_classes": 2}, "num_classes is for classes"),
         (lambda y: y > 40, {}, "must be a vector of numbers"),
         (lambda y: y[:, None], {}, "must be a vector of numbers"),
         (lambda y: y.astype(str), {}, "must be a vector of numbers"),

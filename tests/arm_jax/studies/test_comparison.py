@@ -9,7 +9,7 @@ import pytest
 from arm_jax import record
 from arm_jax.errors import InputError
 from arm_jax.methods import Method
-from arm_jax.reports import scores
+from arm_jax.reports import comparison_scores, scores
 from arm_jax.reports.comparison import (
     Curves,
     alone_table,
@@ -142,7 +142,7 @@ def test_rows_in_order_are_behind_the_baseline(finished):
     for run in worse["runs"]:
         run["test"]["last"]["accuracy"] = 0.0
     assert scores.warning(worse).startswith("Warning: the fused prediction is")
-    assert "joint (" in scores.comparison({"joint": worse})[-2]
+    assert "joint (" in comparison_scores.table({"joint": worse})[-2]
 
 
 def test_a_single_run_has_its_table_once(finished, npz_file, tmp_path):
