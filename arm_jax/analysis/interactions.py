@@ -21,7 +21,7 @@ from arm_jax.evaluation import Predictions
 
 # Enough for a line in a report; `quantify` takes its time.
 _ATOMS, _REPLICATES = 1000, 100
-_SEVERAL = "examples have several labels, or a number"
+_SEVERAL = "examples have several labels, or numbers"
 
 
 def of_predictions(

@@ -97,7 +97,7 @@ def test_too_few_examples_and_several_labels_are_reasons(exact):
     several = of_pair(exact)._replace(label=np.zeros((ROWS, 3), int))
     found = interactions.of_predictions(several, ("a", "b"))
     assert interactions_table(found) == (
-        "a + b is left out: examples have several labels, or a number."
+        "a + b is left out: examples have several labels, or numbers."
     )
 
 
