@@ -184,6 +184,25 @@ def test_a_fork_is_of_its_run(pair):
             np.testing.assert_allclose(y, x[index], atol=1e-6)
 
 
+def test_a_fork_of_some_rows(single):
+    rows = np.arange(0, 140, 3)
+    train = single.dataset.splits["train"]
+    is_other = ~np.isin(np.arange(140), rows)[:, None]
+    changed = dataclasses.replace(
+        train, inputs={m: x + 9 * is_other for m, x in train.inputs.items()}
+    )
+    splits = {**single.dataset.splits, "train": changed}
+    dataset = dataclasses.replace(single.dataset, splits=splits)
+    forks = []
+    for run in (single, single._replace(dataset=dataset)):
+        # Of two batches an epoch, so that the third is of the next one.
+        begin(run, lambda e: forks.extend([e.fork(3, rows=rows), e.fork(3)]))
+    some, every, again, otherwise = (x.params for x in forks)
+    jax.tree.map(np.testing.assert_array_equal, some, again)
+    same = jax.tree.map(np.array_equal, every, otherwise)
+    assert not any(jax.tree.leaves(same["encoders"]))
+
+
 def test_a_fork_of_some_modalities_and_from_elsewhere(single):
     found = {}
 

@@ -63,6 +63,12 @@ def test_predictions_are_those_of_training_where_something_is_missing():
     )
     for name in ("accuracy", "phi_mi", *(f"phi_cmi_{m}" for m in modalities)):
         np.testing.assert_allclose(metrics[name], expected[name], atol=1e-5)
+    # Of a modality alone, over those that have it.
+    for m, name in enumerate(modalities):
+        right = log_probs.alone[:, m].argmax(-1) == batch["label"]
+        has = batch["mask"][:, m] > 0
+        assert right[has].mean() != right.mean() or has.all()
+        assert expected[f"accuracy_{name}"] == right[has].mean()
 
 
 def test_deviations_are_of_the_examples_that_have_the_modality(rng):

@@ -134,7 +134,19 @@ def test_predictions_of_subsets_by_hand():
     close(jax.nn.log_softmax(probe.logits), expected)
     right = expected.argmax(-1) == batch["label"][:, None]
     assert len({tuple(row) for row in right.T}) > 2
-    # Noise is that of an example, wherever it is in a batch.
+    # Noise is in b alone, in parts of its deviation.
+    drawn = np.asarray(probing._normal(batch["id"], (0, 0), (3,)))
+    noisy = [
+        features_of(params, {"b": batch["inputs"]["b"] + level * drawn})
+        for level in probing.LEVELS
+    ]
+    found = [
+        log_probs_of(params, features | x, [1, 1]).argmax(1) for x in noisy
+    ]
+    right_in_noise = np.stack(found, axis=1) == batch["label"][:, None]
+    assert len({tuple(row) for row in right_in_noise.T}) > 1
+    np.testing.assert_array_equal(probe.noisy[:, 0], right_in_noise)
+    # It is that of an example, wherever it is in a batch.
     assert probe.noisy.shape == (6, 1, len(probing.LEVELS))
     turned = jax.tree.map(lambda x: x[::-1], batch)
     again = jax.jit(step)(state.variables, turned)
@@ -145,6 +157,13 @@ def test_predictions_of_subsets_by_hand():
     np.testing.assert_array_equal(
         noisy[:, 0], np.repeat(right[:, -1:], len(probing.LEVELS), axis=1)
     )
+
+
+def test_pixels_with_noise_are_pixels():
+    x = jnp.array([0, 1, 254, 255, 7], jnp.uint8)
+    found = probing._added(x, jnp.array([-3, 0.4, 9, 0.6, 2.6]))
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, [0, 1, 255, 255, 10])
 
 
 def test_what_is_missing_has_no_influence():
@@ -291,11 +310,15 @@ def test_constant_schedule_after_its_warm_up():
     np.testing.assert_allclose(found, -np.array(wanted), atol=1e-7)
 
 
-def test_cosine_schedule_ends_at_nothing():
-    config = dataclasses.replace(PLAIN, schedule="cosine")
+@pytest.mark.parametrize("warmup", [0.0, 0.25])
+def test_cosine_schedule_ends_at_nothing(warmup):
+    config = dataclasses.replace(PLAIN, schedule="cosine", warmup=warmup)
     found = updates(config, [1.0] * 9, 8)
-    wanted = RATE * (1 + np.cos(np.pi * np.arange(9) / 8)) / 2
-    np.testing.assert_allclose(found, -wanted, atol=1e-7)
+    # A warm-up is a part of the steps, and takes nothing off the end.
+    rising, falling = (2, 6) if warmup else (0, 8)
+    wanted = RATE * (1 + np.cos(np.pi * np.arange(falling + 1) / falling)) / 2
+    wanted = [*(RATE * np.arange(rising) / 2), *wanted]
+    np.testing.assert_allclose(found, -np.array(wanted), atol=1e-7)
 
 
 def test_momentum_and_decay_of_sgd():

@@ -84,6 +84,10 @@ def test_gradient_into_each_part_is_scaled():
     np.testing.assert_allclose(
         value(features, method)[0], value(features, joint)[0], rtol=1e-6
     )
+    z = np.stack(list(map(np.asarray, features.values())))
+    log_p = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    by_hand = -log_p[:, [0, 1], [0, 1]].mean(axis=1)
+    np.testing.assert_allclose(costs, by_hand, rtol=1e-6)
     kappa = agm.coefficients(costs, memory["costs"], 0.7)
     for m, name in enumerate("ab"):
         np.testing.assert_allclose(metrics[f"kappa_{name}"], kappa[m])

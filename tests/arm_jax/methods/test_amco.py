@@ -14,6 +14,8 @@ FEATURES = {
     "b": np.array([[0.5, 0.0, -1.0], [-1.0, 0.5, 0.0]]),
 }
 LABEL = [0, 1]
+# The head's own, which is in the logits of each modality alone.
+BIAS = np.array([0.3, -0.2, 0.1])
 
 
 def cross_entropy(z):
@@ -55,7 +57,12 @@ def test_loss_by_hand(masked, step):
         "amco", {"ramp": 30, "unimodal": 0.5, "masked": masked}
     )
     forward = helpers.bare_forward(FEATURES)
-    forward = forward._replace(step=jnp.array(step))
+    forward = forward._replace(
+        step=jnp.array(step),
+        head=lambda f, mask, head=forward.head: (
+            head(f, mask) + jnp.asarray(BIAS, jnp.float32)[None]
+        ),
+    )
     batch = helpers.bare_batch(LABEL)
     value, metrics = method.loss(forward, batch)
     assert metrics["share_a"] > 0.5 > metrics["share_b"]
@@ -64,9 +71,9 @@ def test_loss_by_hand(masked, step):
     stays = np.asarray(kept(key, 3, jnp.array(p)))
     assert stays.sum() == 3 - np.floor(p * 3 + 1e-6)
     scale = 1 / max(1 - p, 0.1) if masked == "features" else 1
-    fused = scale * stays * FEATURES["a"] + FEATURES["b"]
+    fused = scale * stays * FEATURES["a"] + FEATURES["b"] + BIAS
     expected = cross_entropy(fused) + 0.5 * sum(
-        cross_entropy(x) for x in FEATURES.values()
+        cross_entropy(x + BIAS) for x in FEATURES.values()
     )
     np.testing.assert_allclose(value, expected, rtol=1e-5)
 

@@ -111,6 +111,41 @@ def test_without_its_terms_it_is_joint():
     )
 
 
+@pytest.mark.parametrize("form", ["loose", "strict"])
+def test_loss_by_hand(form):
+    features = {
+        "a": np.array([[2.0, 0.0, 1.0], [0.0, 1.0, 0.5], [1.0, 0.0, 3.0]]),
+        "b": np.array([[0.5, 1.0, 0.0], [1.0, 0.0, 0.0], [9.0, 9.0, 0.0]]),
+    }
+    batch = helpers.bare_batch([0, 1, 2])
+    # The last one is a copy, of a alone: no contribution is measured on it.
+    batch["mask"][2, 1] = 0
+    forward = helpers.bare_forward(features)
+    forward = forward._replace(
+        head=lambda f, mask, head=forward.head: head(
+            f, jnp.atleast_2d(mask) * batch["mask"]
+        )
+    )
+    weights = {"unimodal": 0.5, "balance": 3.0, "joint": 0.25}
+    method = methods.create("arm", {"form": form, "fusion": "none"} | weights)
+    value, metrics, carry = method.loss(forward, batch)
+
+    def log_p(z):
+        return (z - np.log(np.exp(z).sum(1, keepdims=True)))[range(3), range(3)]
+
+    a, b = features["a"], features["b"] * batch["mask"][:, 1:]
+    full, a, b = map(log_p, (a + b, a, b))
+    phi = np.array([(full - b)[:2].mean(), (full - a)[:2].mean()])
+    assert phi[0] - phi[1] > 0.1
+    np.testing.assert_allclose(carry, phi, rtol=1e-5)
+    np.testing.assert_allclose(
+        metrics["contribution_gap"], phi[0] - phi[1], rtol=1e-5
+    )
+    costs = -full.mean(), -a.mean() - b[:2].sum() / 3, phi[0] - phi[1]
+    expected = np.dot([1.25, 0.5, 3], costs)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

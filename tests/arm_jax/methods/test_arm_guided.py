@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from arm_jax.methods import Copies
 from arm_jax.methods.arm_guided import gains_of, guided
 from arm_jax.methods.terms import contribution_gap
 from arm_jax.valuation import Subsets
+from tests.arm_jax import helpers
 
 
 def held_out(*informative, samples=400):
@@ -50,6 +53,56 @@ def test_copies_and_pairs_count_as_much_as_the_gain(rng):
     np.testing.assert_allclose(found, (2 * 0.5 + 3 * 0.25 + 1 * 0.25) / 3)
     ones = np.ones(3, np.float32)
     assert contribution_gap(phi, ones) == contribution_gap(phi)
+
+
+class Forking(helpers.EpochByHand):
+    """A copy knows the rows by heart that it has seen, of either modality."""
+
+    def __init__(self, number):
+        truth, label, prior = held_out(True, False)
+        heart, _, _ = held_out(True, True)
+        self.truth, self.heart = truth, heart
+        self.forks = []
+        survey = methods.Survey({"a": None, "b": None}, heart, label, prior)
+        memory = {"gain": np.full(2, 0.5, np.float32), "arm": ()}
+        super().__init__(
+            {"train": survey}, number=number, memory=memory, initial="start"
+        )
+        self.steps = 20
+
+    def fork(self, steps, *, variables, rows):
+        assert variables is self.initial
+        self.forks.append(steps)
+        return rows
+
+    def survey(self, split="train", variables=None):
+        found = super().survey(split)
+        if variables is None:
+            return found
+        known = np.isin(np.arange(400), variables)[:, None]
+        log_probs = Subsets(
+            *map(functools.partial(np.where, known), self.heart, self.truth)
+        )
+        return found._replace(log_probs=log_probs)
+
+
+def test_gains_are_of_rows_that_a_copy_has_not_seen():
+    options = {"warmup": 4, "folds": 4, "look": 3, "replay": 0.25}
+    method = methods.create("arm_guided", options)
+    epoch = Forking(4)
+    copies = method.begin_epoch(epoch)
+    # Three epochs of three quarters of the rows.
+    assert epoch.forks == [45] * 4
+    gains = epoch.variables.memory["gain"]
+    assert gains.dtype == np.float32
+    np.testing.assert_allclose(gains, gains_of(*held_out(True, False)), 1e-5)
+    assert copies.row.shape == (100,)
+    # The loss is weighted by them.
+    phi = np.array([0, 3], np.float32)
+    assert method.gap(phi, {"gain": gains}) == contribution_gap(phi, gains)
+    later = Forking(5)
+    method.begin_epoch(later)
+    assert later.forks == []
 
 
 def test_options_that_are_refused():

@@ -54,6 +54,17 @@ def test_gates_by_hand(mask, z, released):
     np.testing.assert_allclose(found["b"], [[expected]], rtol=1e-5)
 
 
+@pytest.mark.parametrize(("ratio", "inner"), [(4, 4), (5, 3), (99, 1)])
+def test_width_of_the_link(ratio, inner):
+    method = methods.create("greedy", {"ratio": ratio})
+    context = helpers.context()._replace(widths={"a": 5, "b": 3})
+    link = method.parameters(context, jax.random.key(0))
+    assert jax.tree.map(jnp.shape, link["squeeze"]) == {
+        "kernels": {"a": (5, inner), "b": (3, inner)}, "bias": (inner,)
+    }  # fmt: skip
+    assert link["excite"]["b"]["kernel"].shape == (inner, 3)
+
+
 def memory(**parts):
     start = {
         "link": jnp.zeros(2),

@@ -66,6 +66,16 @@ def test_pull_by_hand():
     np.testing.assert_allclose(pulls(options, features=swapped), [0, 0])
 
 
+def test_loss_is_that_of_uniform():
+    forward = helpers.bare_forward(FEATURES, memory={"open": jnp.ones(2)})
+    batch = helpers.bare_batch([0, 1])
+    method, uniform = (
+        methods.create(name, {"unimodal": 0.5})
+        for name in ("inforeg", "uniform")
+    )
+    assert method.loss(forward, batch)[0] == uniform.loss(forward, batch)[0]
+
+
 def tree(a, b):
     return {
         "a": {"kernel": np.full((1, 2), a), "bias": np.full(2, a)},

@@ -8,6 +8,7 @@ from arm_jax import methods, optimizers
 from arm_jax.config import OptimizerConfig
 from arm_jax.errors import InputError
 from arm_jax.methods.late_fusion import mean_probability
+from tests.arm_jax import helpers
 
 P = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.6, 0.4]]])
 
@@ -32,6 +33,22 @@ def test_sum_of_logits():
     x = {"a": jnp.array([[1.0, 0.0]]), "b": jnp.array([[0.0, 1.0]])}
     found = method.fuse(None, x, jnp.ones(2), (), heads)
     np.testing.assert_allclose(found, [[3, 5]])
+
+
+def test_loss_by_hand():
+    heads = {
+        name: {"kernel": jnp.eye(2) * scale, "bias": jnp.zeros(2)}
+        for name, scale in (("a", 1.0), ("b", 3.0))
+    }
+    features = {"a": [[1.0, 0.0], [0.0, 2.0]], "b": [[0.0, 1.0], [5.0, 0.0]]}
+    seen = helpers.bare_forward(features)._replace(parameters=heads)
+    batch = helpers.bare_batch([0, 1])
+    batch["mask"][1, 1] = 0
+    value, _ = methods.create("late_fusion", {}).loss(seen, batch)
+    loss = lambda lead: np.log1p(np.exp(-lead))
+    # Each as if alone: a sum over modalities, a mean over examples.
+    expected = (loss(1) + loss(2)) / 2 + loss(-3) / 2
+    assert value == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])

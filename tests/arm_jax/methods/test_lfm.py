@@ -87,7 +87,7 @@ def test_divergence_against_scipy(rng):
     assert found == pytest.approx(sum(reverse), rel=1e-4)
 
 
-@pytest.mark.parametrize("matching", ["contrast", "divergence"])
+@pytest.mark.parametrize("matching", ["contrast", "divergence", "reversed"])
 def test_share_of_the_matching(matching):
     batch = helpers.bare_batch([0, 1])
     options = {"matching": matching, "temperature": 0.5}
@@ -97,6 +97,12 @@ def test_share_of_the_matching(matching):
         lambda share: method.losses(forward(FEATURES, share), batch)
     )
     found = losses(0.25)
+    if matching == "contrast":
+        by_hand = jitted(FEATURES, 0.5)
+    else:
+        alone = forward(FEATURES).log_probs().alone
+        by_hand = divergence(alone, reverse=matching == "reversed")
+    assert found.metrics["matching"] == pytest.approx(float(by_hand), rel=1e-6)
     expected = 1.5 * joint + 0.5 * found.metrics["matching"]
     assert found.values["loss"] == pytest.approx(float(expected), rel=1e-6)
     none = losses(0.0).values["loss"]
@@ -114,6 +120,18 @@ def test_line():
     assert shares[-1] == pytest.approx(0.05)
     assert line(0.8, 0, 1) == 0.8
     assert line(0.0, 3, 6) == 0
+
+
+@pytest.mark.parametrize("schedule", ["line", "learned"])
+def test_share_of_an_epoch(schedule):
+    none = methods.Survey({"a": None}, None, np.array([1]), None)
+    start = {"share": np.float32(0.5)}
+    epoch = helpers.EpochByHand({"train": none}, number=4, memory=start)
+    method = methods.create("lfm", {"share": 0.5, "schedule": schedule})
+    method.begin_epoch(epoch)
+    # A line from 0.5 in the first of ten epochs to 0.05 in the last.
+    expected = 0.3 if schedule == "line" else 0.5
+    assert epoch.variables.memory["share"] == pytest.approx(expected)
 
 
 def test_learned_share_descends_the_loss_after_a_step(rng):

@@ -24,6 +24,17 @@ def test_each_turn_trains_one_modality(turn):
     assert size[2] > 1e-3
 
 
+def test_loss_by_hand():
+    features = {"a": [[7.0, 0.0], [0.0, 7.0]], "b": [[1.0, 0.0], [3.0, 0.0]]}
+    batch = helpers.bare_batch([0, 1])
+    batch["mask"][1, 1] = 0
+    forward = helpers.bare_forward(features, turn=1)
+    value, _, mean = methods.create("mla", {}).loss(forward, batch)
+    np.testing.assert_allclose(value, np.log1p(np.exp(-1)) / 2, rtol=1e-6)
+    # What the projection is made of.
+    np.testing.assert_allclose(mean, [2, 0])
+
+
 def test_entropy_weights_by_hand():
     # Entropies 0 and log 3 in the first sample, swapped in the second.
     sure, unsure = np.array([100.0, 0, 0]), np.ones(3)

@@ -62,6 +62,30 @@ def test_teachers_are_trained_alone():
     }  # fmt: skip
 
 
+class Forking(helpers.EpochByHand):
+    def fork(self, steps, *, phase):
+        assert phase == "teacher"
+        self.forked = steps
+        taught = {"encoders": "taught"}
+        return methods.Variables(taught, {"encoders": "statistics"}, ())
+
+
+@pytest.mark.parametrize(("teacher", "epochs"), [(0, 10), (3, 3)])
+def test_teachers_are_trained_before_the_first_epoch(teacher, epochs):
+    method = methods.create("umt", {"teacher": teacher})
+    none = methods.Survey({"a": None}, None, np.array([1]), None)
+    first = Forking({"train": none})
+    first.steps = 7
+    method.begin_epoch(first)
+    assert first.forked == 7 * epochs
+    assert first.variables.memory == {
+        "encoders": "taught", "state": "statistics", "ready": 1
+    }  # fmt: skip
+    later = Forking({"train": none}, number=1)
+    method.begin_epoch(later)
+    assert later.variables.memory == ()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
