@@ -71,17 +71,6 @@ def test_gradients_of_encoders_are_scaled_and_no_others():
         np.testing.assert_allclose(of_head, head, rtol=1e-5)
 
 
-def test_devices_agree_on_the_weights_of_the_whole_batch():
-    # As in test_methods.py, behind the warm-up.
-    state, plain, mapped = helpers.steps(methods.create("arl", {}))
-    memory = {"warm": jnp.ones(())}
-    state = state.replace(variables=state.variables.replace(memory=memory))
-    history = helpers.check_devices(state, plain, mapped)
-    factors = [history[-1][f"factor_{name}"] for name in "ab"]
-    assert sum(factors) == pytest.approx(3)
-    assert abs(factors[0] - factors[1]) > 1e-3
-
-
 def test_warm_up():
     surveys = {"train": methods.Survey({"a": None}, None, np.zeros(1, int), 0)}
     for factors, number, warm in (

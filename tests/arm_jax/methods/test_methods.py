@@ -36,12 +36,22 @@ JOINT = {
 NOT_LEARNING = {"arm_released", "lfm"}
 
 
+# Memory behind the warm-up of a method, which does less before.
+WARM = {"arl": {"warm": np.ones((), np.float32)}}
+
+
 def create(name):
     return methods.create(name, SHORT.get(name, {}))
 
 
-# Compiled once for the tests of a method.
-steps = functools.cache(lambda name: helpers.steps(create(name), MODALITIES))
+@functools.cache
+def steps(name):
+    """Compiled once for the tests of a method."""
+    state, *both = helpers.steps(create(name), MODALITIES)
+    if name in WARM:
+        variables = state.variables.replace(memory=WARM[name])
+        state = state.replace(variables=variables)
+    return state, *both
 
 
 # First, and less than 25, so that they share what runs eagerly (conftest.py).
@@ -61,6 +71,10 @@ def test_steps_on_devices_are_those_on_the_whole_batch_and_learn(name):
     first, last = history[0]["cross_entropy"], history[16]["cross_entropy"]
     if name not in NOT_LEARNING:
         assert last < 0.9 * first  # on the same batch
+    if name == "arl":
+        factors = [history[-1][f"factor_{m}"] for m in MODALITIES]
+        assert sum(factors) == pytest.approx(3)
+        assert abs(factors[0] - factors[1]) > 1e-3
 
 
 @pytest.mark.parametrize("name", methods.names())
