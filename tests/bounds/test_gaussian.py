@@ -107,6 +107,14 @@ def test_a_step_limit_is_told_and_its_gap_is_true(rng):
     for steps in (1, 5, 20):
         value, gap, _ = gaussian._minimize(first, second, 1e-10, steps)
         assert value - gap <= exact + 1e-9 <= value + 2e-9
+    # Of white noise and a white target, these are what is minimised over.
+    problem = channel(first, second, np.eye(9))
+    found = gaussian_pid(*problem, max_steps=steps)
+    whole = gaussian_pid(*problem, max_steps=20_000)
+    limited, converged = bounds.Status.STEP_LIMIT, bounds.Status.CONVERGED
+    assert (found.status, found.steps) == (limited, steps)
+    assert whole.status == converged
+    assert found.gap == pytest.approx(gap / math.log(2), rel=1e-6)
 
 
 def test_samples_have_the_covariance(rng):
@@ -120,6 +128,8 @@ def test_samples_have_the_covariance(rng):
     correlation = covariance / np.outer(scale, scale)
     x = x / (unit * scale)
     np.testing.assert_allclose(np.cov(x.T), correlation, atol=0.03)
+    one, other = (gaussian.sample(GOOD, SIZES, 3, seed)[0] for seed in (0, 1))
+    assert not np.array_equal(one, other)
 
 
 def test_units_do_not_matter_however_small_or_large(rng):
@@ -148,6 +158,9 @@ def test_cut_targets():
     assert truth.unique2 == 0
     assert truth.synergy > 0.01
     assert sum(truth[:4]) == pytest.approx(truth.total)
+    # The draws' informations differ where the modalities do not.
+    equal = gaussian.cut(noise=(1.0, 1.0)).truth
+    assert equal.unique1 == equal.unique2 == 0
 
 
 GOOD, SIZES = scalar(1.0, 2.0)
