@@ -59,7 +59,7 @@ def test_too_few_samples_are_said_and_nothing_is_solved(monkeypatch):
 def test_the_null_keeps_what_is_given(kind):
     rng = np.random.default_rng(1)
     x, c = rng.integers(3, size=300), rng.integers(2, size=300)
-    y = c ^ (rng.random(300) < 0.2)
+    y = c ^ (x == 1) ^ (rng.random(300) < 0.2)
     given = {
         "plain": {},
         "units": {"units": np.arange(300) // 3},

@@ -143,6 +143,11 @@ def test_p_values_of_nothing_are_even(monkeypatch):
     # 120 pairs; not independent, so a wide margin.
     assert 0.2 < np.mean(found.p_value <= 0.5) < 0.8
     assert found.p_value.min() >= 1 / 200
+    # All that there is, is what sampling gives.
+    assert found.null.mean() == pytest.approx(found.plug_in.mean(), rel=0.1)
+    np.testing.assert_array_equal(
+        found.value, np.maximum(found.plug_in - found.null, 0)
+    )
 
 
 GOOD = {"a": [0, 1] * 5, "b": [0, 0, 1, 1, 0] * 2}
