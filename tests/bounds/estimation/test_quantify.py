@@ -445,6 +445,40 @@ def test_predictions_in_batches(solvers, rng):
     assert 0 < lost < information
 
 
+@pytest.mark.parametrize("kind", ["labelled", "unimodal", "predictions"])
+def test_options_are_those_of_what_is_resampled(
+    kind, solvers, rng, monkeypatch
+):
+    efforts = set()
+
+    def bounded(*tables, **given):
+        efforts.add(given["effort"])
+        return helpers.bounded(*tables)
+
+    monkeypatch.setattr(_statistics, "synergy_interval", bounded)
+    if kind == "labelled":
+        x1, y = of_label(rng, 0.4, 3, 400)
+        table = samples.count([x1, rng.permutation(x1), y], (3, 3, 3))
+        evidence = Labelled(table)
+    elif kind == "unimodal":
+        evidence = unimodal(rng)
+    else:
+        evidence = Predictions(*rng.dirichlet([1, 1], size=(2, 200)), bins=3)
+    few = {"replicates": 50, "permutations": 5, "interval_replicates": 20}
+    wide = quantify(evidence, effort="fast", **few)
+    narrow = quantify(evidence, level=0.5, **few)
+    other = quantify(evidence, seed=1, **few)
+    assert efforts == (set() if kind == "predictions" else {"bounds", "fast"})
+    for of in (
+        lambda found: found.estimates["information1"],
+        lambda found: found.synergy_upper,
+    ):
+        one, two, three = map(of, (wide, narrow, other))
+        assert two.value == one.value
+        assert two.upper - two.lower < 0.8 * (one.upper - one.lower)
+        assert three.deviation != one.deviation
+
+
 def test_few_predictions_are_not_resampled(solvers, rng):
     p = rng.dirichlet([1, 1], size=(2, 9))
     found = quantify(Predictions(*p))
