@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 import bounds
 from bounds import problems
 from bounds.errors import InputError
-from bounds.estimation import _outputs, classifiers
+from bounds.estimation import _outputs, classifiers, features
 from bounds.estimation._likeliest import likeliest
 from bounds.estimation.frames import class_codes
 from bounds.estimation.late_fusion import fuse
@@ -22,13 +22,13 @@ PARTS = ("redundancy", "unique1", "unique2", "synergy")
 @pytest.fixture(scope="module")
 def alone():
     """A second modality that adds nothing to the first."""
-    return problems.named("alone4").sample(400, 0)
+    return problems.named("alone4").sample(240, 0)
 
 
 def test_features_are_decomposed_and_decided(alone):
     out = bounds.pid_of_features(
         alone.x1, alone.x2, alone.labels, names=("image", "text"),
-        replicates=50, margin=0.1,
+        replicates=50, margin=0.1, folds=3,
     )  # fmt: skip
     truth = problems.named("alone4").truth
     for part in PARTS:
@@ -40,7 +40,7 @@ def test_features_are_decomposed_and_decided(alone):
     assert set(out.classifiers) == {"first", "second", "joint"}
     # The first modality is all that both are, and linear in its features.
     assert out.interaction.upper < 0.1
-    # Four classes of a hundred samples are learned by half of them.
+    # Four classes of sixty samples are learned by half of them.
     assert tuple(out.learned) == ("first", "second", "joint")
     for low, high in out.learned.values():
         assert low < 0.05
@@ -92,7 +92,7 @@ def test_refits_know_their_world():
 
 def test_refits_of_many_classes_agree_on_their_shares():
     """Labels that are drawn apart have other shares, which no data have."""
-    s = problems.named("halves16").sample(600)
+    s = problems.named("halves16").sample(240)
     posteriors = {"first": s.posterior1, "second": s.posterior2,
                   "joint": s.posterior12}  # fmt: skip
     pid = bounds.pid_of_posteriors(
@@ -108,8 +108,8 @@ def test_refits_of_many_classes_agree_on_their_shares():
     out = refits(
         pid, posteriors, {r: {"name": "any", "calibration": ""} for r in
                           posteriors}, fitted, s.labels,
-        number=2, weights=np.ones(600), units=np.arange(600),
-        fold=np.arange(600), seed=0,
+        number=2, weights=np.ones(240), units=np.arange(240),
+        fold=np.arange(240), seed=0,
     )  # fmt: skip
     # Less the shares they are the posteriors again.
     assert out.bias == pytest.approx(dict.fromkeys(out.bias, 0), abs=0.01)
@@ -120,7 +120,7 @@ def test_classifiers_of_your_own(alone):
     lda = LinearDiscriminantAnalysis()
     own = {"first": lda, "second": lda, "joint": lda}
     out = bounds.pid_of_features(x1, x2, y, own=own, replicates=20, refits=2)
-    # Some 400 samples fit a dozen parameters well.
+    # Some 240 samples fit a dozen parameters well.
     assert abs(out.refits.bias["total"]) < 0.1
     assert out.refits.deviation["total"] > out.pid.deviation["total"]
     assert not hasattr(lda, "classes_")  # copies were fitted
@@ -128,11 +128,11 @@ def test_classifiers_of_your_own(alone):
     assert out.interaction is None
     assert out.pid.unique1 == pytest.approx(0.77, abs=0.15)
     fitted = {
-        "first": LinearDiscriminantAnalysis().fit(x1[:200], y[:200]),
-        "second": LinearDiscriminantAnalysis().fit(x2[:200], y[:200]),
+        "first": LinearDiscriminantAnalysis().fit(x1[:120], y[:120]),
+        "second": LinearDiscriminantAnalysis().fit(x2[:120], y[:120]),
     }
     out = bounds.pid_of_features(
-        x1[200:], x2[200:], y[200:], own=fitted, fitted=True, replicates=20
+        x1[120:], x2[120:], y[120:], own=fitted, fitted=True, replicates=20
     )
     # Without a joint classifier of your own there is late fusion; here the
     # second adds nothing to the first.
@@ -157,20 +157,28 @@ def test_fits_to_halves_have_not_seen_each_other(alone, monkeypatch):
 
     monkeypatch.setattr(_outputs, "pid_of_posteriors", never)
     own = {"first": Flat(), "second": Flat()}
-    units = np.arange(400) // 2
+    units, weights = np.arange(240) // 2, 1 + np.arange(240) % 3
     with pytest.raises(InputError, match="enough"):
         bounds.pid_of_features(
-            alone.x1, alone.x2, alone.labels, own=own, groups=units
-        )
+            alone.x1, alone.x2, alone.labels, own=own, groups=units,
+            weights=weights,
+        )  # fmt: skip
+    np.testing.assert_array_equal(given["groups"], units)
+    assert np.ptp(given["weights1"] / weights) < 1e-12
+    # Samples of a fold are those that one fit of each side has answered for.
+    of_fold = {k: set(np.flatnonzero(given["folds"] == k)) for k in range(5)}
+    rows = {x: i for i, x in enumerate(alone.x1[:, 0])}
+    asked = [{rows[x] for x in some} for _, some in calls[:5]]
+    assert sorted(map(sorted, asked)) == sorted(map(sorted, of_fold.values()))
     # Five folds of either side, then three divisions of either.
     assert len(calls) == 2 * 5 + 2 * 3 * 2
     for seen, asked in calls[10:]:
         assert not seen & asked
-        assert len(seen) + len(asked) == 400
+        assert len(seen) + len(asked) == 240
     for a, b in zip(calls[10::2], calls[11::2], strict=True):
         assert not a[0] & b[0]
     for _, _, half in given["halves"]:
-        assert 150 < half.sum() < 250
+        assert 90 < half.sum() < 150
         np.testing.assert_array_equal(half[::2], half[1::2])
 
 
@@ -180,7 +188,7 @@ class Frame(dict):
     columns = property(lambda self: list(self))
 
 
-def test_a_frame_and_names_are_arrays_and_codes(alone):
+def test_a_frame_and_names_are_arrays_and_codes(alone, monkeypatch):
     lda = LinearDiscriminantAnalysis()
     own = {"first": lda, "second": lda}
     x1, x2, y = alone.x1, alone.x2, alone.labels
@@ -192,6 +200,15 @@ def test_a_frame_and_names_are_arrays_and_codes(alone):
     plain = bounds.pid_of_features(x1, x2, y, own=own, replicates=9)
     assert found.pid.unique1 == pytest.approx(plain.pid.unique1, abs=1e-9)
     assert "image" in found.recommendation.reasons[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "pid_of_features", lambda *_, **given: given)
+        given = bounds.pid_of_frame(
+            Frame(**frame, person=y // 2, often=y + 1), columns, "kind",
+            groups="person", weights="often", folds=2,
+        )  # fmt: skip
+    np.testing.assert_array_equal(given.pop("groups"), y // 2)
+    np.testing.assert_array_equal(given.pop("weights"), y + 1)
+    assert given == {"names": ("image", "text"), "folds": 2}
     with pytest.raises(InputError, match="text: the frame has no column 'z'"):
         bounds.pid_of_frame(frame, columns | {"text": ["z"]}, "kind")
     with pytest.raises(InputError, match="label: the frame has no column 'y'"):
@@ -336,6 +353,30 @@ def test_late_fusion_is_exact_for_independent_modalities():
     ]
     assert bits[1].mean() - bits[0].mean() < 0.01
     assert bits[0].mean() - bits[2].mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        lambda r, y, **of: fuse(r, r[:, ::-1], y, **of),
+        lambda r, y, **of: bounds.calibrate(r, y, **of).probabilities,
+    ],
+)
+def test_nobody_answers_for_labels_that_were_fitted_to(rng, answers):
+    r = np.repeat(rng.dirichlet([1, 1], 30), 2, axis=0)
+    y, group = np.repeat(rng.integers(2, size=30), 2), np.arange(60) // 2
+    first = group == 0
+    of = {"groups": group, "weights": np.where(group == 1, 0, 1 + group % 3)}
+    found = answers(r, y, **of)
+    # A group has one fold, which has seen none of its labels.
+    np.testing.assert_array_equal(found[::2], found[1::2])
+    other = answers(r, np.where(first, 1 - y, y), **of)
+    np.testing.assert_array_equal(other[first], found[first])
+    assert not np.allclose(other[~first], found[~first])
+    # Nor has any seen labels of no weight; and weights are multiplicities.
+    same = answers(r, np.where(group == 1, 1 - y, y), **of)
+    np.testing.assert_array_equal(same, found)
+    assert not np.allclose(answers(r, y, groups=group), found)
 
 
 def test_late_fusion_needs_rows_that_match():
