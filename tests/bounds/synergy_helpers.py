@@ -66,13 +66,11 @@ def least_entropy(p):
     matrix = sums(p.shape)
     _, singular, right = np.linalg.svd(matrix)
     null = right[np.sum(singular > 1e-9) :].T
-    start, best = p.ravel(), np.inf
-    for zeros in itertools.combinations(range(p.size), null.shape[1]):
-        rows = null[list(zeros)]
-        if abs(np.linalg.det(rows)) < 1e-9:
-            continue
-        r = start - null @ np.linalg.solve(rows, start[list(zeros)])
-        if r.min() > -1e-12:
-            r = np.maximum(r, 0).reshape(p.shape)
-            best = min(best, entropy(r))
-    return best
+    start = p.ravel()
+    each = itertools.combinations(range(p.size), null.shape[1])
+    zeros = np.array(list(each))
+    zeros = zeros[np.abs(np.linalg.det(null[zeros])) >= 1e-9]
+    solved = np.linalg.solve(null[zeros], start[zeros][..., None])[..., 0]
+    r = start - solved @ null.T
+    r = np.maximum(r[r.min(1) > -1e-12], 0)
+    return entropy(r.reshape(-1, *p.shape)).min()

@@ -21,7 +21,12 @@ from arm_jax.analysis import interactions
 from arm_jax.checkpoint import Checkpoints
 from arm_jax.reports import valuation
 from arm_jax.workdir import JsonLines
-from bounds.estimation import _posterior_solve, classifiers, posteriors
+from bounds.estimation import (
+    _overclaim,
+    _posterior_solve,
+    classifiers,
+    posteriors,
+)
 from bounds.estimation._posterior_input import information, table
 from tests.bounds.estimation import quantify_helpers
 
@@ -59,6 +64,8 @@ def _without_solvers(monkeypatch):
     quantify_helpers.without_solvers(monkeypatch)
     monkeypatch.setattr(posteriors, "_laws", lambda *_: None)
     monkeypatch.setattr(_posterior_solve, "solve", solved)
+    none = _overclaim.Overclaim(0.0, 0.0)
+    monkeypatch.setattr(_overclaim, "overclaim", lambda *_, **__: none)
     monkeypatch.setattr(classifiers, "_EPOCHS", 1)
     monkeypatch.setattr(classifiers, "_STEPS", 1)
     monkeypatch.setattr(loop, "train", untrained)

@@ -51,13 +51,13 @@ def test_exact_posteriors_claim_too_much_by_chance_only():
 
 
 def test_bent_posteriors_look_unique_until_labels_deny_it():
-    s = draw("equal31", 350)
+    s = draw("equal31", 240)
     r1, r2 = bent(s.posterior1, 1), bent(s.posterior2, 2)
     plain, with_folds = (
         bounds.pid_of_posteriors(
             r1, r2, labels=s.labels, calibration="temperature", folds=f, **FEW
         )
-        for f in (None, np.zeros(350, int))
+        for f in (None, np.zeros(240, int))
     )
     assert plain.overclaimed == 0
     before = plain.unique1 + plain.unique2
@@ -74,14 +74,14 @@ def test_bent_posteriors_look_unique_until_labels_deny_it():
 
 
 def test_posteriors_that_are_wrong_on_the_whole_are_left_alone():
-    s = draw("equal4", 300)
+    s = draw("equal4", 240)
     sharp = [r**6 / (r**6).sum(1, keepdims=True)
              for r in (s.posterior1, s.posterior2)]  # fmt: skip
     votes = [np.eye(4)[r.argmax(1)] for r in sharp]
     for r1, r2 in (sharp, votes):
         plain, with_folds = (
             bounds.pid_of_posteriors(r1, r2, labels=s.labels, folds=f, **FEW)
-            for f in (None, np.zeros(300, int))
+            for f in (None, np.zeros(240, int))
         )
         assert any("r1 is over" in doubt for doubt in with_folds.doubts)
         assert with_folds.overclaimed == 0

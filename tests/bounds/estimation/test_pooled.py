@@ -8,7 +8,7 @@ from bounds.estimation import _pooled
 from tests.bounds.estimation.test_overclaim import bent
 from tests.bounds.estimation.test_posteriors import FEW, draw
 
-SIZE = 400
+SIZE = 240
 HALF = np.arange(SIZE) % 2
 
 
@@ -67,11 +67,11 @@ def test_halves_change_the_bias():
         (lambda h: h[:2], r"must be \(r1, r2, half\), got 2 entries"),
         (
             lambda h: (h[0], h[1][:-1], h[2]),
-            r"\[1\] has shape .* r2 has .400, 4",
+            r"\[1\] has shape .* r2 has .240, 4",
         ),
         (lambda h: (2 * h[0], *h[1:]), r"halves\[0\]\[0\]\[0\] sums to 2"),
-        (lambda h: (*h[:2], 0 * HALF), "two values for 400 .* got 1 for 400"),
-        (lambda h: (*h[:2], HALF[1:]), "got 2 for 399"),
+        (lambda h: (*h[:2], 0 * HALF), "two values for 240 .* got 1 for 240"),
+        (lambda h: (*h[:2], HALF[1:]), "got 2 for 239"),
     ],
 )
 def test_bad_halves(change, message):
