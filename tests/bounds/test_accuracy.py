@@ -46,6 +46,12 @@ def test_attained_where_k_labels_are_equally_likely(k):
         assert out.upper == pytest.approx(1 / k, abs=1e-6)
 
 
+def test_the_likeliest_label_is_always_there_to_predict():
+    out = bounds.accuracy_interval(0.0, [0.7, 0.3])
+    assert out.lower == pytest.approx(0.7, abs=1e-8)
+    assert out.paper_lower < 0.6
+
+
 def test_interval_of_information_and_padding():
     p_y = np.array([0.5, 0.3, 0.2])
     out = bounds.accuracy_interval(0.2, p_y, most_information=0.6)

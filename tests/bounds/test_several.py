@@ -131,6 +131,16 @@ def test_a_batch_is_its_tables(random):
     np.testing.assert_allclose(counts.synergy, found.synergy, atol=1e-6)
 
 
+def test_the_worst_status_of_what_is_given_is_told(random):
+    p = random.copy()
+    # Of the first given value nothing is left to solve.
+    p[:, :, 0] = 0
+    p[0, 0, 0, 0] = 1
+    found = several.pid_of(p / p.sum(), Split((0,), (1,), (2,)), max_steps=1)
+    assert found.status == bounds.Status.STEP_LIMIT
+    assert found.steps == 1
+
+
 def test_splits_and_their_names():
     assert several.splits(2) == [Split((0,), (1,))]
     names = [several.named(s, "abc") for s in several.splits(3)]

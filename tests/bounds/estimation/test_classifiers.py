@@ -17,6 +17,20 @@ def test_networks_of_few_samples(label):
     assert not p[:, label.max() + 1 :].any()
 
 
+def test_networks_begin_where_their_seed_says(rng, monkeypatch):
+    monkeypatch.setattr(unimodal, "_EPOCHS", 1)
+    monkeypatch.setattr(unimodal, "_STEPS", 1)
+    x, label = rng.normal(size=(8, 2)), np.arange(8) % 2
+    one, again, other = (
+        unimodal.posteriors(
+            x, label, x, classes=2, strength=1.0, kind="network", seed=seed
+        )
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert not np.allclose(one, other, atol=1e-6)
+
+
 def test_networks_find_interactions_in_a_hundred_samples(rng):
     sign = rng.choice([-1, 1], (200, 2))
     x = sign + 0.1 * rng.normal(size=sign.shape)

@@ -41,6 +41,9 @@ def test_unique_information_given_the_rest(table, monkeypatch):
         assert one.lower <= value <= one.upper + 1e-3, name
     assert found.estimates["unique1"].p_value < 0.05
     assert found.estimates["information2"].p_value > 0.05
+    narrow = quantify_given(table, replicates=40, permutations=0, level=0.5)
+    narrow, one = narrow.estimates["unique1"], found.estimates["unique1"]
+    assert narrow.upper - narrow.lower < 0.8 * (one.upper - one.lower)
     assert found.size == N
     assert found.gap == pytest.approx(1e-7)
 

@@ -115,6 +115,12 @@ def test_pairs_weights_and_repetitions():
     for name in PARTS[:3]:
         difference = getattr(weighted, name) - getattr(repeated, name)
         assert abs(difference) < 1e-2
+    # Samples that are paired have one weight.
+    one, both = (
+        decompose(r1, r2, labels=s.labels, weights1=often, weights2=w)
+        for w in (None, often)
+    )
+    assert parts(one)[:3].tolist() == parts(both)[:3].tolist()
 
 
 def test_informations_take_back_what_they_lose_to_the_mean():
@@ -447,6 +453,18 @@ def test_vector_scaling_moves_single_classes():
     )
     assert all_.after < one.after - 0.02
     assert np.abs(all_.probabilities - s.posterior2).mean() < 0.03
+
+
+def test_posteriors_are_calibrated_by_their_weights_and_groups():
+    s, w, groups = draw("copy4", 40), np.arange(40) % 3, np.arange(40) // 2
+    data = _posterior_input.checked(
+        s.posterior1, s.posterior2, None, None, w, None, s.labels, None, None,
+        groups,
+    )  # fmt: skip
+    found = _posterior_input.calibrated(data, "temperature", 0).r["r2"]
+    for given in ({"weights": w, "groups": groups}, {"groups": groups}):
+        out = bounds.calibrate(s.posterior2, s.labels, **given).probabilities
+        assert np.allclose(found, out, atol=1e-9) == ("weights" in given)
 
 
 def test_calibration_keeps_groups_together_and_refuses_nonsense():

@@ -383,13 +383,13 @@ def assert_same(one: Interactions, other: Interactions):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name))
 
 
-def unimodal(rng, n=900, k=3):
+def unimodal(rng, n=900, k=3, classes=3):
     x1, y = of_label(rng, 0.4, k, n)
     x2 = np.where(rng.random(n) < 0.4, rng.integers(k, size=n), y)
     half = n // 2
     return Unimodal(
-        samples.count([x1[:half], y[:half]], (k, 3)),
-        samples.count([x2[half:], y[half:]], (k, 3)),
+        samples.count([x1[:half], y[:half]], (k, classes)),
+        samples.count([x2[half:], y[half:]], (k, classes)),
         samples.count([x1, x2], (k, k)),
     )
 
@@ -708,16 +708,18 @@ def test_both_modalities_are_no_worse_than_either(solvers, rng):
 
 
 def test_sizes_are_those_of_the_smallest_set(solvers, rng):
-    first, second, pairs = unimodal(rng)
+    first, _, pairs = unimodal(rng, classes=5)
     units = np.arange(40) // 4
     small = samples.count(
-        [np.arange(40) % 3, np.repeat([0, 1, 2], [12, 12, 16])], (3, 3),
+        [np.arange(40) % 3, np.repeat([0, 1, 2], [12, 12, 16])], (3, 5),
         units=units,
     )  # fmt: skip
     found = quantify(Unimodal(first, small, pairs))
     assert found.size == 40
     assert found.effective == pytest.approx(samples.effective_size(small))
     assert found.effective < 40
+    # Two classes never occur.
+    assert found.cells == 3 * 3 * 3
 
 
 def test_disagreements_by_hand():

@@ -232,14 +232,16 @@ def test_weighted_classifiers_learn_the_weighted_law():
     x1, x2, y, w = complete("xor")
     rows = x2[:, None].astype(float)
 
-    def of_one(weights, strength):
+    def of_one(weights, strength, kind="logistic"):
         return classifiers.posteriors(
             rows, y, np.array([[1.0]]), classes=2, strength=strength,
-            weights=weights,
+            kind=kind, weights=weights,
         )[0, 1]  # fmt: skip
 
     assert of_one(w, 100.0) == pytest.approx(0.5, abs=0.01)
     assert of_one(None, 100.0) == pytest.approx(0.83, abs=0.01)
+    for kind in ("discriminant", "network"):
+        assert of_one(w, 1.0, kind) == pytest.approx(0.5, abs=0.05)
     # The penalty does not depend on the weights' scale.
     plain, scaled = (of_one(k * np.ones(len(y)), 0.01) for k in (1, 1e6))
     assert scaled == pytest.approx(plain, abs=1e-3)
