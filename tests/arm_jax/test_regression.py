@@ -1,5 +1,7 @@
 """Numbers to be predicted, from the file to the results."""
 
+import contextlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,9 +53,19 @@ def source(file, **options):
     return {"name": "npz", "options": given}
 
 
-def config(file):
+def with_labels(file, folder, change):
+    """Returns a copy of a file whose labels are changed."""
+    with np.load(file) as arrays:
+        changed = dict(arrays)
+    changed["label"] = change(changed["label"])
+    path = folder / "changed.npz"
+    np.savez(path, **changed)
+    return path
+
+
+def config(data):
     return {
-        "data": source(file) | {"batch_size": 20},
+        "data": data | {"batch_size": 20},
         "model": {"hidden": (), "features": 4},
         "method": {"name": "arm", "options": {}},
         "optimizer": {"learning_rate": 0.05},
@@ -61,13 +73,20 @@ def config(file):
     }
 
 
+@contextlib.contextmanager
+def trained(data, workdir):
+    """A finished run and its folder, whose programs serve what comes next."""
+    made = loop.prepare(from_mapping(Config, config(data)))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(loop, "prepare", lambda config: made)
+        yield fit(config(data), workdir, progress=False), workdir
+
+
 @pytest.fixture(scope="module")
 def finished(file, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("runs") / "arm"
-    made = loop.prepare(from_mapping(Config, config(file)))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "prepare", lambda config: made)
-        yield fit(config(file), workdir, progress=False), workdir
+    with trained(source(file), workdir) as found:
+        yield found
 
 
 def test_a_training_from_file_to_report(finished, file):
@@ -107,17 +126,22 @@ def test_samples_are_valued(finished, file):
     )
 
 
-def test_a_comparison_says_what_its_numbers_are(finished, tmp_path):
+def write_comparison(finished, folder):
+    """Compares a run with itself."""
     results, workdir = finished
     one = results | {"runs": [x | {"variant": "all"} for x in results["runs"]]}
     curves = comparison_figures.Curves([workdir / "metrics.jsonl"])
     comparison.write(
-        tmp_path,
+        folder,
         "test",
         [("Methods", ["arm", "other"])],
         {"arm": one, "other": one},
         {"arm": curves, "other": curves},
     )
+
+
+def test_a_comparison_says_what_its_numbers_are(finished, tmp_path):
+    write_comparison(finished, tmp_path)
     for name in ("table.md", "report.html"):
         text = (tmp_path / name).read_text()
         assert "Fused R^2" in text or "fused R^2" in text
@@ -296,7 +320,7 @@ def test_mmpareto_learns_a_number():
 def test_every_method_says_whether_it_covers_numbers(file):
     covering = {n for n in methods.names() if "regression" in methods.tasks(n)}
     assert covering == COVERED
-    given = from_mapping(Config, config(file))
+    given = from_mapping(Config, config(source(file)))
     given.method.__dict__["name"] = "tcmax"
     with pytest.raises(InputError, match=r"not defined for numbers .* arm, j"):
         loop.model_for(
@@ -346,11 +370,7 @@ def test_numbers_are_standardised_by_the_training_rows(file):
     ],
 )
 def test_numbers_that_are_refused(file, tmp_path, change, options, message):
-    with np.load(file) as arrays:
-        changed = dict(arrays)
-    changed["label"] = change(changed["label"])
-    path = tmp_path / "changed.npz"
-    np.savez(path, **changed)
+    path = with_labels(file, tmp_path, change)
     with pytest.raises(InputError, match=message):
         data.load(**source(path, **options))
 

@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from arm_jax import data, loop, methods, tasks, training, valuation
+from arm_jax import data, methods, tasks, training, valuation
 from arm_jax.analysis import scores
-from arm_jax.config import Config, ModelConfig, from_mapping
+from arm_jax.config import ModelConfig
 from arm_jax.data.dataset import checked
 from arm_jax.data.labels import Target
 from arm_jax.errors import InputError
@@ -18,12 +18,16 @@ from arm_jax.evaluation import Predictions, summarize
 from arm_jax.gaussian import Gaussian
 from arm_jax.models import create_model
 from arm_jax.probing import Probe
-from arm_jax.reports import comparison, comparison_figures
-from arm_jax.studies.training import fit
 from arm_jax.studies.valuation import valuate
 from arm_jax.valuation import Subsets
 from tests.arm_jax import helpers
-from tests.arm_jax.test_regression import COVERED, gaussians
+from tests.arm_jax.test_regression import (
+    COVERED,
+    gaussians,
+    trained,
+    with_labels,
+    write_comparison,
+)
 
 NAMES = ("valence", "arousal")
 
@@ -49,23 +53,11 @@ def source(file, **options):
     return {"name": "npz", "options": given | options}
 
 
-def config(file):
-    return {
-        "data": source(file) | {"batch_size": 20},
-        "model": {"hidden": (), "features": 4},
-        "method": {"name": "arm", "options": {}},
-        "optimizer": {"learning_rate": 0.05},
-        "train": {"epochs": 4},
-    }
-
-
 @pytest.fixture(scope="module")
 def finished(file, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("runs") / "arm"
-    made = loop.prepare(from_mapping(Config, config(file)))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "prepare", lambda config: made)
-        yield fit(config(file), workdir, progress=False), workdir
+    with trained(source(file), workdir) as found:
+        yield found
 
 
 def test_a_training_from_file_to_report(finished, file):
@@ -121,16 +113,7 @@ def test_samples_are_valued(finished, file):
 
 
 def test_a_comparison_says_what_its_numbers_are(finished, tmp_path):
-    results, workdir = finished
-    one = results | {"runs": [x | {"variant": "all"} for x in results["runs"]]}
-    curves = comparison_figures.Curves([workdir / "metrics.jsonl"])
-    comparison.write(
-        tmp_path,
-        "test",
-        [("Methods", ["arm", "other"])],
-        {"arm": one, "other": one},
-        {"arm": curves, "other": curves},
-    )
+    write_comparison(finished, tmp_path)
     table = (tmp_path / "table.md").read_text()
     assert "An example has 2 numbers" in table
     assert "RMSE, MAE: in deviations in training, means over" in table
@@ -353,11 +336,7 @@ def with_number(x):
     ],
 )
 def test_numbers_that_are_refused(file, tmp_path, change, options, message):
-    with np.load(file) as arrays:
-        changed = dict(arrays)
-    changed["label"] = change(changed["label"])
-    path = tmp_path / "changed.npz"
-    np.savez(path, **changed)
+    path = with_labels(file, tmp_path, change)
     with pytest.raises(InputError, match=message):
         data.load(**source(path, **options))
 
