@@ -83,6 +83,23 @@ def test_the_same_seed_gives_the_same(copies):
     assert again.synergy is again.total is None
 
 
+def test_terms_by_hand(monkeypatch):
+    found = {
+        "losses": jnp.zeros(3), "excess": jnp.array(0.5),
+        "violation": jnp.zeros(()),
+    }  # fmt: skip
+    monkeypatch.setattr(
+        batch_estimator, "_program", lambda *args: lambda key, data: found
+    )
+    # The first modality knows the label, one bit, the second one nothing. All
+    # that has to be known is 0.5 bits more than the mean of the two.
+    sure = np.eye(2)[[0, 1, 0, 1]]
+    pid = batch_pid(X, X, sure, R, r12=sure)
+    assert pid.unique1 == pytest.approx(1)
+    for name in ("redundancy", "unique2", "synergy"):
+        assert getattr(pid, name) == pytest.approx(0)
+
+
 def test_a_loss_that_is_not_finite_is_told(monkeypatch):
     losses = jnp.array([0.5, jnp.nan, 0.1])
     zero = jnp.zeros(())

@@ -7,17 +7,18 @@ from arm_jax.data.outputs import of_arrays
 from arm_jax.reports import outputs as report
 from arm_jax.studies.outputs import valuate_outputs
 
-# Who is right, of a, b and both, and how often.
+# Who is right, of a, b and both, and how often: 22 samples in all.
 CASES = {
-    (1, 1, 1): 5, (1, 0, 1): 4, (0, 1, 1): 3, (0, 0, 1): 2,
-    (1, 1, 0): 1, (1, 0, 0): 2, (0, 0, 0): 3,
+    (1, 1, 1): 7, (1, 0, 1): 4, (0, 1, 1): 3, (0, 0, 1): 2,
+    (1, 1, 0): 1, (1, 0, 0): 3, (0, 1, 0): 1, (0, 0, 0): 1,
 }  # fmt: skip
 
 
 @pytest.fixture
 def outputs():
     right = np.repeat(list(CASES), list(CASES.values()), axis=0)
-    label = np.arange(20) % 2
+    # The second class is the likelier one: 14 samples.
+    label = (np.arange(22) % 3 > 0).astype(int)
     # 0.8 on the predicted class.
     p = lambda r: np.eye(2)[np.where(r, label, 1 - label)] * 0.6 + 0.2
     a, b, both = (p(right[:, i]) for i in range(3))
@@ -27,7 +28,7 @@ def outputs():
 def test_agreement_by_hand(outputs):
     found = analysis.agreement(outputs, "a", "b")
     assert found == pytest.approx(
-        (5 / 20, 4 / 20, 3 / 20, 2 / 20, 3 / 20, 3 / 20)
+        (7 / 22, 4 / 22, 3 / 22, 2 / 22, 5 / 22, 1 / 22)
     )
     assert sum(found) == pytest.approx(1)
 
@@ -35,19 +36,19 @@ def test_agreement_by_hand(outputs):
 def test_scores_by_hand(outputs):
     scores = analysis.scores(outputs)
     assert list(scores) == ["a", "b", "a+b"]
-    assert scores["a"]["accuracy"] == pytest.approx(12 / 20)
+    assert scores["a"]["accuracy"] == pytest.approx(15 / 22)
     # Always 80 % sure.
-    assert scores["a"]["ece"] == pytest.approx(0.2)
-    assert scores["a+b"]["accuracy"] == pytest.approx(14 / 20)
-    bits = -0.7 * np.log2(0.8) - 0.3 * np.log2(0.2)
+    assert scores["a"]["ece"] == pytest.approx(0.8 - 15 / 22)
+    assert scores["a+b"]["accuracy"] == pytest.approx(16 / 22)
+    bits = -16 / 22 * np.log2(0.8) - 6 / 22 * np.log2(0.2)
     assert scores["a+b"]["cross_entropy"] == pytest.approx(bits)
 
 
 def test_calibration_by_hand():
-    confidence = np.array([1.0, 0.9, 0.9, 0.55])
-    right = np.array([True, True, False, True])
-    # Bins of 1/15: 0.9 twice, 1.0 with them in none, 0.55.
-    by_hand = (abs(1 - 1) + abs(1.8 - 1) + abs(0.55 - 1)) / 4
+    confidence = np.array([1.0, 0.95, 0.9, 0.9, 0.55])
+    right = np.array([False, True, True, False, True])
+    # Bins of 1/15: 1.0 with 0.95 in the last one, 0.9 twice, 0.55.
+    by_hand = (abs(1.95 - 1) + abs(1.8 - 1) + abs(0.55 - 1)) / 5
     found = analysis.calibration_error(confidence, right)
     assert found == pytest.approx(by_hand)
 
@@ -82,9 +83,9 @@ def test_contributions_are_those_of_the_valuation(outputs):
 
 def test_shares_sum_to_the_gain_over_guessing(outputs):
     shares = analysis.accuracy_shares(outputs)
-    assert sum(shares.values()) == pytest.approx(14 / 20 - 10 / 20)
+    assert sum(shares.values()) == pytest.approx(16 / 22 - 14 / 22)
     # Half of what a adds to nothing, and half of what it adds to b.
-    a = (12 / 20 - 10 / 20) / 2 + (14 / 20 - 9 / 20) / 2
+    a = (15 / 22 - 14 / 22) / 2 + (16 / 22 - 12 / 22) / 2
     assert shares["a"] == pytest.approx(a)
 
 
@@ -120,6 +121,22 @@ def test_decomposition_of_posteriors_that_are_true(rng):
         assert found["value"][name] == pytest.approx(0, abs=0.02)
     low, high = found["interval"]["unique1"]
     assert low < found["value"]["unique1"] < high
+
+
+def test_what_labels_and_prior_say_of_the_outputs_is_a_doubt():
+    label = np.arange(400) % 2
+    # Right on three quarters of either class, and nearly sure of all.
+    sure = np.eye(2)[np.where(np.arange(400) % 8 < 2, 1 - label, label)]
+    sure = 0.98 * sure + 0.01
+    arrays = {"a": sure, "b": np.full((400, 2), 0.5), "a+b": sure}
+    arrays["label"] = label
+    found = analysis.decomposition(of_arrays(arrays), "a", "b")
+    assert "r1 is overconfident" in found["doubts"][0]
+    # Of other training data: no answer.
+    other = of_arrays(arrays | {"prior": [9, 1]})
+    found = analysis.decomposition(other, "a", "b")
+    assert found.keys() == {"doubts"}
+    assert "prior" in found["doubts"][0]
 
 
 def test_too_few_samples_are_a_doubt():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -76,6 +78,18 @@ def test_copies_come_once_more_with_their_mask():
     at_three = sorted(seen[ids == 3].tolist())
     assert at_three == [[1, 0], [1, 0], [1, 1]]
     assert sorted(seen[ids == 7].tolist()) == [[0, 1], [1, 1]]
+
+
+def test_a_copy_has_no_more_than_its_example():
+    present = np.ones((4, 2), np.float32)
+    present[2, 0] = 0
+    split = dataclasses.replace(make_split(4), present=present)
+    batch = epoch_batches(
+        split, 6, seed=0, epoch=0, copy_row=np.array([1, 2]),
+        copy_mask=np.ones((2, 2)),
+    ).make(0)  # fmt: skip
+    np.testing.assert_array_equal(batch["mask"], present[batch["id"] - 100])
+    assert sorted(batch["id"]) == [100, 101, 101, 102, 102, 103]
 
 
 def test_processes_share_an_epoch(monkeypatch):

@@ -118,6 +118,22 @@ def test_values_of_any_kind_have_a_table_and_a_figure(phi, tmp_path):
     assert "-0.00 " not in table
 
 
+def test_table_of_values_by_hand():
+    values = values_of([[-1.0, 0.5], [0.0, 1.0], [4.0, 3.0]])
+    values["expected_phi_cmi"] = values["phi_cmi"] + 0.25
+    values["expected_phi_mi"] = values["phi_mi"] + 0.75
+    rows = valuate.summary_table(values).splitlines()
+    cells = [[x.strip() for x in row.split("|")[1:-1]] for row in rows]
+    assert cells[0][1:] == [
+        "mean", "below 0", "5 %", "median", "95 %", "label-free"
+    ]  # fmt: skip
+    assert cells[2:] == [
+        ["phi_MI, all", "2.50", "33 %", "-0.35", "1.00", "6.40", "3.25"],
+        ["phi_CMI, m0", "1.00", "33 %", "-0.90", "0.00", "3.60", "1.25"],
+        ["phi_CMI, m1", "1.50", "0 %", "0.55", "1.00", "2.80", "1.75"],
+    ]
+
+
 def curves(tmp_path, *lines):
     file = tmp_path / "metrics.jsonl"
     file.write_text("\n".join(lines), encoding="utf-8")

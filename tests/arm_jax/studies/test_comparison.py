@@ -8,6 +8,7 @@ import pytest
 
 from arm_jax import record
 from arm_jax.errors import InputError
+from arm_jax.evaluation import Predictions
 from arm_jax.methods import Method
 from arm_jax.reports import comparison_scores, scores
 from arm_jax.reports.comparison import (
@@ -20,8 +21,10 @@ from arm_jax.reports.comparison import (
 from arm_jax.reports.comparison_words import introduction
 from arm_jax.reports.pieces import difference, holm, paired
 from arm_jax.reports.valuation import summary_table
+from arm_jax.studies import valuation
 from arm_jax.studies.comparison import compare, run_folder
 from arm_jax.studies.valuation import valuate
+from arm_jax.valuation import Subsets
 from arm_jax.workdir import JsonLines
 from configs import common, npz
 from experiments import cli
@@ -385,6 +388,23 @@ def test_values_of_a_finished_run(finished):
         atol=1e-4,
     )
     assert "phi_CMI, quiet" in summary_table(values)
+
+
+def test_values_are_in_bits():
+    likely, even = np.log(np.array([[0.75, 0.25], [0.5, 0.5]], np.float32))
+    rows = np.stack([likely, even])[:, None]
+    # Without the first modality nothing is known, without the second all.
+    log_probs = Subsets(likely[None], rows, rows[::-1])
+    predictions = Predictions(log_probs, *np.zeros((2, 1), np.int32))
+    found = valuation._of_run(predictions, even)
+    own = np.log2(1.5)
+    expected = 0.75 * own - 0.25
+    np.testing.assert_allclose(found["phi_mi"], [own], rtol=1e-5)
+    np.testing.assert_allclose(found["phi_cmi"], [[own, 0]], rtol=1e-5)
+    np.testing.assert_allclose(found["expected_phi_mi"], [expected], rtol=1e-5)
+    np.testing.assert_allclose(
+        found["expected_phi_cmi"], [[expected, 0]], atol=1e-6
+    )
 
 
 def test_valuation_of_a_comparison(finished):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from arm_jax.errors import InputError
+from arm_jax.reports import coverage as report
 from arm_jax.studies import coverage
 from arm_jax.studies.coverage import coverage as run
 from arm_jax.workdir import JsonLines, open_workdir
@@ -26,6 +27,14 @@ def test_study_resumes_and_reports(tmp_path):
     for record in records:
         assert record["enough"] == [True] * 4
         assert np.mean(record["cover"]["jackknife"]) > 0.7
+    # What the others take off is some of what plug-in has too much, or too
+    # little.
+    bias = {
+        name: np.abs([record["bias"][name] for record in records]).mean()
+        for name in coverage.ESTIMATORS
+    }
+    assert bias["jackknife"] < 0.8 * bias["plug_in"]
+    assert bias["miller_madow"] < 0.8 * bias["plug_in"]
     lines = (
         (tmp_path / "run" / "cells.jsonl")
         .read_text(encoding="utf-8")
@@ -33,8 +42,8 @@ def test_study_resumes_and_reports(tmp_path):
     )
     (tmp_path / "run" / "cells.jsonl").write_text(lines[0] + "\n")
     assert run(small_config(), tmp_path / "run", progress=False) == records
-    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
-    assert "| cells |" in report
+    text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "| cells |" in text
 
 
 @pytest.mark.parametrize(
@@ -70,6 +79,44 @@ RECORD = {
 }  # fmt: skip
 
 
+def test_tables_of_the_report_by_hand():
+    def record(name, size, cover, bias, enough=True):
+        return RECORD | {
+            "table": name, "size": size, "enough": [enough] * 4,
+            "cover": {"jackknife": [1.0, 0.95, cover, cover]},
+            "bias": {
+                "plug_in": [0.0] * 3 + [2 * bias],
+                "miller_madow": [0.0] * 3 + [4 * bias],
+                "jackknife": [0.0, 0.0, 0.25, bias],
+            },
+        }  # fmt: skip
+
+    records = [
+        record("a", 1000, 0.85, 0.01),
+        record("b", 1000, 0.97, 0.03),
+        record("c", 200, 0.5, 0.01, enough=False),
+    ]
+    cells = lambda table: [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in table.splitlines()[2:]
+    ]
+    few = ["too few samples"] * 4
+    low = "91.0 / 85.0 (1 of 2)"
+    assert cells(report.coverage_table(records, "jackknife")) == [
+        ["8", "200", *few],
+        ["8", "1,000", "100.0 / 100.0 (0 of 2)", "95.0 / 95.0 (0 of 2)",
+         low, low],
+    ]  # fmt: skip
+    assert cells(report.misses_table(records)) == [
+        ["a", "1,000", "unique2", "85.0", "0.0000", "0.2500", "0.1000"],
+        ["a", "1,000", "synergy", "85.0", "1.0000", "0.0100", "0.1000"],
+    ]
+    assert cells(report.bias_table(records)) == [
+        ["2x2x2", "200", "0.0200", "0.0400", "0.0100", "0.50"],
+        ["2x2x2", "1,000", "0.0400", "0.0800", "0.0200", "0.50"],
+    ]
+
+
 def finished(tmp_path):
     """A workdir that lacks nothing but what is made of its numbers."""
     config = small_config()
@@ -88,9 +135,9 @@ def test_results_come_before_the_report(monkeypatch, tmp_path):
             run(config, folder, progress=False)
     assert (folder / "results.json").exists()
     run(config, folder, progress=False)
-    report = (folder / "report.md").read_text(encoding="utf-8")
-    assert "-0.0000" not in report
-    assert "no bias" in report
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "-0.0000" not in text
+    assert "no bias" in text
 
 
 def test_tables_that_are_all_too_large(monkeypatch):
