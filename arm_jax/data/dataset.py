@@ -326,6 +326,8 @@ def _check_arrays(where: str, split: Split, dataset: Dataset) -> None:
         leaves = named_leaves(dict(split.inputs))
         lengths = {name: len(x) for name, x in leaves}
     lengths |= {name: len(x) for name, x in vectors.items()}
+    if split.weights is not None:
+        lengths["weights"] = len(split.weights)
     for name, length in lengths.items():
         if length != len(split):
             raise InputError(

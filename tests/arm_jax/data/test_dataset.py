@@ -72,6 +72,7 @@ def changed(split, **changes):
             lambda s: {"groups": {"person": np.arange(3)}},
             "person has 3 rows, label 2",
         ),
+        (lambda s: {"weights": np.ones(3)}, "weights has 3 rows, label 2"),
         (
             lambda s: {"label": s.label.astype(float)},
             "label must be a vector of integers, got float64",

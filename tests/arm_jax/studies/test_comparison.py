@@ -78,6 +78,63 @@ def test_shapley_shares_sum_to_the_gain_over_nothing(finished):
         np.testing.assert_allclose(total, accuracy - 17 / 50, atol=0.03)
 
 
+def test_tables_by_hand(tmp_path):
+    def one(last, loud, subset, noise):
+        score = {"accuracy": last, "accuracy_loud": loud, "macro_f1": 0.375}
+        score["accuracy_quiet"] = 0.25
+        run = {
+            "variant": "all", "shapley": {"loud": 0.125, "quiet": 0.0625},
+            "test": {"last": score, "selected": score | {"accuracy": 0.875}},
+            "scores": {"fused": {"macro_f1": 0.0, "auroc": 0.75, "ece": 0.05}},
+            "subsets": {"loud": subset, "quiet": 0.125, "loud+quiet": last},
+            "noise": {"loud": noise, "quiet": [0.5, 0.25, 0.0]},
+            "contribution_gap": 1.25,
+        }  # fmt: skip
+        return {
+            "dataset": "d", "modalities": ["loud", "quiet"], "runs": [run],
+            "examples": {"test": 8, "validation": 8},
+        }  # fmt: skip
+
+    def metrics(method, first, last):
+        file = tmp_path / f"{method}.jsonl"
+        line = {"split": "validation", "seed": 0, "accuracy_quiet": 0.5}
+        file.write_text("".join(
+            json.dumps(line | {"step": k, "accuracy": x, "accuracy_loud": y})
+            + "\n" for k, x, y in ((1, first, 0.0), (2, last, 0.125))
+        ))  # fmt: skip
+        return Curves([file])
+
+    results = {
+        "joint": one(0.5, 0.4375, 0.4375, [0.5, 0.5, 0.5]),
+        "arm": one(0.75, 0.625, 0.625, [0.75, 0.25, 0.5]),
+    }
+    curves = {"joint": metrics("j", 0.9, 0.5), "arm": metrics("a", 0.1, 0.25)}
+
+    def cells(split):
+        groups = [("Methods", ["joint", "arm"])]
+        summary = summarize(split, groups, results, curves)
+        lines = tables(summary, ["joint", "arm"])
+        rows = [x for x in "\n".join(lines).splitlines() if x[:1] == "|"]
+        return [[x.strip() for x in row.split("|")[1:-1]] for row in rows]
+
+    first, _, _, arm, second, _, _, beyond = cells("test")
+    assert dict(zip(first, arm, strict=True)) == {
+        "method": "arm", "last": "75.0", "selected": "87.5",
+        "loud alone": "62.5", "quiet alone": "25.0", "macro-F1": "37.5",
+        "Shapley loud": "12.5", "Shapley quiet": "6.2", "difference": "+25.0",
+    }  # fmt: skip
+    assert dict(zip(second, beyond, strict=True)) == {
+        "method": "arm", "AUROC": "75.0", "ECE": "5.0", "without loud": "12.5",
+        "without quiet": "62.5", "noise 0.5": "62.5", "noise 1": "25.0",
+        "noise 2": "25.0", "gap": "1.25",
+    }  # fmt: skip
+    header, _, _, arm = cells("validation")
+    assert dict(zip(header, arm, strict=True)) == {
+        "method": "arm", "fused": "25.0", "loud alone": "12.5",
+        "quiet alone": "50.0", "difference": "-25.0",
+    }  # fmt: skip
+
+
 def test_curves_over_epochs_of_variants_that_differ_in_steps(tmp_path):
     def line(split, step, value):
         return json.dumps(

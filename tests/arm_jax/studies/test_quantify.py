@@ -261,7 +261,23 @@ def test_bad_configuration_is_named(npz_file, tmp_path, changes, message):
 
 @pytest.fixture
 def solvers(monkeypatch):
+    """None are needed, and the classifiers are all the fastest one."""
     quantify_helpers.without_solvers(monkeypatch)
+    fitted = classifiers.posteriors
+
+    def posteriors(*args, kind, **options):
+        return fitted(*args, kind="logistic", **options)
+
+    monkeypatch.setattr(classifiers, "posteriors", posteriors)
+
+
+def without_answers(monkeypatch):
+    """Posteriors are not decomposed, which is a reason and no failure."""
+
+    def decomposed(*args, **options):
+        raise InputError("enough")
+
+    monkeypatch.setattr(_outputs, "pid_of_posteriors", decomposed)
 
 
 def few_values(npz_arrays, tmp_path):
@@ -281,7 +297,11 @@ def few_values(npz_arrays, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "folds"), [("posteriors", 3), ("kmeans", 0), ("quantiles", 0)]
 )
-def test_modalities_of_few_values(solvers, npz_arrays, tmp_path, kind, folds):
+def test_modalities_of_few_values(
+    solvers, monkeypatch, npz_arrays, tmp_path, kind, folds
+):
+    if kind != "posteriors":
+        without_answers(monkeypatch)
     config = small_config(few_values(npz_arrays, tmp_path), folds=folds)
     config["rest"] = config["given"] = False
     config["symbols"] |= {"kind": kind, "number": 0, "most": 16,
@@ -346,6 +366,7 @@ def test_a_pair_that_cannot_be_measured_is_a_sentence(
         return honest(view, number)
 
     monkeypatch.setattr(_sides.View, "symbols", symbols)
+    without_answers(monkeypatch)
     config = small_config(path, rest=False, given=False)
     results = run(config, tmp_path / "run", progress=False)
     assert list(results["pairs"]) == ["loud & more"]

@@ -78,6 +78,15 @@ def test_bias_error_and_coverage_by_hand():
     )
     assert row[3] == "0.000 0.550 0.550 0.550"
     assert row[5] == "1.00 1.00 1.00 1.00"
+    # Five of the eight intervals hold it, and one of two pieces of advice.
+    truth["a"] |= {"family": "one", "modality": "first"}
+    for draw, family in zip(draws, ("one", "none"), strict=True):
+        draw |= {"family": family, "modality": "first"}
+    said = reports.answer({
+        "truth": truth, "draws": draws, "config": {"posteriors": "fitted"},
+    })  # fmt: skip
+    assert " 62 % of the 95 % intervals hold the truth, and of 2 " in said
+    assert "50 % are right" in said
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
+import types
+
 import numpy as np
 import pytest
 
+import bounds
 from arm_jax.errors import InputError
+from arm_jax.reports import synergy as report
 from arm_jax.studies import synergy
 from arm_jax.workdir import open_workdir
 from experiments import cli, overrides
@@ -33,6 +37,33 @@ def test_random_study_and_resume(tmp_path, capsys):
     resumed = synergy.synergy(small, cut, progress=False)
     # All but the times.
     assert resumed.split("Intervals")[1] == whole.split("Intervals")[1]
+
+
+def test_violations_are_on_the_wrong_side(monkeypatch):
+    p = np.stack([synergy.gate("XOR", noise) for noise in (0.0, 0.25)])
+    truth = bounds.pid(p).synergy
+    near = {"lower": -0.1, "upper": 0.1}
+    off = {"lower": {"chernoff": 0.25}, "upper": {"chord": -0.5}}
+
+    def interval(p12, p1y, p2y, **options):
+        sides = {"lower": report.LOWER, "upper": report.UPPER}
+        found = {
+            side: {
+                name: truth + off[side].get(name, near[side]) for name in names
+            }
+            for side, names in sides.items()
+        }
+        return types.SimpleNamespace(
+            by_bound=found, lower=truth - 0.1, upper=truth + 0.1,
+            achieved=truth, gap=np.zeros(2),
+        )  # fmt: skip
+
+    monkeypatch.setattr(synergy.bounds, "synergy_interval", interval)
+    found = synergy.measure(p, synergy.SynergyConfig())
+    counts = {k: n for k, n in found["violations"].items() if n}
+    assert counts == {"chernoff": 2, "chord": 2}
+    assert found["worst"]["chernoff"] == pytest.approx(0.25, abs=1e-5)
+    assert found["worst"]["chord"] == pytest.approx(0.5, abs=1e-5)
 
 
 def test_logic_study(tmp_path, capsys):
