@@ -22,12 +22,10 @@ accuracies are, beside those of the arrays in `docs/comparison.md`:
 Video alone is below the image of the arrays (86 to 96): mirrored crops of
 digits of 22 pixels, by 2,244 clips.
 
-With `--data_set=ucf --train=1000 --test=300 --epochs=16 --methods=uniform` and
-these (in front of a texture; preparation with flow takes 131 s) it is 68.3
-fused, 69.3 by video and 25.3 by flow alone, where chance is 10: these runs are
-too short, but a linear classifier of 500 flow images is right in 61 % of
-others. Three seeds of 64 x 64 pixels are in `docs/kinetics_sounds.md`, with
-narrower encoders and fewer clips and epochs than the defaults here.
+With `--data_set=ucf` digits are in front of a texture, and flow takes the place
+of sound. Tables are in `docs/ucf.md`, and of three seeds of 64 x 64 pixels in
+`docs/kinetics_sounds.md`, of narrower encoders and with other numbers of clips
+and epochs than the defaults here.
 
 The tree is written once. Whatever else is changed, give another `--out`.
 """
