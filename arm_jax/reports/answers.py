@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arm_jax.reports.pieces import Gain, fixed, holm
+from arm_jax.reports.pieces import Gain, capital, fixed, holm
 
 # What follows the names of a pair, by family of `bounds.estimation.decisions`.
 _SAYS = {
@@ -27,14 +27,14 @@ def of_interactions(results: Mapping[str, Any]) -> str:
     """What to do with the modalities of a data set, in one sentence."""
     pairs = list(results["pairs"].values())
     if len(pairs) == 1:
-        return _capital(_of_pair(pairs[0], results["samples"])) + "."
+        return capital(_of_pair(pairs[0], results["samples"])) + "."
     plain = [pair for pair in pairs if pair["plain"]]
     for name in results["modalities"]:
         own = [p for p in plain if name in (p["first"], p["second"])]
         if own and all(p["recommendation"]["modality"] == name for p in own):
             others = listed([m for m in results["modalities"] if m != name])
             return (
-                f"{_capital(name)} alone is enough to tell the label: what "
+                f"{capital(name)} alone is enough to tell the label: what "
                 f"{others} would add does not matter."
             )
     groups: dict[str, list[str]] = {}
@@ -46,12 +46,12 @@ def of_interactions(results: Mapping[str, Any]) -> str:
             what = _SAYS.get(advice["family"], "are not settled by the samples")
         groups.setdefault(what, []).append(_names(pair))
     said = [f"{listed(names)} {what}" for what, names in groups.items()]
-    return _capital("; ".join(said)) + "."
+    return capital("; ".join(said)) + "."
 
 
 def of_pair(pair: Mapping[str, Any], samples: int) -> str:
     """What to do with two modalities, in one sentence."""
-    return _capital(_of_pair(pair, samples)) + "."
+    return capital(_of_pair(pair, samples)) + "."
 
 
 def named(
@@ -212,7 +212,3 @@ def listed(names: Sequence[str]) -> str:
     """Returns "a, b and c"."""
     *some, last = names
     return f"{', '.join(some)} and {last}" if some else last
-
-
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]

@@ -85,6 +85,11 @@ def plain(text: Any) -> str:
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
 
 
+def capital(text: str) -> str:
+    """Returns a text that begins with a capital; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def plainly(results: Any) -> Any:
     """Returns results with all their texts, keys among them, `plain`."""
     if isinstance(results, Mapping):

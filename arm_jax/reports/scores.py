@@ -9,6 +9,7 @@ from arm_jax.analysis.scores import FUSED
 from arm_jax.data.outputs import SEPARATOR
 from arm_jax.probing import LEVELS
 from arm_jax.reports.pieces import (
+    capital,
     fixed,
     markdown_table,
     mean_and_sd,
@@ -107,7 +108,7 @@ def section(results: Mapping[str, Any]) -> list[str]:
         lines += [*_by_label(runs, names, measure), ""]
     if len(modalities) > 1:
         lines += [
-            f"{_capital(measure)} in % by the modalities that are there at "
+            f"{capital(measure)} in % by the modalities that are there at "
             "test, the others masked"
             + (", on the examples that have these:" if lacking else ":"),
             "",
@@ -198,15 +199,11 @@ def _by_label(
     ]
     alone = [own if own == FUSED else f"{own} alone" for own in told]
     what = "number" if errors else "label"
-    about = f"{_capital(measure)} in % by {what}"
+    about = f"{capital(measure)} in % by {what}"
     if errors:
         about += ", and the fused RMSE in its unit"
     header = [what, *alone, *(["RMSE"] if errors else [])]
     return [f"{about}:", "", markdown_table(header, rows)]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _scores(

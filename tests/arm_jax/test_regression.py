@@ -232,12 +232,13 @@ def batch_of_numbers():
     return batch | {"id": np.arange(24, dtype=np.int32)}
 
 
-def started(name):
+def started(name, labels=0):
     method = methods.create(name, {})
     model = create_model(
         ModelConfig(hidden=(), features=3),
         {"a": (2,), "b": (3,)},
         2,
+        labels=labels,
         regression=True,
     )
     state = training.create_state(model, method, optax.sgd(0.1), seed=0)

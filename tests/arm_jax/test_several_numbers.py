@@ -8,15 +8,13 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from arm_jax import data, methods, tasks, training, valuation
+from arm_jax import data, tasks, training, valuation
 from arm_jax.analysis import scores
-from arm_jax.config import ModelConfig
 from arm_jax.data.dataset import checked
 from arm_jax.data.labels import Target
 from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions, summarize
 from arm_jax.gaussian import Gaussian
-from arm_jax.models import create_model
 from arm_jax.probing import Probe
 from arm_jax.studies.valuation import valuate
 from arm_jax.valuation import Subsets
@@ -24,6 +22,7 @@ from tests.arm_jax import helpers
 from tests.arm_jax.test_regression import (
     COVERED,
     gaussians,
+    started,
     trained,
     with_labels,
     write_comparison,
@@ -240,25 +239,9 @@ def batch_of_numbers():
     return batch | {"id": np.arange(24, dtype=np.int32)}
 
 
-def started(name):
-    method = methods.create(name, {})
-    model = create_model(
-        ModelConfig(hidden=(), features=3),
-        {"a": (2,), "b": (3,)},
-        2,
-        labels=2,
-        regression=True,
-    )
-    return (
-        method,
-        model,
-        training.create_state(model, method, optax.sgd(0.1), 0),
-    )
-
-
 def test_losses_are_sums_of_negative_log_densities():
     batch = batch_of_numbers()
-    method, model, state = started("uniform")
+    method, model, state = started("uniform", labels=2)
     seen = helpers.forward(model, state.variables.params, batch, method=method)
     cost = 0
     for mask in ([1.0, 1.0], [1.0, 0.0], [0.0, 1.0]):
@@ -273,7 +256,7 @@ def test_losses_are_sums_of_negative_log_densities():
 
 @pytest.mark.parametrize("name", sorted(COVERED))
 def test_every_method_that_covers_numbers_learns_several(name):
-    method, model, state = started(name)
+    method, model, state = started(name, labels=2)
     step = jax.jit(
         training.make_train_step(
             model, method, optax.sgd(0.1), np.zeros((2, 2), np.float32)
