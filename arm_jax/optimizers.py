@@ -22,6 +22,7 @@ def create(
     total_steps: int,
     tuning: Mapping[str, Tuning] | None = None,
     scales: Mapping[str, tuple[float, float]] | None = None,
+    learning_rate: jax.Array | None = None,
 ) -> optax.GradientTransformation:
     """Builds the optimiser and its schedule over `total_steps`.
 
@@ -30,6 +31,8 @@ def create(
       total_steps: Number of updates.
       tuning: By modality, how its encoder is trained, see `Model.tuning`.
       scales: Factors of learning rate and weight decay, by modality.
+      learning_rate: That of `config` as an input of the program, a scalar, so
+        that others have the same program.
 
     Raises:
       InputError: unknown optimiser or schedule; or encoders with a learning
@@ -37,25 +40,25 @@ def create(
     """
     # One step at least is left to be taken at the whole rate.
     warmup = min(round(config.warmup * total_steps), total_steps - 1)
-    start = config.learning_rate if warmup == 0 else 0.0
+    start = 1.0 if warmup == 0 else 0.0
     if config.schedule == "cosine":
-        schedule = optax.warmup_cosine_decay_schedule(
+        course = optax.warmup_cosine_decay_schedule(
             init_value=start,
-            peak_value=config.learning_rate,
+            peak_value=1.0,
             warmup_steps=warmup,
             decay_steps=total_steps,
         )
     elif config.schedule == "constant":
-        schedule = optax.warmup_constant_schedule(
-            init_value=start,
-            peak_value=config.learning_rate,
-            warmup_steps=warmup,
+        course = optax.warmup_constant_schedule(
+            init_value=start, peak_value=1.0, warmup_steps=warmup
         )
     else:
         raise InputError(
             f"unknown optimizer.schedule '{config.schedule}'; known: "
             "constant, cosine"
         )
+    rate = config.learning_rate if learning_rate is None else learning_rate
+    schedule = lambda step: rate * course(step)
     decay = optax.add_decayed_weights(config.weight_decay)
     rates: tuple[optax.GradientTransformation, ...] = ()
     if scales:

@@ -208,14 +208,22 @@ def scalars(metrics: dict[str, jax.Array]) -> dict[str, jax.Array]:
     return {name: x for name, x in metrics.items() if x.ndim == 1}
 
 
-def update(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Maps `step(state, batch, phase) -> (state, metrics)`.
+def update(
+    step: Callable[..., Any], given: tuple[Any, ...] = ()
+) -> Callable[..., Any]:
+    """Maps `step(*given, state, batch, phase) -> (state, metrics)`.
 
     Over runs and devices. `step` averages over `AXIS`. States and metrics are
     those of all runs, and so are batches, as `side_by_side` makes them. The
     state is donated: the one passed in is gone after the call. There is one
     program per phase, which is None if not given.
+
+    Args:
+      step: Step of one run.
+      given: Trees of arrays that all runs share. They are inputs of the
+        program, so that steps that differ in them alone have the same one.
     """
+    given = replicate(given)
     # In the order of the processes, as they divide a batch. A process alone
     # leaves it to JAX.
     devices = sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
@@ -223,17 +231,20 @@ def update(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.cache
     def of_phase(phase: Any) -> Callable[..., Any]:
-        given = () if phase is None else (phase,)
+        last = () if phase is None else (phase,)
         return jax.pmap(
-            jax.vmap(lambda state, batch: step(state, batch, *given)),
+            jax.vmap(
+                lambda given, state, batch: step(*given, state, batch, *last),
+                in_axes=(None, 0, 0),
+            ),
             axis_name=AXIS,
-            in_axes=(None, 0),
+            in_axes=(None, None, 0),
             out_axes=(None, None),
-            donate_argnums=(0,),
+            donate_argnums=(1,),
             devices=devices if several else None,
         )
 
-    return lambda state, batch, phase=None: of_phase(phase)(state, batch)
+    return lambda state, batch, phase=None: of_phase(phase)(given, state, batch)
 
 
 def side_by_side(
@@ -254,21 +265,31 @@ def side_by_side(
     return make
 
 
-def predict(step: Callable[..., Any]) -> Callable[..., list[Any]]:
-    """Maps `step(variables, batch) -> outputs` over runs and devices.
+def predict(
+    step: Callable[..., Any], given: tuple[Any, ...] = ()
+) -> Callable[..., list[Any]]:
+    """Maps `step(*given, variables, batch) -> outputs` over runs and devices.
 
     All runs predict the same examples, each process its own ones. The mapped
     step returns the outputs of each run on the batch, as NumPy arrays `[batch,
     ...]`.
+
+    Args:
+      step: Step of one run.
+      given: See `update`.
     """
+    given = replicate(given)
     mapped = jax.pmap(
-        jax.vmap(step, in_axes=(0, None)),
+        jax.vmap(
+            lambda given, variables, batch: step(*given, variables, batch),
+            in_axes=(None, 0, None),
+        ),
         axis_name=AXIS,
-        in_axes=(None, 0),
+        in_axes=(None, None, 0),
         devices=jax.local_devices() if jax.process_count() > 1 else None,
     )
     return lambda variables, batch: by_run(
-        merge(mapped(variables, split(batch)))
+        merge(mapped(given, variables, split(batch)))
     )
 
 

@@ -74,22 +74,26 @@ def deviations(train: Split) -> dict[str, Any]:
 
 
 def make_step(
-    model: Model, method: Method, scales: Mapping[str, Any]
-) -> Callable[[Variables, Mapping[str, Any]], Probe]:
-    """Returns `probe(variables, batch) -> Probe`.
+    model: Model, method: Method
+) -> Callable[[Mapping[str, Any], Variables, Mapping[str, Any]], Probe]:
+    """Returns `probe(scales, variables, batch) -> Probe`.
 
-    An example's noise depends on its id alone, and so is the same for all
-    methods, seeds and sizes of batches.
+    `scales` are the `deviations` of the inputs. An example's noise depends on
+    its id alone, and so is the same for all methods, seeds and sizes of
+    batches.
 
     Args:
       model: Model.
       method: Method, which may have a say in the fusion.
-      scales: See `deviations`.
     """
     coalitions = shapley.coalitions(len(model.modalities))
     levels = jnp.asarray(LEVELS)
 
-    def probe(variables: Variables, batch: Mapping[str, Any]) -> Probe:
+    def probe(
+        scales: Mapping[str, Any],
+        variables: Variables,
+        batch: Mapping[str, Any],
+    ) -> Probe:
         batch = blank(batch, model.modalities)
         head = bind_head(model, method, variables, batch)
 

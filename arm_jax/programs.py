@@ -1,9 +1,15 @@
 """Compiled programs, which JAX keeps, and the room that they take."""
 
+import contextlib
 import gc
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
+
+from arm_jax import processes
 
 # Of Linux: the mappings of this process, a line each, and how many it may have.
 _TAKEN = Path("/proc/self/maps")
@@ -28,3 +34,37 @@ def make_room() -> None:
     if 2 * taken > allowed:
         jax.clear_caches()
         gc.collect()
+
+
+@contextlib.contextmanager
+def shared() -> Iterator[None]:
+    """Compiles programs that are equal once, while in the `with`.
+
+    JAX knows a program by the function that it was made of, and trainings that
+    differ in a fold or a learning rate make their own; its persistent cache
+    knows it by what it computes. It lies in a folder that goes with the
+    `with`, for another machine may not run what this one compiled. A cache of
+    the user's stays in use. Of several processes only the first would find
+    anything, and on GPUs the others wait for it to compile with them: they
+    have none.
+    """
+    if jax.config.jax_compilation_cache_dir or not processes.alone():
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="arm_jax_programs_") as folder:
+        settings = {
+            "jax_compilation_cache_dir": folder,
+            # Seconds; an evaluation takes less to compile than JAX's 1.
+            "jax_persistent_cache_min_compile_time_secs": 0.1,
+        }
+        before = {name: getattr(jax.config, name) for name in settings}
+        try:
+            for name, value in settings.items():
+                jax.config.update(name, value)
+            # Or JAX would go on with the folder that it has begun with.
+            compilation_cache.reset_cache()
+            yield
+        finally:
+            for name, value in before.items():
+                jax.config.update(name, value)
+            compilation_cache.reset_cache()

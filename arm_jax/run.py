@@ -173,9 +173,9 @@ class Run(NamedTuple):
           The modalities that have noise; and the probe of each run.
         """
         scales = probing.deviations(self.dataset.splits["train"])
-        step = probing.make_step(self.model, self.method, scales)
+        step = probing.make_step(self.model, self.method)
         found = evaluation.outputs(
-            parallel.predict(step),
+            parallel.predict(step, (scales,)),
             variables,
             self.dataset.splits[split],
             self.config.train.eval_batch_size,
@@ -218,20 +218,30 @@ def prepare(config: Config) -> Run:
         plain=pipeline.steps_per_epoch(train, size),
         copying=pipeline.steps_per_epoch(train, size, copies),
     )
-    optimizer = optimizers.create(
+    create_optimizer = functools.partial(
+        optimizers.create,
         config.optimizer,
         schedule.total * method.turns(len(model.modalities)),
         tuning=model.tuning,
         scales=method.scales(model.modalities),
     )
-    train_step = training.make_train_step(
-        model,
-        method,
-        optimizer,
-        dataset.log_prior.astype(np.float32),
-        axis_name=parallel.AXIS,
-        missing=train.present is not None,
-    )
+    optimizer = create_optimizer()
+
+    def train_step(
+        log_prior: jax.Array, learning_rate: jax.Array, *arguments: Any
+    ) -> tuple[TrainState, dict]:
+        step = training.make_train_step(
+            model,
+            method,
+            create_optimizer(learning_rate=learning_rate),
+            log_prior,
+            axis_name=parallel.AXIS,
+            missing=train.present is not None,
+        )
+        return step(*arguments)
+
+    # Folds of one data set, and points of a grid, differ in these alone.
+    given = (dataset.log_prior, config.optimizer.learning_rate)
 
     def create(seed: jax.Array) -> Snapshot:
         state = training.create_state(model, method, optimizer, seed)
@@ -258,7 +268,9 @@ def prepare(config: Config) -> Run:
         method=method,
         optimizer=optimizer,
         create=parallel.start(create),
-        train_step=parallel.update(train_step),
+        train_step=parallel.update(
+            train_step, tuple(np.asarray(x, np.float32) for x in given)
+        ),
         predict_step=parallel.predict(predict_step),
         survey_step=parallel.predict(survey_step),
         renew_moments=parallel.each(

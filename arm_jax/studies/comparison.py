@@ -12,7 +12,15 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arm_jax import data, lock, loop, methods, processes, record
+from arm_jax import (
+    data,
+    lock,
+    loop,
+    methods,
+    processes,
+    programs,
+    record,
+)
 from arm_jax.config import NO_NUMBERS, Config, MethodConfig, from_mapping
 from arm_jax.errors import InputError, check_choice, shortened
 from arm_jax.models import weights
@@ -138,7 +146,8 @@ def compare(
         processes.agree({"config": to_json(config), "only": only})
         apart = [f"training.{key}" for key in NO_NUMBERS]
         open_workdir(folder, config, apart)
-        return _compare(checked, runs, folder, only, progress, allow)
+        with programs.shared():
+            return _compare(checked, runs, folder, only, progress, allow)
 
 
 def _compare(

@@ -40,7 +40,7 @@ def test_predictions_are_those_of_training_where_something_is_missing():
         model, method, optax.identity(), LOG_PRIOR, missing=True
     )
     predict = training.make_predict_step(model, method)
-    probe = probing.make_step(model, method, {})
+    probe = functools.partial(probing.make_step(model, method), {})
 
     @functools.partial(jax.jit, compiler_options=helpers.QUICKLY)
     def all_of_it(batch):

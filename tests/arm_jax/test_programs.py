@@ -1,8 +1,16 @@
+import contextlib
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
-from arm_jax import programs
+from arm_jax import config, loop, processes, programs
+
+_FOLDER = "jax_compilation_cache_dir"
+_LEAST = "jax_persistent_cache_min_compile_time_secs"
 
 
 def compiled(number):
@@ -38,3 +46,96 @@ def test_programs_go_when_half_of_the_room_is_taken(monkeypatch, tmp_path):
 def test_where_nothing_tells(monkeypatch, tmp_path):
     monkeypatch.setattr(programs, "_ALLOWED", tmp_path / "nowhere")
     programs.make_room()
+
+
+@pytest.fixture
+def no_cache():
+    """As a user starts, who has none."""
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update(_FOLDER, None)
+    compilation_cache.reset_cache()
+    yield
+    jax.config.update(_FOLDER, before)
+    compilation_cache.reset_cache()
+
+
+@contextlib.contextmanager
+def shared():
+    """Yields a function that names the programs that are kept."""
+    with programs.shared():
+        # So small ones are not kept otherwise.
+        jax.config.update(_LEAST, 0.0)
+        folder = Path(jax.config.jax_compilation_cache_dir)
+        yield lambda: {x.name for x in folder.iterdir()}
+
+
+def test_equal_programs_are_compiled_once(no_cache, tmp_path):
+    least = jax.config.jax_persistent_cache_min_compile_time_secs
+    # JAX goes on with a folder that it has begun with.
+    jax.config.update(_FOLDER, str(tmp_path))
+    compiled(3)
+    jax.config.update(_FOLDER, None)
+    with shared() as kept:
+        folder = Path(jax.config.jax_compilation_cache_dir)
+        compiled(3)
+        first = kept()
+        compiled(3)
+        assert kept() == first != set()
+        compiled(4)
+        assert len(kept()) > len(first)
+    assert not folder.exists()
+    assert jax.config.jax_compilation_cache_dir is None
+    assert jax.config.jax_persistent_cache_min_compile_time_secs == least
+    compiled(5)
+    assert not folder.exists()
+
+
+def test_a_cache_of_the_users_own_stays(no_cache, tmp_path, monkeypatch):
+    jax.config.update(_FOLDER, str(tmp_path))
+    with programs.shared():
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+    jax.config.update(_FOLDER, None)
+    monkeypatch.setattr(processes, "alone", lambda: False)
+    with programs.shared():
+        assert jax.config.jax_compilation_cache_dir is None
+
+
+def test_folds_and_learning_rates_have_the_same_programs(
+    no_cache, npz_arrays, tmp_path
+):
+    turned = npz_arrays | {"label": np.maximum(npz_arrays["label"], 1) - 1}
+    turned["label"][:40] = 2
+    turned["loud"] = turned["loud"] ** 3
+    found, last = [], []
+    with shared() as kept:
+        for number, (arrays, rate) in enumerate(
+            [(npz_arrays, 1e-3), (npz_arrays, 1e-2), (turned, 1e-3)]
+        ):
+            workdir = tmp_path / str(number)
+            workdir.mkdir()
+            np.savez(workdir / "data.npz", **arrays)
+            run = loop.prepare(
+                config.from_mapping(
+                    config.Config,
+                    {
+                        "data": {
+                            "name": "npz",
+                            "batch_size": 70,
+                            "options": {
+                                "path": str(workdir / "data.npz"),
+                                "standardize": False,
+                            },
+                        },
+                        "method": {"name": "joint", "options": {}},
+                        "optimizer": {"learning_rate": rate},
+                        "train": {"epochs": 1},
+                    },
+                )
+            )
+            outcome = loop.train(run, workdir, progress=False)
+            run.probe(outcome.last, "test")
+            found.append(kept())
+            last.append(jax.tree.leaves(outcome.last.params)[0])
+    assert found[0] == found[1] == found[2] != set()
+    assert not np.array_equal(last[0], last[1])
+    assert not np.array_equal(last[0], last[2])

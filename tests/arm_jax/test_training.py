@@ -127,8 +127,9 @@ def test_predictions_of_subsets_by_hand():
     close(log_probs.without, np.stack([b, a], axis=1))
     for name, x in features.items():
         close(found[name], x)
-    step = probing.make_step(model, method, {"b": np.ones(3, np.float32)})
-    probe = jax.jit(step)(state.variables, batch)
+    step = jax.jit(probing.make_step(model, method))
+    ones = {"b": np.ones(3, np.float32)}
+    probe = step(ones, state.variables, batch)
     # In the order of the coalitions: nobody, a, b, both.
     expected = np.stack([neither, a, b, both], axis=1)
     close(jax.nn.log_softmax(probe.logits), expected)
@@ -149,11 +150,11 @@ def test_predictions_of_subsets_by_hand():
     # It is that of an example, wherever it is in a batch.
     assert probe.noisy.shape == (6, 1, len(probing.LEVELS))
     turned = jax.tree.map(lambda x: x[::-1], batch)
-    again = jax.jit(step)(state.variables, turned)
+    again = step(ones, state.variables, turned)
     np.testing.assert_array_equal(again.noisy[::-1], probe.noisy)
     # Without noise nothing changes.
-    still = probing.make_step(model, method, {"b": np.zeros(3, np.float32)})
-    noisy = jax.jit(still)(state.variables, batch).noisy
+    still = {"b": np.zeros(3, np.float32)}
+    noisy = step(still, state.variables, batch).noisy
     np.testing.assert_array_equal(
         noisy[:, 0], np.repeat(right[:, -1:], len(probing.LEVELS), axis=1)
     )
@@ -184,7 +185,9 @@ def test_what_is_missing_has_no_influence():
         model, method, optimizer, LOG_PRIOR, missing=True
     )
     predict = training.make_predict_step(model, method, features=True)
-    probe = probing.make_step(model, method, {"a": np.ones(4, np.float32)})
+    probe = functools.partial(
+        probing.make_step(model, method), {"a": np.ones(4, np.float32)}
+    )
 
     @functools.partial(jax.jit, compiler_options=helpers.QUICKLY)
     def all_of_it(batch):
@@ -234,9 +237,10 @@ def test_layers_train_in_training_alone(dropout):
     jax.eval_shape(step, state, batch)
     assert set(modes) == {(True, True)}
     modes.clear()
+    scales = {"a": np.ones(4, np.float32)}
     for step in (
         training.make_predict_step(watched, method),
-        probing.make_step(watched, method, {"a": np.ones(4, np.float32)}),
+        functools.partial(probing.make_step(watched, method), scales),
     ):
         jax.eval_shape(step, state.variables, batch)
     assert set(modes) == {(False, False)}
