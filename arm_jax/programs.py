@@ -14,6 +14,8 @@ from arm_jax import processes
 # Of Linux: the mappings of this process, a line each, and how many it may have.
 _TAKEN = Path("/proc/self/maps")
 _ALLOWED = Path("/proc/sys/vm/max_map_count")
+# JAX's setting of where compiled programs are kept.
+_KEPT = "jax_compilation_cache_dir"
 
 
 def make_room() -> None:
@@ -48,12 +50,12 @@ def shared() -> Iterator[None]:
     anything, and on GPUs the others wait for it to compile with them: they
     have none.
     """
-    if jax.config.jax_compilation_cache_dir or not processes.alone():
+    if getattr(jax.config, _KEPT) or not processes.alone():
         yield
         return
     with tempfile.TemporaryDirectory(prefix="arm_jax_programs_") as folder:
         settings = {
-            "jax_compilation_cache_dir": folder,
+            _KEPT: folder,
             # Seconds; an evaluation takes less to compile than JAX's 1.
             "jax_persistent_cache_min_compile_time_secs": 0.1,
         }
