@@ -22,7 +22,7 @@ from arm_jax.errors import InputError, check_choice, shortened
 T = TypeVar("T")
 
 # Keys of a config of one run that change no number: a run goes on with others.
-NO_NUMBERS = ("data.threads", "data.processes")
+NO_NUMBERS = ("data.threads", "data.processes", "train.checkpoint_seconds")
 # Types that encoders compute in.
 DTYPES = ("float32", "bfloat16")
 
@@ -120,6 +120,10 @@ class TrainConfig:
     # Steps that one line of training metrics averages over.
     log_every: int = 20
     eval_batch_size: int = 512
+    # Checkpoints are written when an epoch ends and the last one is so old, and
+    # when training ends or is interrupted. A short epoch takes less time than
+    # its checkpoint.
+    checkpoint_seconds: float = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +160,7 @@ class Config:
             ("train.eval_batch_size", self.train.eval_batch_size, 1),
             ("train.seed", self.train.seed, 0),
             ("train.seeds", self.train.seeds, 1),
+            ("train.checkpoint_seconds", self.train.checkpoint_seconds, 0),
             ("optimizer.learning_rate", self.optimizer.learning_rate, 0),
             ("optimizer.weight_decay", self.optimizer.weight_decay, 0),
             ("optimizer.clip_norm", self.optimizer.clip_norm, 0),

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,7 +54,8 @@ def train(
 
     `workdir/metrics.jsonl` gets, for each seed, a line every `log_every` steps
     with the means over these steps (`split` "train"), and one at each epoch's
-    end on the validation split, where a checkpoint is written too. An interrupt
+    end on the validation split, where a checkpoint is written too if the last
+    one is old (`train.checkpoint_seconds`) or training ends. An interrupt
     (SIGINT, SIGTERM or `stop_after`) is honoured at the next line, after a
     checkpoint; one of several processes that gets it stops all of them. Resumed
     runs take the same steps and leave the same lines as ones that were never
@@ -96,6 +98,7 @@ def train(
                 log.keep(_lines_until(log, step))
                 check_metrics(workdir, step)
         stop_at = math.inf if stop_after is None else step + stop_after
+        saved = time.monotonic()
         bar = tqdm(
             total=run.schedule.total,
             initial=step,
@@ -133,11 +136,20 @@ def train(
                     # Asked for at any process, all stop at this step.
                     stop = processes.anyone(interrupted.is_set())
                     stop = stop or step >= stop_at
-                    if epoch_ends or stop:
+                    if stop or epoch_ends and _is_due(run, step, saved):
                         checkpoints.save(step, snapshot, log.path)
+                        saved = time.monotonic()
                     if stop and step < run.schedule.total:
                         return None
     return Outcome(last=snapshot.state.variables, best=snapshot.best)
+
+
+def _is_due(run: Run, step: int, saved: float) -> bool:
+    """Whether the end of an epoch has a checkpoint; all processes agree."""
+    if step == run.schedule.total:
+        return True
+    waited = time.monotonic() - saved >= run.config.train.checkpoint_seconds
+    return bool(processes.tell(waited))
 
 
 def _phase(run: Run, epoch: int) -> Any:

@@ -1,8 +1,11 @@
+import dataclasses
+import itertools
 import os
 import shutil
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -29,7 +32,12 @@ def make_config(npz_file: Path, **blocks) -> config_lib.Config:
         "model": {"hidden": (8,), "features": 6, "dropout": 0.2},
         "method": {"name": "arm", "options": {"warmup": 1}},
         "optimizer": {"learning_rate": 1e-2},
-        "train": {"epochs": 4, "log_every": 3, "seeds": 2},
+        "train": {
+            "epochs": 4,
+            "log_every": 3,
+            "seeds": 2,
+            "checkpoint_seconds": 0,
+        },
     }
     for name, block in blocks.items():
         mapping[name] = mapping.get(name, {}) | block
@@ -165,6 +173,32 @@ def damage(folder: Path) -> None:
         if file.is_file():
             content = file.read_bytes()
             file.write_bytes(content[: len(content) // 2])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "expected"),
+    [
+        (0, lambda due: due, [0, *EPOCH_ENDS]),
+        # The clock goes four seconds on whenever it is looked at.
+        (6, lambda due: due, [0, 17, 37]),
+        (3600, lambda due: due, [0, 37]),
+        # What the first process says.
+        (3600, lambda due: not due, [0, *EPOCH_ENDS]),
+    ],
+)
+def test_short_epochs_share_a_checkpoint(
+    run, tmp_path, monkeypatch, seconds, told, expected
+):
+    train = dataclasses.replace(run.config.train, checkpoint_seconds=seconds)
+    config = dataclasses.replace(run.config, train=train)
+    clock, saved = itertools.count(step=4), []
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=clock.__next__))
+    monkeypatch.setattr(loop.processes, "tell", told)
+    monkeypatch.setattr(
+        Checkpoints, "save", lambda self, step, *_: saved.append(step)
+    )
+    loop.train(run._replace(config=config), tmp_path, progress=False)
+    assert saved == expected
 
 
 def test_damaged_checkpoint_falls_back(whole, run, tmp_path, caplog):
