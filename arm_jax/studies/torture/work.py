@@ -69,7 +69,12 @@ def training(file: Path, epochs: int, method: str = "arm") -> dict[str, Any]:
         "model": {"hidden": (8,), "features": 6, "dropout": 0.2},
         "method": {"name": method, "options": options},
         "optimizer": {"learning_rate": 1e-2},
-        "train": {"epochs": epochs, "log_every": 3, "seeds": 2},
+        "train": {
+            "epochs": epochs,
+            "log_every": 3,
+            "seeds": 2,
+            "checkpoint_seconds": 0,
+        },
     }
 
 
