@@ -185,6 +185,8 @@ def _compare(
                 at,
                 progress=progress,
                 describe=False,
+                # Of the points of a grid nobody reads each.
+                report=not config.tuned,
                 allow=allow,
                 data_digest=digests[variant],
             )

@@ -34,6 +34,7 @@ def fit(
     *,
     progress: bool = True,
     describe: bool = True,
+    report: bool = True,
     allow: Collection[str] = (),
     data_digest: str | None = None,
     stop_after: int | None = None,
@@ -47,6 +48,8 @@ def fit(
       progress: Whether to show a progress bar.
       describe: Whether to say how the modalities interact in the model's
         predictions (`arm_jax.analysis.interactions`), which takes some seconds.
+      report: Whether to write the run's own report, which takes a second. The
+        same call with it writes it later.
       allow: What may differ from the run's beginning, see
         `arm_jax.record.ALLOWED`.
       data_digest: Digest of the data, if it is known: a finished run is then
@@ -69,7 +72,10 @@ def fit(
         if processes.tell(leads and (folder / "results.json").exists()):
             open_workdir(folder, config, config_lib.NO_NUMBERS)
             return processes.tell(
-                leads and _read_back(folder, run_config, describe, data_digest)
+                leads
+                and _read_back(
+                    folder, run_config, describe, report, data_digest
+                )
             )
         run = loop.prepare(run_config)
         open_workdir(folder, config, config_lib.NO_NUMBERS)
@@ -97,7 +103,7 @@ def fit(
         if not leads:
             return results
         return _reported(
-            folder, results, (lambda: predictions) if describe else None
+            folder, results, (lambda: predictions) if describe else None, report
         )
 
 
@@ -199,6 +205,7 @@ def _read_back(
     folder: Path,
     config: config_lib.Config,
     describe: bool,
+    report: bool,
     data_digest: str | None,
 ) -> dict[str, Any]:
     """Returns the results of a finished run, if they are of the same data."""
@@ -225,20 +232,21 @@ def _read_back(
     )
     record.warn(folder, now)
     if run is None:
-        return _reported(folder, results, None)
+        return _reported(folder, results, None, report)
 
     def predictions(run: loop.Run = run) -> Predictions:
         return run.predict(loop.last_variables(run, folder), "test")[0]
 
-    return _reported(folder, results, predictions)
+    return _reported(folder, results, predictions, report)
 
 
 def _reported(
     folder: Path,
     results: dict[str, Any],
     predictions: Callable[[], Predictions] | None,
+    report: bool,
 ) -> dict[str, Any]:
-    """Adds the interactions if asked, and writes the report if missing."""
+    """Adds the interactions and writes a report that is missing, if asked."""
     trouble: list[str] = []
     if predictions is not None:
         described = {}
@@ -254,6 +262,7 @@ def _reported(
             results = results | described
             write_results(folder / "results.json", results)
     reports = [folder / f"report.{kind}" for kind in ("md", "html")]
-    if predictions is not None or not all(file.exists() for file in reports):
+    made = predictions is None and all(file.exists() for file in reports)
+    if report and not made:
         training_report.write(folder, results, trouble)
     return results

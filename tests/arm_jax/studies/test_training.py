@@ -131,7 +131,12 @@ def test_report_is_made_again_from_the_results(
     report = (folder / "report.md").read_text()
     (folder / "report.md").unlink()
     shutil.rmtree(folder / "figures")
-    assert fit(small_config(npz_file), folder, progress=False) == results
+    again = functools.partial(
+        fit, small_config(npz_file), folder, progress=False
+    )
+    assert again(report=False) == results
+    assert not (folder / "report.md").exists()
+    assert again() == results
     assert (folder / "report.md").read_text() == report
     assert (folder / "figures" / "interactions.svg").exists()
 

@@ -136,6 +136,7 @@ def test_a_tuned_comparison(tuned):
     # The groups behind the first are about options as they are.
     assert list(results) == ["joint"]
     own = run_folder(folder, "joint", "all")
+    assert not list(own.rglob("report.*"))
     points = [
         json.loads((own / f"point_{k}" / "results.json").read_text())
         for k in range(2)
