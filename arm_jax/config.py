@@ -120,9 +120,9 @@ class TrainConfig:
     # Steps that one line of training metrics averages over.
     log_every: int = 20
     eval_batch_size: int = 512
-    # Checkpoints are written when an epoch ends and the last one is so old, and
-    # when training ends or is interrupted. A short epoch takes less time than
-    # its checkpoint.
+    # Checkpoints are written when an epoch ends and the last one is so old, for
+    # a short epoch takes less time than its checkpoint; in a long epoch when it
+    # is ten minutes old; and when training ends or is interrupted.
     checkpoint_seconds: float = 10.0
 
 

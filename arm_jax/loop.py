@@ -31,6 +31,9 @@ from arm_jax.workdir import JsonLines
 
 _log = logging.getLogger(__name__)
 
+# Seconds after which even the middle of an epoch has a checkpoint.
+_LONG = 600.0
+
 Measure = Callable[[list[Predictions]], list[dict[str, float]]]
 
 
@@ -55,7 +58,8 @@ def train(
     `workdir/metrics.jsonl` gets, for each seed, a line every `log_every` steps
     with the means over these steps (`split` "train"), and one at each epoch's
     end on the validation split, where a checkpoint is written too if the last
-    one is old (`train.checkpoint_seconds`) or training ends. An interrupt
+    one is old (`train.checkpoint_seconds`) or training ends; one that is ten
+    minutes old is followed by the next at any line. An interrupt
     (SIGINT, SIGTERM or `stop_after`) is honoured at the next line, after a
     checkpoint; one of several processes that gets it stops all of them. Resumed
     runs take the same steps and leave the same lines as ones that were never
@@ -135,8 +139,8 @@ def train(
                         snapshot = _keep_better(snapshot, scores)
                     # Asked for at any process, all stop at this step.
                     stop = processes.anyone(interrupted.is_set())
-                    stop = stop or step >= stop_at
-                    if stop or epoch_ends and _is_due(run, step, saved):
+                    stop = stop or step >= min(stop_at, run.schedule.total)
+                    if stop or _is_due(run, epoch_ends, saved):
                         checkpoints.save(step, snapshot, log.path)
                         saved = time.monotonic()
                     if stop and step < run.schedule.total:
@@ -144,12 +148,12 @@ def train(
     return Outcome(last=snapshot.state.variables, best=snapshot.best)
 
 
-def _is_due(run: Run, step: int, saved: float) -> bool:
-    """Whether the end of an epoch has a checkpoint; all processes agree."""
-    if step == run.schedule.total:
-        return True
-    waited = time.monotonic() - saved >= run.config.train.checkpoint_seconds
-    return bool(processes.tell(waited))
+def _is_due(run: Run, epoch_ends: bool, saved: float) -> bool:
+    """Whether it is time for a checkpoint; all processes agree."""
+    least = run.config.train.checkpoint_seconds
+    if not epoch_ends:
+        least = max(least, _LONG)
+    return bool(processes.tell(time.monotonic() - saved >= least))
 
 
 def _phase(run: Run, epoch: int) -> Any:

@@ -20,6 +20,7 @@ from arm_jax.workdir import JsonLines
 
 # 140 examples in batches of 20; from the second epoch on 70 copies more.
 EPOCH_ENDS = (7, 17, 27, 37)
+LINES = sorted({*EPOCH_ENDS, *range(3, 37, 3)})
 
 
 def make_config(npz_file: Path, **blocks) -> config_lib.Config:
@@ -176,22 +177,25 @@ def damage(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told", "expected"),
+    ("seconds", "tick", "told", "expected"),
     [
-        (0, lambda due: due, [0, *EPOCH_ENDS]),
-        # The clock goes four seconds on whenever it is looked at.
-        (6, lambda due: due, [0, 17, 37]),
-        (3600, lambda due: due, [0, 37]),
+        (0, 1, lambda due: due, [0, *EPOCH_ENDS]),
+        (6, 1, lambda due: due, [0, 17, 37]),
+        (3600, 1, lambda due: due, [0, 37]),
+        # In a long epoch, not sooner than in ten minutes.
+        (6, 130, lambda due: due, [0, *EPOCH_ENDS]),
+        (6, 250, lambda due: due, [0, 7, 15, 17, 24, 27, 36, 37]),
+        (800, 250, lambda due: due, [0, 9, 18, 30, 37]),
         # What the first process says.
-        (3600, lambda due: not due, [0, *EPOCH_ENDS]),
+        (3600, 1, lambda due: not due, [0, *LINES]),
     ],
 )
-def test_short_epochs_share_a_checkpoint(
-    run, tmp_path, monkeypatch, seconds, told, expected
+def test_short_epochs_share_a_checkpoint_and_long_ones_have_several(
+    run, tmp_path, monkeypatch, seconds, tick, told, expected
 ):
     train = dataclasses.replace(run.config.train, checkpoint_seconds=seconds)
     config = dataclasses.replace(run.config, train=train)
-    clock, saved = itertools.count(step=4), []
+    clock, saved = itertools.count(step=tick), []
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=clock.__next__))
     monkeypatch.setattr(loop.processes, "tell", told)
     monkeypatch.setattr(
