@@ -11,10 +11,12 @@ Departure: an example that would lose all its modalities keeps one of them,
 each equally likely.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
-from arm_jax.methods import Batch, Forward, Metrics, joint, terms
+from arm_jax.methods import Batch, Forward, Loss, Method, joint, terms
 from arm_jax.valuation import at_label, normalized
 
 TAKES_MISSING = True
@@ -22,26 +24,29 @@ TASKS = ("classes", "labels", "regression")
 TUNED = {"rate": (0.3, 0.1, 0.5), "learning_rate": (1.0, 3.0)}
 
 
-def loss(
-    forward: Forward, batch: Batch, *, rate: float = 0.3
-) -> tuple[jax.Array, Metrics]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModalityDropout(Method):
     """Mean cross-entropy of the modalities that are not dropped (nats).
 
-    Args:
-      forward: the model's forward pass.
-      batch: with `label`, `[batch]`.
+    Attributes:
       rate: Probability that an example loses a modality; 0 is `joint`.
-
-    Raises:
-      InputError: a rate outside [0, 1).
     """
-    terms.check_fractions("modality_dropout", rate=rate)
-    if not rate:
-        return joint.loss(forward, batch)
-    draws = forward.uniform(len(forward.features))
-    logits = forward.head(forward.features, kept(draws, batch["mask"], rate))
-    log_p = at_label(normalized(logits), batch["label"])
-    return -log_p.mean(), {}
+
+    rate: float = 0.3
+
+    def check(self) -> None:
+        """Raises InputError for a rate outside [0, 1)."""
+        terms.check_fractions("modality_dropout", rate=self.rate)
+
+    def loss(self, forward: Forward, batch: Batch) -> Loss:
+        """Cross-entropy of what is left."""
+        if not self.rate:
+            return joint.loss(forward, batch)
+        draws = forward.uniform(len(forward.features))
+        stays = kept(draws, batch["mask"], self.rate)
+        logits = forward.head(forward.features, stays)
+        log_p = at_label(normalized(logits), batch["label"])
+        return -log_p.mean(), {}
 
 
 def kept(draws: jax.Array, mask: jax.Array, rate: float) -> jax.Array:

@@ -40,7 +40,9 @@ def test_loss_by_hand():
     )
 
 
-def test_bad_option():
-    method = methods.create("modality_dropout", {"rate": 1.0})
-    with pytest.raises(InputError, match=r"options\.rate must be in \[0, 1\)"):
-        method.loss(None, None)
+@pytest.mark.parametrize("rate", [1.0, -0.1, np.nan])
+def test_bad_option(rate):
+    # Before anything is trained.
+    message = rf"options\.rate must be in \[0, 1\), got {rate}"
+    with pytest.raises(InputError, match=message):
+        methods.create("modality_dropout", {"rate": rate})

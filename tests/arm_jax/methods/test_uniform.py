@@ -18,8 +18,9 @@ def test_by_hand(weight):
     np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
-def test_bad_option():
-    method = methods.create("uniform", {"unimodal": -1.0})
-    forward = helpers.bare_forward({"a": [[0.0, 0.0]]})
-    with pytest.raises(InputError, match="unimodal must be at least 0"):
-        method.loss(forward, helpers.bare_batch([1], modalities=1))
+@pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
+def test_bad_option(weight):
+    # Before anything is trained.
+    message = rf"unimodal must be (at least 0|finite), got {weight}"
+    with pytest.raises(InputError, match=message):
+        methods.create("uniform", {"unimodal": weight})
