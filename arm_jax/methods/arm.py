@@ -63,8 +63,9 @@ class ARM(Method):
 
     The gap is the mean over pairs of modalities of stop_gradient(larger) -
     smaller of their batch-mean phi_CMI: it raises the smaller contribution and
-    never pushes the larger one down directly. CE(all) raises phi_MI already;
-    `joint` does so once more.
+    never pushes the larger one down directly. The means are over the examples
+    that have all modalities; of a batch without any the gap is 0. CE(all)
+    raises phi_MI already; `joint` does so once more.
 
     Attributes:
       unimodal: Weight of the cross-entropies of single modalities.
@@ -129,7 +130,8 @@ class ARM(Method):
             phi = _reaching_own_encoder(forward, label) - jax.lax.stop_gradient(
                 at_label(log_probs.without, label)
             )
-        phi = forward.mean(phi, terms.complete(batch))
+        complete = terms.complete(batch)
+        phi = forward.mean(phi, complete)
         gap = self.gap(phi, forward.memory)
         alone = terms.unimodal_cross_entropies(log_probs, batch)
         total = (
@@ -138,6 +140,10 @@ class ARM(Method):
             + self.unimodal * alone.sum()
             + self.balance * gap
         )
+        if self.fusion == "running":
+            # A batch without a complete example says nothing: what was stays.
+            was = jnp.log(2.0) * self.running(forward.memory)
+            phi = jnp.where(forward.mean(complete) > 0, phi, was)
         return total, {"contribution_gap": gap}, phi
 
     def gap(self, phi: jax.Array, memory: Memory) -> jax.Array:

@@ -274,6 +274,28 @@ def test_running_fusion_follows_the_contributions():
     np.testing.assert_allclose(memory, [1.5, 0.5], rtol=0.01)
 
 
+@pytest.mark.parametrize("name", ["arm", "arm_guided"])
+def test_running_contributions_stay_where_no_example_is_complete(name):
+    method = methods.create(name, {"fusion": "running"})
+    memory = method.init(helpers.context(), jax.random.key(0))
+    memory = jax.tree.map(lambda x: x + jnp.array([1.5, 0.5]), memory)
+    forward = helpers.bare_forward(
+        {"a": [[2.0, 0.0]] * 4, "b": [[0.0, 0.0]] * 4}, memory=memory
+    )
+    batch = helpers.bare_batch([0, 0, 0, 1])
+    for mask, moves in (
+        ([[1, 0], [0, 1], [1, 0], [0, 1]], False),
+        ([[1, 0], [0, 1], [1, 1], [0, 1]], True),
+    ):
+        batch["mask"] = np.array(mask, np.float32)
+        _, metrics, carry = method.loss(forward, batch)
+        step = helpers.step(memory=memory, carry=carry)
+        found = method.running(method.remember(step))
+        assert (metrics["contribution_gap"] > 0) == moves
+        moved = np.abs(found - method.running(memory)) > 1e-3
+        assert moved.any() == moves
+
+
 def test_contributions_do_not_learn_through_the_weights():
     method = methods.create("arm", {"fusion": "sample", "temperature": 0.1})
     model = helpers.tiny_model()
