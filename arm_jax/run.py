@@ -286,8 +286,8 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
       InputError: The method is not defined for so many modalities, for
         examples that lack some, for several labels, or for the
         model, or not for so few epochs, or its warm-up is no shorter than
-        the training, or it has options for another number of modalities; or
-        see `create_model`.
+        the training, or its copies see less than a batch, or it has options
+        for another number of modalities; or see `create_model`.
     """
     name, modalities = config.method.name, len(dataset.modalities)
     if not method.allows(modalities):
@@ -324,6 +324,14 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
             f"method '{name}' needs {least} epochs, more than config "
             f"train.epochs, {config.train.epochs}; set it or the method's "
             "options"
+        )
+    examples, size = len(dataset.splits["train"]), config.data.batch_size
+    rows = method.least_rows(examples)
+    if rows < size <= examples:
+        raise InputError(
+            f"method '{name}' trains copies on {rows} of the {examples} "
+            f"training examples, fewer than config data.batch_size, {size}; "
+            "set it or the method's options"
         )
     method.scales(tuple(sorted(dataset.modalities)))
     model = create_model(

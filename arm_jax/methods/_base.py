@@ -431,6 +431,17 @@ class Method:
         """The fewest epochs of a training that the options are for."""
         return 1
 
+    def least_rows(self, examples: int) -> int:
+        """The fewest examples that a copy is trained on, see `Epoch.fork`.
+
+        Args:
+          examples: Number of examples in the training split.
+
+        Raises:
+          InputError: The options are for more of them.
+        """
+        return examples
+
     def starts(self) -> int:
         """The first epoch that `begin_epoch` is called before."""
         return 0

@@ -27,6 +27,7 @@ without regard to groups: what is held out may be of a person who was seen.
 """
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -93,6 +94,13 @@ class ARMGuided(ARM):
     def running(self, memory: Memory) -> Memory:
         """What ARM keeps."""
         return memory["arm"]
+
+    def least_rows(self, examples: int) -> int:
+        """All examples but the largest part."""
+        if self.folds > examples:
+            must = f"be at most the {examples} training examples"
+            raise terms.refused("arm_guided", "folds", must, self.folds)
+        return examples - math.ceil(examples / self.folds)
 
     def starts(self) -> int:
         """The epoch before which gains are measured."""

@@ -1,5 +1,7 @@
 """Methods with phases, copies in training and teachers, in whole trainings."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -150,6 +152,21 @@ def test_warm_up_that_is_longer_than_the_training(npz_file, name):
     message = rf"'{name}' has a warm-up of 4 epochs.* config train\.epochs, 4"
     with pytest.raises(InputError, match=message):
         loop.prepare(config(npz_file, name, {"warmup": 4}))
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        (2, r"copies on 70 of the 140 .* than config data\.batch_size, 92"),
+        (200, r"options\.folds must be at most the 140 training .* got 200"),
+    ],
+)
+def test_copies_that_see_less_than_a_batch(npz_file, folds, message):
+    # Before the first epoch; the copies are trained after the warm-up.
+    one = config(npz_file, "arm_guided", {"folds": folds})
+    data_config = dataclasses.replace(one.data, batch_size=92)
+    with pytest.raises(InputError, match=message):
+        loop.prepare(dataclasses.replace(one, data=data_config))
 
 
 def test_factors_of_another_number_of_modalities(npz_file):
