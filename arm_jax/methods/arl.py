@@ -74,7 +74,7 @@ class ARL(Method):
 
     def starts(self) -> int:
         """The epoch from which weights follow the variances."""
-        return self.warmup
+        return self.warmup if self.factors == "variance" else 0
 
     def init(self, context: Context, key: jax.Array) -> Memory:
         """Returns that it is the warm-up."""

@@ -90,7 +90,8 @@ class ReleasedARM(Method):
             "arm_released", neck=self.neck, unimodal=self.unimodal
         )
         terms.check_fractions("arm_released", decay=self.decay)
-        if not (self.bound == 0 or self.bound >= 1):
+        terms.check_weights("arm_released", bound=self.bound)
+        if 0 < self.bound < 1:
             raise terms.refused(
                 "arm_released", "bound", "be 0 or at least 1", self.bound
             )

@@ -166,6 +166,8 @@ def test_bound():
     [
         ({"neck": -1.0}, "neck must be at least 0"),
         ({"bound": 0.5}, "bound must be 0 or at least 1, got 0.5"),
+        # A ratio below 0 would become 0, and its inverse infinite.
+        ({"bound": np.inf}, "bound must be finite, got inf"),
         ({"decay": 1.0}, r"decay must be in \[0, 1\)"),
     ],
 )
