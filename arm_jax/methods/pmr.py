@@ -15,7 +15,10 @@ in nats, the last term for the modality of the smallest s_m.
 
 Departures: prototypes are means over the whole training split, not over a
 tenth of its batches. The definition has two modalities; with more the weakest
-one alone has the term. There is no window of epochs; it is on throughout.
+one alone has the term. There is no window of epochs; it is on throughout. In
+the released code prototypes are means before the second epoch, too. The paper's
+abstract speaks of an entropy term early in training, by which the dominant
+modality suppresses less; the released code does without it, and so does this.
 """
 
 import dataclasses
