@@ -287,7 +287,8 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
         examples that lack some, for several labels, or for the
         model, or not for so few epochs, or its warm-up is no shorter than
         the training, or its copies see less than a batch, or it has options
-        for another number of modalities; or see `create_model`.
+        for another number of modalities, or needs features of one width; or
+        see `create_model`.
     """
     name, modalities = config.method.name, len(dataset.modalities)
     if not method.allows(modalities):
@@ -343,6 +344,12 @@ def model_for(config: Config, method: Method, dataset: Dataset) -> Model:
         regression=task == tasks.REGRESSION,
     )
     methods.check_head(name, method, model.additive)
+    if len(set(model.widths.values())) > 1:
+        # What the method keeps may need one width. Nothing is computed.
+        create = functools.partial(
+            training.create_state, model, method, optax.identity()
+        )
+        jax.eval_shape(create, 0)
     return model
 
 

@@ -176,3 +176,24 @@ def test_factors_of_another_number_of_modalities(npz_file):
     dataset = data.load(one.data.name, one.data.options)
     with pytest.raises(InputError, match=r"options\.weight_decays must have"):
         loop.model_for(one, method, dataset)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("arm_released", {}),
+        ("greedy", {"released": True}),
+        ("lfm", {}),
+        ("pmr", {}),
+    ],
+)
+def test_features_of_several_widths(npz_file, name, options):
+    # Likewise.
+    one = config(npz_file, name, options)
+    encoders = one.model.encoders | {"quiet": {"features": 4}}
+    model = dataclasses.replace(one.model, encoders=encoders)
+    one = dataclasses.replace(one, model=model)
+    method = methods.create(one.method.name, one.method.options)
+    dataset = data.load(one.data.name, one.data.options)
+    with pytest.raises(InputError, match=r"one width.*model\.encoders"):
+        loop.model_for(one, method, dataset)
