@@ -63,7 +63,9 @@ class ARMGuided(ARM):
 
     Attributes:
       folds: Parts of the training examples, each held out once.
-      look: Epochs that the copies are trained for.
+      look: Epochs that the copies are trained for, by the run's schedule from
+        epoch `warmup` on: what is beyond its end moves nothing where the rate
+        falls to 0.
     """
 
     folds: int = 2
