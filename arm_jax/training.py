@@ -184,6 +184,8 @@ def make_train_step(
                 (variables.params, state.opt_state),
                 (params, opt_state),
             )
+            # As far as it is not undone, for what is logged.
+            updates = jax.tree.map(jnp.subtract, params, variables.params)
         metrics |= {
             "gradient_norm": optax.tree.norm(gradients),
             "update_norm": optax.tree.norm(updates),

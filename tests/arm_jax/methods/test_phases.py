@@ -105,8 +105,14 @@ def _boosted(run, end, score):
     batch = next(loop.batches_of(run, run.initial().copies, 0, 0))
     for member, name in enumerate(("loud", "quiet")):
         before = jax.device_get(run.initial().state.variables)
-        state, _ = run.train_step(run.initial().state, batch, member)
+        state, metrics = run.train_step(run.initial().state, batch, member)
         after = state.variables
+        # What was decided for those at rest, and undone, is no update.
+        moves = jax.tree.map(
+            lambda x, y: ((x - y) ** 2).sum(), after.params, before.params
+        )
+        norm = np.sqrt(sum(map(float, jax.tree.leaves(moves))))
+        np.testing.assert_allclose(metrics["update_norm"], norm, rtol=1e-4)
         for m in ("loud", "quiet"):
             for part in ("encoders", "method"):
                 pair = before.params[part][m], after.params[part][m]
