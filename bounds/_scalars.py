@@ -81,6 +81,20 @@ def real(
     raise InputError(f"{short(name)} must be {wanted}, got {shown(value)}")
 
 
+def listed(name: str, value: Any) -> list[Any]:
+    """Returns the entries of a sequence, such as one of options.
+
+    Raises:
+      InputError: What has no entries, such as a number.
+    """
+    try:
+        return list(value)
+    except TypeError as error:
+        raise InputError(
+            f"{short(name)} must be a sequence, got {shown(value)}"
+        ) from error
+
+
 def boolean(name: str, value: Any) -> bool:
     """Returns True or False.
 

@@ -27,7 +27,7 @@ import scipy.special
 
 from bounds import inputs
 from bounds.errors import InputError
-from bounds.problems import Problem, Samples, Truth, averaged
+from bounds.problems import Problem, Samples, Truth, averaged, two_noises
 from bounds.status import Status
 
 _TOLERANCE = 1e-9
@@ -157,11 +157,7 @@ def cut(
     Raises:
       InputError: Options out of range.
     """
-    if len(noise) != 2:
-        raise InputError(f"noise must be two numbers, got {len(noise)}")
-    s1, s2 = (
-        inputs.real(f"noise[{i}]", s, above=0) for i, s in enumerate(noise)
-    )
+    s1, s2 = two_noises(noise)
     rho = inputs.real("correlation", correlation, above=-1, below=1)
     classes = inputs.integer("classes", classes, 2)
     edges = scipy.special.ndtri(np.arange(1, classes) / classes)
@@ -214,7 +210,10 @@ def _checked(
 ) -> tuple[np.ndarray, list[int], np.ndarray]:
     """The correlations, the sizes and the deviations."""
     sigma = inputs.finite("covariance", covariance).astype(np.float64)
-    each = [inputs.integer(f"sizes[{i}]", n, 1) for i, n in enumerate(sizes)]
+    each = [
+        inputs.integer(f"sizes[{i}]", n, 1)
+        for i, n in enumerate(inputs.listed("sizes", sizes))
+    ]
     if len(each) != 3:
         raise InputError(f"sizes must be those of x1, x2 and y, got {each}")
     if sigma.shape != (sum(each), sum(each)):

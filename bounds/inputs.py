@@ -16,6 +16,7 @@ from bounds._narrowing import loses
 from bounds._scalars import boolean as boolean
 from bounds._scalars import choice as choice
 from bounds._scalars import integer as integer
+from bounds._scalars import listed as listed
 from bounds._scalars import real as real
 from bounds._scalars import seed as seed
 from bounds._wording import (

@@ -195,11 +195,7 @@ def gaussian(
         )
     ]  # fmt: skip
     features = inputs.integer("features", features, 1)
-    if len(noise) != 2:
-        raise InputError(f"noise must be two numbers, got {len(noise)}")
-    sigma1, sigma2 = (
-        inputs.real(f"noise[{i}]", s, above=0) for i, s in enumerate(noise)
-    )
+    sigma1, sigma2 = two_noises(noise)
     rho = inputs.real("correlation", correlation, above=-1, below=1)
     spread = inputs.real("spread", spread, above=0)
     priors = [np.full(size, 1 / size) for size in sizes]
@@ -333,6 +329,18 @@ _GAUSSIANS: dict[str, dict[str, Any]] = {
     "copy101": {"shared": 101, "features": 16, "noise": (3, 5)},
 }  # fmt: skip
 NAMES = (*_GATES, *_GAUSSIANS)
+
+
+def two_noises(noise: Any) -> list[float]:
+    """Returns the deviations of two modalities' noise.
+
+    Raises:
+      InputError: Not two; one that is not positive.
+    """
+    each = inputs.listed("noise", noise)
+    if len(each) != 2:
+        raise InputError(f"noise must be two numbers, got {len(each)}")
+    return [inputs.real(f"noise[{i}]", s, above=0) for i, s in enumerate(each)]
 
 
 def averaged(

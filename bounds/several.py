@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bounds import _entry, inputs
+from bounds._wording import shown
 from bounds.decomposition import PID, pid, stack_tables
 from bounds.errors import InputError
 
@@ -99,8 +100,8 @@ def table_of(
       fastest.
 
     Raises:
-      InputError: No numbers; a side without a modality; a modality in two
-        places, or that the table does not have.
+      InputError: No numbers; no split; a side without a modality; a modality
+        in two places, or that the table does not have.
     """
     p = inputs.finite("p", p)
     number = _number(p, modalities)
@@ -183,7 +184,9 @@ def pids_of(
     p = _entry.check_distribution("p", p, p.ndim, normalize=normalize)
     if chosen is None:
         chosen = splits(number)
-    chosen = [_checked(split, number) for split in chosen]
+    chosen = [
+        _checked(split, number) for split in inputs.listed("chosen", chosen)
+    ]
     if not chosen:
         raise InputError("chosen is empty")
     tables = [table_of(p, split) for split in chosen]
@@ -270,9 +273,16 @@ def _spread(found: PID, there: np.ndarray) -> PID:
 
 
 def _checked(split: Split, modalities: int) -> Split:
+    try:
+        given = Split(*map(tuple, split))
+    except TypeError as error:
+        raise InputError(
+            "a split must be (first, second) or (first, second, given), each "
+            f"a sequence of modalities, got {shown(split)}"
+        ) from error
     sides = []
     seen: set[int] = set()
-    for name, side in zip(Split._fields, Split(*split), strict=True):
+    for name, side in zip(Split._fields, given, strict=True):
         axes = tuple(
             inputs.integer(f"{name}[{i}]", axis, 0)
             for i, axis in enumerate(side)

@@ -93,7 +93,7 @@ def marginal(samples: Samples, axes: Iterable[int]) -> Samples:
     samples = checked("samples", samples)
     shape = samples.counts.shape
     gone = set()
-    for axis in listed("axes", axes):
+    for axis in inputs.listed("axes", axes):
         axis = inputs.integer("axes", axis, -len(shape))
         if axis >= len(shape) or axis % len(shape) in gone:
             raise InputError(
@@ -125,12 +125,3 @@ def by_units(
     by_unit = scipy.sparse.csr_array((many, (unit, cell)), shape=shape)
     by_unit.sum_duplicates()
     return by_unit
-
-
-def listed(name: str, value: Any) -> list[Any]:
-    try:
-        return list(value)
-    except TypeError as error:
-        raise InputError(
-            f"{name} must be a sequence, got {type(value).__name__}"
-        ) from error

@@ -201,7 +201,7 @@ def interval(
       Lower and upper end, not below 0.
 
     Raises:
-      InputError: Fewer than two replicates, or of another shape; a level
+      InputError: Fewer than two replicates; shapes that do not agree; a level
         outside 0 to 1; NaN.
     """
     level = inputs.real("level", level, above=0, below=1)
@@ -214,6 +214,12 @@ def interval(
             f"replicates must be [replicates, ...] for plug_in [...], got "
             f"shapes {replicates.shape} and {plug_in.shape}"
         )
+    for name, x in (("bias", bias), ("unseen", unseen)):
+        if not _fills(x, plug_in):
+            raise InputError(
+                f"{name} must be [...] for plug_in [...], got shapes {x.shape} "
+                f"and {plug_in.shape}"
+            )
     if len(replicates) < 2:
         raise InputError(
             f"replicates must be at least 2, got {len(replicates)}"
@@ -305,3 +311,11 @@ def _size(size: Any) -> np.ndarray:
     if size.min(initial=1) <= 0:
         raise InputError(f"size must be positive, got {size.min():g}")
     return size
+
+
+def _fills(x: np.ndarray, other: np.ndarray) -> bool:
+    """Whether one array is broadcast to the shape of the other."""
+    try:
+        return np.broadcast_shapes(x.shape, other.shape) == other.shape
+    except ValueError:
+        return False

@@ -47,6 +47,11 @@ def rank(
       InputError: No interactions; a budget that is negative or no integer.
     """
     budget = inputs.integer("budget", budget)
+    if not isinstance(candidates, Mapping):
+        raise InputError(
+            "candidates must map names to what quantify returns, got "
+            f"{type(candidates).__name__}"
+        )
     gains = []
     for name, found in candidates.items():
         check_interactions(f"candidates[{name!r}]", found)

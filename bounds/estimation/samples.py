@@ -20,7 +20,7 @@ import numpy as np
 from bounds import inputs
 from bounds.errors import InputError
 from bounds.estimation._counts import Samples as Samples
-from bounds.estimation._counts import by_units, listed
+from bounds.estimation._counts import by_units
 from bounds.estimation._counts import checked as checked
 from bounds.estimation._counts import marginal as marginal
 from bounds.estimation._redraw import LeftOut as LeftOut
@@ -66,7 +66,8 @@ def count(
         alphabet; a missing unit; weights that are negative, missing or all
         zero; or more cells than fit into memory.
     """
-    symbols, shape = listed("symbols", symbols), listed("shape", shape)
+    symbols = inputs.listed("symbols", symbols)
+    shape = inputs.listed("shape", shape)
     if len(symbols) != len(shape) or not symbols:
         raise InputError(
             f"symbols and shape must have one entry per variable, got "

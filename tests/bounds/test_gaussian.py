@@ -170,6 +170,7 @@ GOOD, SIZES = scalar(1.0, 2.0)
     ("call", "message"),
     [
         (lambda: gaussian_pid(GOOD, (1, 1)), "sizes must be those of x1, x2"),
+        (lambda: gaussian_pid(GOOD, 3), "sizes must be a sequence, got 3"),
         (
             lambda: gaussian_pid(GOOD, (1, 1, 2)),
             r"covariance must be \[4, 4\] .* got shape \(3, 3\)",
@@ -192,6 +193,7 @@ GOOD, SIZES = scalar(1.0, 2.0)
         ),
         (lambda: gaussian_pid(GOOD, SIZES, tol=0), "tol must be positive"),
         (lambda: gaussian.cut(noise=(1.0,)), "noise must be two numbers"),
+        (lambda: gaussian.cut(noise=0.5), "noise must be a sequence, got 0.5"),
         (lambda: gaussian.cut(classes=1), "classes must be at least 2"),
         (lambda: gaussian.cut(correlation=1), "correlation must be"),
     ],

@@ -106,6 +106,7 @@ def test_draws_come_from_the_seed():
         (lambda: problems.gaussian(shared=0), "shared"),
         (lambda: problems.gaussian(noise=(1,)), "two numbers"),
         (lambda: problems.gaussian(noise=(1, 0)), r"noise\[1\]"),
+        (lambda: problems.gaussian(noise=1.0), "a sequence, got 1.0"),
         (lambda: problems.gaussian(correlation=1.0), "correlation"),
         (
             lambda: problems.gaussian(shared=2, shared_prior=[1.0]),

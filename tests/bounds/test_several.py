@@ -171,6 +171,13 @@ def test_sides_may_be_lists(random):
         ),
         (lambda p: several.pid_of(p, Split((), (1,))), "first has no modality"),
         (lambda p: several.pids_of(p, []), "chosen is empty"),
+        (lambda p: several.pids_of(p, 3), "chosen must be a sequence, got 3"),
+        (
+            lambda p: several.pids_of(p, Split((0,), (1,))),
+            r"a split must be \(first, second\) or .*, got \(0,\)",
+        ),
+        (lambda p: several.pid_of(p, (0, 1)), r"of modalities, got \(0, 1\)"),
+        (lambda p: several.table_of(p, None), "a split must be .* got None"),
         (lambda p: several.pids_of(p[0, 0]), r"label, got shape \(2, 4\)"),
         (
             lambda p: several.pid_of(2 * p, Split((0,), (1,))),

@@ -164,6 +164,7 @@ FOUND = interactions(*[SMALL] * 4)
             "evidence must be what quantify returns, got NoneType",
         ),
         (lambda: rank({}, budget=-1), "budget must be at least 0, got -1"),
+        (lambda: rank([], budget=1), "candidates must map .* got list"),
         (lambda: rank({}, budget=1e3), "budget must be an integer, got 1000.0"),
         (
             lambda: rank({"a": FOUND.estimates}, budget=1),

@@ -264,6 +264,16 @@ def test_unseen_mass_is_counted_once_for_a_table_of_any_rank():
             r"replicates\[1\] is nan",
         ),
         (
+            lambda: estimators.interval(1.0, [0.0, 0.1], [1.0, 2.0]),
+            r"bias must be \[...\] .*, got shapes \(2,\) and \(\)",
+        ),
+        (
+            lambda: estimators.interval(
+                [1.0, 2], 0.0, np.ones((3, 2)), unseen=[0.0, 0, 0]
+            ),
+            r"unseen must be \[...\] .*, got shapes \(3,\) and \(2,\)",
+        ),
+        (
             lambda: estimators.with_unseen([3, 1], 0),
             "size must be positive, got 0",
         ),

@@ -287,7 +287,7 @@ RNG = np.random.default_rng(0)
         ),
         (lambda: samples.count([[]], (2,)), r"symbols\[0\] has no samples"),
         (lambda: samples.count(None, (2,)), "symbols must be a sequence"),
-        (lambda: samples.count([[0]], 2), "shape must be a sequence, got int"),
+        (lambda: samples.count([[0]], 2), "shape must be a sequence, got 2"),
         (lambda: samples.count([[0], [1]], (2,)), "per variable, got 2 and 1"),
         (lambda: samples.count([[0]], (0,)), r"shape\[0\] must be at least 1"),
         (
@@ -371,7 +371,7 @@ RNG = np.random.default_rng(0)
         ),
         (lambda: samples.marginal(GOOD, (0, -2)), "different axes"),
         (lambda: samples.marginal(GOOD, (0, 1)), "axes must leave a variable"),
-        (lambda: samples.marginal(GOOD, 0), "axes must be a sequence, got int"),
+        (lambda: samples.marginal(GOOD, 0), "axes must be a sequence, got 0"),
         (
             lambda: samples.design_effect(Samples(np.ones((2, 2)), None)),
             "samples.counts must be an array of integers",
