@@ -187,11 +187,7 @@ def probabilities(name: str, value: Any) -> np.ndarray:
     """
     name = short(name)
     array = plain(name, value)
-    tolerance = _SUM_TOLERANCE
-    if array.dtype.itemsize < 4 and jax.dtypes.issubdtype(
-        array.dtype, np.floating
-    ):
-        tolerance = max(tolerance, float(jax.numpy.finfo(array.dtype).eps))
+    tolerance = _sum_tolerance(array)
     p = finite(name, array).astype(np.float64, copy=False)
     if p.ndim != 2 or not p.size:
         cure = ""
@@ -219,6 +215,47 @@ def probabilities(name: str, value: Any) -> np.ndarray:
             "take the softmax"
         )
     return p / total[:, None] if tolerance > _SUM_TOLERANCE else p
+
+
+def distribution(name: str, value: Any) -> np.ndarray:
+    """Returns one distribution, such as that of a label.
+
+    Args:
+      name: Name of the argument, for messages.
+      value: Array-like `[y]`, like a row of `probabilities`.
+
+    Returns:
+      float64 `[y]`.
+
+    Raises:
+      InputError: As `finite`; another rank; a negative entry; another sum.
+    """
+    name = short(name)
+    array = plain(name, value)
+    if array.ndim != 1 or not array.size:
+        raise InputError(
+            f"{name} must be a vector of probabilities, got shape {array.shape}"
+        )
+    p = finite(name, array).astype(np.float64, copy=False)
+    if p.min() < 0:
+        index = first(p < 0)
+        raise InputError(
+            f"{name}{subscript(index)} is {p[index]:.9g}, a negative "
+            "probability"
+        )
+    total, tolerance = p.sum(), _sum_tolerance(array)
+    if abs(total - 1) > tolerance:
+        raise InputError(f"{name} sums to {total:.9g}, no distribution")
+    return p / total if tolerance > _SUM_TOLERANCE else p
+
+
+def _sum_tolerance(array: np.ndarray) -> float:
+    """How far from 1 a sum of numbers of this type may be."""
+    if array.dtype.itemsize < 4 and jax.dtypes.issubdtype(
+        array.dtype, np.floating
+    ):
+        return max(_SUM_TOLERANCE, float(jax.numpy.finfo(array.dtype).eps))
+    return _SUM_TOLERANCE
 
 
 def float32(name: str, value: Any) -> np.ndarray:

@@ -200,7 +200,7 @@ def gaussian(
     spread = inputs.real("spread", spread, above=0)
     priors = [np.full(size, 1 / size) for size in sizes]
     if shared_prior is not None:
-        prior = inputs.probabilities("shared_prior", [shared_prior])[0]
+        prior = inputs.distribution("shared_prior", shared_prior)
         if len(prior) != sizes[0]:
             raise InputError(
                 f"shared_prior has {len(prior)} classes, shared is {sizes[0]}"

@@ -91,7 +91,7 @@ def checked(
     if groups is not None:
         units = units2 = _units("groups", groups, "r1", r)
     if prior is not None:
-        prior = inputs.probabilities("prior", [prior])[0]
+        prior = inputs.distribution("prior", prior)
         if len(prior) != num_classes:
             raise InputError(
                 f"prior has {len(prior)} classes, r1 has {num_classes}"

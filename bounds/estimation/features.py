@@ -260,6 +260,11 @@ def pid_of_frame(
       InputError: No frame; a column that is not there; not two modalities; a
         modality without columns; as `pid_of_features`.
     """
+    if not isinstance(columns, Mapping):
+        raise InputError(
+            "columns must map names of modalities to lists of columns, got "
+            f"{shown(columns)}"
+        )
     if len(columns) != 2:
         raise InputError(
             f"columns must name two modalities, got {len(columns)}"

@@ -211,6 +211,7 @@ def pid_of_posteriors(
     confidence = inputs.real("confidence", confidence, above=0, below=1)
     replicates = inputs.integer("replicates", replicates, 2)
     max_atoms = inputs.integer("max_atoms", max_atoms, 2 * FEWEST)
+    correct_bias = inputs.boolean("correct_bias", correct_bias)
     if calibration is not None:
         inputs.choice("calibration", calibration, KINDS)
     data = checked(
@@ -233,7 +234,10 @@ def pid_of_posteriors(
             over = _overclaim.overclaim(
                 data, p, folds, own, most=min(max_atoms // 2, _OF_A_FOLD)
             )
-    apart = [_halves(i, one, data) for i, one in enumerate(halves)]
+    apart = [
+        _halves(i, one, data)
+        for i, one in enumerate(inputs.listed("halves", halves))
+    ]
     laws = _laws(data, seed, apart) if correct_bias else None
     # The bias depends on the number of atoms, and is measured once.
     solutions = [
@@ -332,6 +336,7 @@ def _halves(number: int, given: Any, data: Input) -> _pooled.Halves:
     where = f"halves[{number}]"
     if not data.paired:
         raise InputError("halves are for paired samples")
+    given = inputs.listed(where, given)
     if len(given) != 3:
         raise InputError(
             f"{where} must be (r1, r2, half), got {len(given)} entries"

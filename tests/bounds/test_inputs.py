@@ -370,6 +370,34 @@ def test_what_is_no_probability_is_named(value, message):
         inputs.probabilities("p", value)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (0.5, r"p must be a vector of probabilities, got shape \(\)"),
+        ([[0.5, 0.5]], r"got shape \(1, 2\)"),
+        ([], r"got shape \(0,\)"),
+        ([1.5, -0.5], r"p\[1\] is -0.5, a negative probability"),
+        ([0.5, math.nan], r"p\[1\] is nan"),
+        ([0.5, 0.5002], "p sums to 1.0002, no distribution"),
+        (["a", "b"], "p must be numbers"),
+    ],
+    ids=lambda v: str(v)[:20],
+)
+def test_what_is_no_distribution_is_named(value, message):
+    with pytest.raises(InputError, match=message):
+        inputs.distribution("p", value)
+
+
+def test_a_distribution_is_a_row_of_probabilities(rng):
+    for dtype in ("f8", "f4", "f2", ml_dtypes.bfloat16):
+        p = rng.dirichlet(np.ones(7)).astype(dtype)
+        np.testing.assert_allclose(
+            inputs.distribution("p", p),
+            inputs.probabilities("p", p[None])[0],
+            rtol=1e-15,
+        )
+
+
 @pytest.mark.parametrize("dtype", ["f8", "f4", "f2", ml_dtypes.bfloat16])
 def test_probabilities_of_any_precision(rng, dtype):
     logits = rng.normal(size=(200, 7))
@@ -563,6 +591,7 @@ def test_scalars():
         lambda n: inputs.integers(n, [0.5]),
         lambda n: inputs.codes(n, [None]),
         lambda n: inputs.probabilities(n, [0.5]),
+        lambda n: inputs.distribution(n, [0.5]),
         lambda n: inputs.float32(n, [1e39]),
         lambda n: inputs.integer(n, "a" * 10**6),
         lambda n: inputs.real(n, "a" * 10**6),

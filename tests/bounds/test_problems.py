@@ -112,6 +112,10 @@ def test_draws_come_from_the_seed():
             lambda: problems.gaussian(shared=2, shared_prior=[1.0]),
             "1 classes, shared is 2",
         ),
+        (
+            lambda: problems.gaussian(shared=2, shared_prior=[1.5, -0.5]),
+            r"shared_prior\[1\] is -0.5",
+        ),
         (lambda: problems.discrete(np.ones((2, 2)) / 4), "3 axes"),
         (lambda: problems.named("and").sample(0), "n must be"),
     ],

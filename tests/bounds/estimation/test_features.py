@@ -215,6 +215,8 @@ def test_a_frame_and_names_are_arrays_and_codes(alone, monkeypatch):
         bounds.pid_of_frame(frame, columns, "y")
     with pytest.raises(InputError, match="must be a data frame.*ndarray"):
         bounds.pid_of_frame(x1, columns, "kind")
+    with pytest.raises(InputError, match=r"columns must map .*, got \['image'"):
+        bounds.pid_of_frame(frame, list(columns), "kind")
     with pytest.raises(InputError, match="two modalities, got 1"):
         bounds.pid_of_frame(frame, {"image": ["image 0"]}, "kind")
     with pytest.raises(InputError, match="modality 'text' has no columns"):

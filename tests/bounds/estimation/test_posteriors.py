@@ -399,6 +399,14 @@ def edited(at, value):
             "prior and r1 contradict each other on p",
         ),
         ((UNIFORM, UNIFORM), {"prior": [1.0]}, "prior has 1 classes"),
+        ((UNIFORM, UNIFORM), {"prior": [1.5, -0.5]}, r"prior\[1\] is -0\.5, a"),
+        ((UNIFORM, UNIFORM), {"correct_bias": "no"}, "True or False, got 'no'"),
+        ((UNIFORM, UNIFORM), {"halves": 3}, "halves must be a sequence, got 3"),
+        (
+            (UNIFORM, UNIFORM),
+            {"labels": [0, 1] * 10, "halves": [3]},
+            r"halves\[0\] must be a sequence, got 3",
+        ),
         (
             (UNIFORM, UNIFORM),
             {"weights1": [-1] + [1] * 19},
