@@ -200,21 +200,7 @@ def probabilities(name: str, value: Any) -> np.ndarray:
             f"{name} must have one row of probabilities per sample, got shape "
             f"{p.shape}{cure}"
         )
-    if p.min() < 0:
-        index = first(p < 0)
-        raise InputError(
-            f"{name}{subscript(index)} is {p[index]:.9g}, a negative "
-            "probability; of logits take the softmax"
-        )
-    total = p.sum(1)
-    bad = np.abs(total - 1) > tolerance
-    if bad.any():
-        at = int(bad.argmax())
-        raise InputError(
-            f"{name}[{at}] sums to {total[at]:.9g}, no distribution; of logits "
-            "take the softmax"
-        )
-    return p / total[:, None] if tolerance > _SUM_TOLERANCE else p
+    return _distributions(name, p, tolerance, "; of logits take the softmax")
 
 
 def distribution(name: str, value: Any) -> np.ndarray:
@@ -237,23 +223,34 @@ def distribution(name: str, value: Any) -> np.ndarray:
             f"{name} must be a vector of probabilities, got shape {array.shape}"
         )
     p = finite(name, array).astype(np.float64, copy=False)
+    return _distributions(name, p, _sum_tolerance(array))
+
+
+def _distributions(
+    name: str, p: np.ndarray, tolerance: float, cure: str = ""
+) -> np.ndarray:
+    """Returns what is a distribution along the last axis."""
     if p.min() < 0:
         index = first(p < 0)
         raise InputError(
             f"{name}{subscript(index)} is {p[index]:.9g}, a negative "
-            "probability"
+            f"probability{cure}"
         )
-    total, tolerance = p.sum(), _sum_tolerance(array)
-    if abs(total - 1) > tolerance:
-        raise InputError(f"{name} sums to {total:.9g}, no distribution")
-    return p / total if tolerance > _SUM_TOLERANCE else p
+    total = np.asarray(p.sum(-1))
+    bad = np.abs(total - 1) > tolerance
+    if bad.any():
+        index = first(bad)
+        raise InputError(
+            f"{name}{subscript(index)} sums to {total[index]:.9g}, no "
+            f"distribution{cure}"
+        )
+    return p / total[..., None] if tolerance > _SUM_TOLERANCE else p
 
 
 def _sum_tolerance(array: np.ndarray) -> float:
     """How far from 1 a sum of numbers of this type may be."""
-    if array.dtype.itemsize < 4 and jax.dtypes.issubdtype(
-        array.dtype, np.floating
-    ):
+    is_float = jax.dtypes.issubdtype(array.dtype, np.floating)
+    if is_float and array.dtype.itemsize < 4:
         return max(_SUM_TOLERANCE, float(jax.numpy.finfo(array.dtype).eps))
     return _SUM_TOLERANCE
 
