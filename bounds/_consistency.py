@@ -13,6 +13,10 @@ from bounds.status import Status
 _NAMES = ("p12", "p1y", "p2y")
 # Less than this between marginals and a joint's is within `_rounding.noise`.
 _ROUNDING = 64 * np.finfo(np.float64).eps
+# Distances of marginals that a linear program may not tell from none, and how
+# often it is solved at most.
+_FEASIBLE = 1e-5
+_REFINEMENTS = 4
 
 
 class Triple(NamedTuple):
@@ -143,19 +147,39 @@ def nearest_joint(
     total = scipy.sparse.hstack(
         [np.ones((1, cells)), scipy.sparse.csr_matrix((1, 2 * rows))]
     )
-    found = scipy.optimize.linprog(
-        np.concatenate([np.zeros(cells), np.full(2 * rows, 0.5)]),
-        A_eq=scipy.sparse.vstack(
-            [scipy.sparse.hstack([sums, unit, -unit]), total]
-        ).tocsr(),
-        b_eq=np.append(wanted, 1.0),
-        method="highs",
-    )
-    if found.x is None:
-        raise RuntimeError(f"the linear program failed: {found.message}")
-    r = np.maximum(found.x[:cells], 0)
-    r = (r / r.sum()).reshape(shape)
-    return r, float(np.abs(sums @ r.ravel() - wanted).sum() / 2)
+    costs = np.concatenate([np.zeros(cells), np.full(2 * rows, 0.5)])
+    equations = scipy.sparse.vstack(
+        [scipy.sparse.hstack([sums, unit, -unit]), total]
+    ).tocsr()
+
+    def distance(r: np.ndarray) -> float:
+        return float(np.abs(sums @ r - wanted).sum() / 2)
+
+    # The program is solved to 1e-7, below which a table may have cells. What is
+    # left over is a program of its own, on its own scale.
+    best, scale = np.zeros(cells), 1.0
+    for _ in range(_REFINEMENTS):
+        lower = np.concatenate([-scale * best, np.zeros(2 * rows)])
+        found = scipy.optimize.linprog(
+            costs,
+            A_eq=equations,
+            b_eq=scale * np.append(wanted - sums @ best, 1.0 - best.sum()),
+            bounds=np.stack([lower, np.full(len(lower), np.inf)], axis=1),
+            method="highs",
+        )
+        if found.x is None:
+            if best.any():
+                break
+            raise RuntimeError(f"the linear program failed: {found.message}")
+        r = np.maximum(best + found.x[:cells] / scale, 0)
+        r /= r.sum()
+        if best.any() and not distance(r) < distance(best):
+            break
+        best = r
+        if not _ROUNDING < distance(best) <= _FEASIBLE:
+            break
+        scale = 1 / distance(best)
+    return best.reshape(shape), distance(best)
 
 
 def _check_alphabets(*shapes: tuple[int, ...]) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bounds
-from bounds import _bounds, synergy_lower, synergy_upper
+from bounds import _bounds, _consistency, synergy_lower, synergy_upper
 from bounds.errors import InputError
 from tests.bounds import synergy_helpers as helpers
 
@@ -36,6 +36,26 @@ def test_interval_contains_the_truth(seed, shape, concentration):
         for value in out.by_bound[side].values():
             excess = sign * (value - truth.synergy) - truth.gap
             assert (excess <= 1e-9).all()
+
+
+def test_cells_below_what_a_linear_program_tells_apart():
+    """Nothing is moved to marginals that have other information."""
+    p = np.array(
+        [
+            [[1.12199893e-04, 4.28975653e-07], [4.79163798e-09, 1.3148284e-09]],
+            [[2.14448637e-09, 5.15920159e-16], [0.0, 3.52552207e-09]],
+        ]
+    )
+    p[1, 1, 0] = 1 - p.sum()
+    truth, out = bounds.pid(p), bounds.synergy_interval(*helpers.marginals(p))
+    assert out.distance == 0
+    assert out.upper >= truth.synergy - truth.gap > 5e-9
+    joint, distance = _consistency.nearest_joint(*helpers.marginals(p))
+    assert distance < 1e-14
+    for found, wanted in zip(
+        helpers.marginals(joint), helpers.marginals(p), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, atol=1e-14)
 
 
 @pytest.mark.parametrize("effort", ["fast", "exact"])
