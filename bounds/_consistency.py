@@ -152,34 +152,32 @@ def nearest_joint(
         [scipy.sparse.hstack([sums, unit, -unit]), total]
     ).tocsr()
 
-    def distance(r: np.ndarray) -> float:
-        return float(np.abs(sums @ r - wanted).sum() / 2)
-
     # The program is solved to 1e-7, below which a table may have cells. What is
     # left over is a program of its own, on its own scale.
-    best, scale = np.zeros(cells), 1.0
+    best, distance, scale = np.zeros(cells), np.inf, 1.0
     for _ in range(_REFINEMENTS):
         lower = np.concatenate([-scale * best, np.zeros(2 * rows)])
-        found = scipy.optimize.linprog(
+        solution = scipy.optimize.linprog(
             costs,
             A_eq=equations,
             b_eq=scale * np.append(wanted - sums @ best, 1.0 - best.sum()),
             bounds=np.stack([lower, np.full(len(lower), np.inf)], axis=1),
             method="highs",
         )
-        if found.x is None:
-            if best.any():
-                break
-            raise RuntimeError(f"the linear program failed: {found.message}")
-        r = np.maximum(best + found.x[:cells] / scale, 0)
+        if solution.x is None:
+            break
+        r = np.maximum(best + solution.x[:cells] / scale, 0)
         r /= r.sum()
-        if best.any() and not distance(r) < distance(best):
+        residual = float(np.abs(sums @ r - wanted).sum() / 2)
+        if residual >= distance:
             break
-        best = r
-        if not _ROUNDING < distance(best) <= _FEASIBLE:
+        best, distance = r, residual
+        if not _ROUNDING < distance <= _FEASIBLE:
             break
-        scale = 1 / distance(best)
-    return best.reshape(shape), distance(best)
+        scale = 1 / distance
+    if not best.any():
+        raise RuntimeError(f"the linear program failed: {solution.message}")
+    return best.reshape(shape), distance
 
 
 def _check_alphabets(*shapes: tuple[int, ...]) -> None:

@@ -106,7 +106,7 @@ def test_folds_and_learning_rates_have_the_same_programs(
     turned = npz_arrays | {"label": np.maximum(npz_arrays["label"], 1) - 1}
     turned["label"][:40] = 2
     turned["loud"] = turned["loud"] ** 3
-    found, last = [], []
+    names, weights = [], []
     with shared() as kept:
         for number, (arrays, rate) in enumerate(
             [(npz_arrays, 1e-3), (npz_arrays, 1e-2), (turned, 1e-3)]
@@ -134,8 +134,8 @@ def test_folds_and_learning_rates_have_the_same_programs(
             )
             outcome = loop.train(run, workdir, progress=False)
             run.probe(outcome.last, "test")
-            found.append(kept())
-            last.append(jax.tree.leaves(outcome.last.params)[0])
-    assert found[0] == found[1] == found[2] != set()
-    assert not np.array_equal(last[0], last[1])
-    assert not np.array_equal(last[0], last[2])
+            names.append(kept())
+            weights.append(jax.tree.leaves(outcome.last.params)[0])
+    assert names[0] == names[1] == names[2] != set()
+    assert not np.array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
