@@ -16,7 +16,7 @@ AUDIO = ("fbank", "spectrogram")
 FLOW = ("archive", "tvl1")
 MISSING = ("drop", "zeros")
 # Another number for records that are made another way.
-FORMAT = 2
+FORMAT = 3
 _RATES = {
     "fbank": fbank.SAMPLE_RATE,
     "spectrogram": spectrograms.SAMPLE_RATE,

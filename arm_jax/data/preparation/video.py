@@ -3,10 +3,16 @@
 By PyAV, which brings FFmpeg. Needs the extra `media`. Decoded from the
 beginning to the last picture that is wanted: seeking is slower in clips of some
 seconds, and fails in FLV. Times are those in the file, never numbers of frames:
-rates vary, and those in the header may be wrong.
+rates vary, and those in the header may be wrong. AVI has none but the places of
+frames in the file, which is the order of decoding: frames that are shown before
+one that they depend on (B-frames) stand behind it, or in one packet with it
+("packed"), so that what FFmpeg makes of the places is wrong for them. There the
+frames, in the order in which they are shown, have the places in theirs.
 """
 
+import collections
 import contextlib
+import heapq
 import io
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -27,6 +33,11 @@ _SILENT = 1e-4
 # Seconds that sound may begin before or after the first picture; more is an
 # error of the header, and taken for nothing.
 _LONGEST_DELAY = 1.0
+# What FFmpeg calls containers without times of presentation.
+_UNTIMED = frozenset({"avi"})
+# Frames that are shown between two that follow each other in such a file, at
+# most: as many B-frames as encoders put there.
+_BETWEEN = 16
 # Less of the frames that the header counts, if it does, is a truncated file.
 _WHOLE = 0.75
 
@@ -175,13 +186,19 @@ def _extent(container: Any) -> tuple[float, float]:
     if stream.codec_context is None:
         raise Unusable("unreadable", "video of an unknown codec")
     packets = [packet for packet in container.demux(stream) if packet.size]
-    if len(packets) < _WHOLE * stream.frames:
-        detail = f"{len(packets)} of {stream.frames} frames"
-        raise Unusable("truncated", detail)
+    count = len(packets)
+    if _is_untimed(container):
+        for packet in packets:
+            packet.pts = packet.dts
+        # Its header counts places, also empty ones, where a frame stays.
+        places = (packet.dts for packet in packets if packet.dts is not None)
+        count = max(places, default=-1) + 1
+    if count < _WHOLE * stream.frames:
+        raise Unusable("truncated", f"{count} of {stream.frames} frames")
     times = sorted(
         float(time * stream.time_base)
         for packet in packets
-        # AVI has times of decoding only; an edit list may discard frames.
+        # Some have times of decoding only; an edit list may discard frames.
         if (time := packet.dts if packet.pts is None else packet.pts)
         is not None
         and not packet.is_discard
@@ -191,6 +208,11 @@ def _extent(container: Any) -> tuple[float, float]:
     # The last picture is shown as long as others are.
     length = times[-1] - times[0] + float(np.median(np.diff(times)))
     return times[0], length
+
+
+def _is_untimed(container: Any) -> bool:
+    """Whether a container has no times of presentation."""
+    return not _UNTIMED.isdisjoint(container.format.name.split(","))
 
 
 def _of_sound(container: Any) -> list[Any]:
@@ -206,11 +228,46 @@ def _frames(
 
     Packets that cannot be decoded are left out, as players do.
     """
-    av = library()
     for stream in streams:
         # There is a process per core.
         stream.codec_context.thread_count = 1
+    if not _is_untimed(container):
+        yield from _decoded(container, streams, untimed=False)
+        return
+    waiting: collections.deque[Any] = collections.deque()
+    places: list[int] = []
+    for kind, frame in _decoded(container, streams, untimed=True):
+        if kind != "video":
+            yield kind, frame
+        elif frame.pts is not None:
+            waiting.append(frame)
+            heapq.heappush(places, frame.pts)
+            if len(waiting) > _BETWEEN:
+                yield kind, _placed(waiting, places)
+    while waiting:
+        yield "video", _placed(waiting, places)
+
+
+def _placed(waiting: collections.deque[Any], places: list[int]) -> Any:
+    """Takes the next frame that is shown, and the next place for it.
+
+    Only places of frames that were decoded are there: one that is lost, or was
+    never there, moves no other.
+    """
+    frame = waiting.popleft()
+    frame.pts = heapq.heappop(places)
+    return frame
+
+
+def _decoded(
+    container: Any, streams: Sequence[Any], *, untimed: bool
+) -> Iterator[tuple[str, Any]]:
+    """Yields frames with the times of their packets."""
+    av = library()
     for packet in container.demux(*streams):
+        if untimed and packet.stream.type == "video":
+            # In place of what FFmpeg guesses.
+            packet.pts = packet.dts
         try:
             for frame in packet.decode():
                 yield packet.stream.type, frame

@@ -96,6 +96,91 @@ def clip(
 
 
 @functools.cache
+def reordered(suffix, codec, between=2):
+    """Returns a silent clip whose frames are not stored as they are shown.
+
+    Args:
+      suffix: One of KINDS.
+      codec: Of the pictures.
+      between: Number of B-frames between two others.
+    """
+    import av
+
+    out = io.BytesIO()
+    with av.open(out, "w", KINDS[suffix][0]) as file:
+        video = file.add_stream(codec, rate=FPS)
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video.bit_rate = 10**6
+        video.options = {"bf": str(between), "b_strategy": "0"}
+        for number in range(FPS):
+            shape = HEIGHT, WIDTH, 3
+            picture = np.full(shape, round(grey(number / FPS)), np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            file.mux(video.encode(frame))
+        file.mux(video.encode())
+    return out.getvalue()
+
+
+def without(data, lost):
+    """Returns a silent AVI file with nothing in the place of one packet."""
+    import av
+
+    out = io.BytesIO()
+    with av.open(io.BytesIO(data)) as old, av.open(out, "w", "avi") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for number, content in enumerate(_packets(old)):
+            if number != lost:
+                _put(new, stream, content, number)
+    return out.getvalue()
+
+
+@functools.cache
+def packed():
+    """Returns a silent clip in AVI, with B-frames as DivX and XviD pack them.
+
+    Each stands in one packet with the frame before it, and in the place that it
+    had there is a packet of a frame that is not coded.
+    """
+    import av
+
+    vop, user_data = b"\0\0\1\xb6", b"\0\0\1\xb2"
+    not_coded = vop + b"\x56\x5f"
+    out = io.BytesIO()
+    data = reordered(".avi", "mpeg4", between=1)
+    with av.open(io.BytesIO(data)) as old, av.open(out, "w", "avi") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = _packets(old)
+        # What tells decoders that a packet may have two frames.
+        head, tail = packets[0].split(user_data)
+        tail = tail[tail.index(b"\0\0\1") :]
+        packets[0] = head + user_data + b"DivX503b1393p" + tail
+        for number in range(1, len(packets)):
+            # Two bits, the kind of the frame: 2 for one between others.
+            if packets[number].partition(vop)[2][0] >> 6 == 2:
+                packets[number - 1] += packets[number]
+                packets[number] = not_coded
+        for number, content in enumerate(packets):
+            _put(new, stream, content, number)
+    return out.getvalue()
+
+
+def _packets(container):
+    (stream,) = container.streams
+    return [bytes(x) for x in container.demux(stream) if x.size]
+
+
+def _put(container, stream, data, place):
+    import av
+
+    packet = av.Packet(data)
+    packet.stream, packet.time_base = stream, Fraction(1, FPS)
+    packet.pts = packet.dts = place
+    packet.is_keyframe = not place
+    container.mux(packet)
+
+
+@functools.cache
 def wav(loudness=0.3):
     """Returns a second of a tone as a file of 16-bit samples."""
     out = io.BytesIO()

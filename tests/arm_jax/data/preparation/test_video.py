@@ -51,11 +51,48 @@ def test_channels_are_mixed_down():
     assert np.abs(np.fft.rfft(clip.sound, 16000)).argmax() == 1000
 
 
+REORDERED = {
+    "mp4": lambda: clips.reordered(".mp4", "libx264", 3),
+    "avi": lambda: clips.reordered(".avi", "libx264", 3),
+    "avi of MPEG-4": lambda: clips.reordered(".avi", "mpeg4"),
+    "avi, packed": clips.packed,
+}
+
+
+@pytest.mark.parametrize("kind", REORDERED)
+def test_frames_may_be_stored_in_another_order(kind):
+    data = REORDERED[kind]()
+    clip = decoded(data, pictures=10)
+    assert clip.length == video.length(data) == pytest.approx(1.0)
+    expected = [clips.grey(number / 10) for number in range(10)]
+    # A coarse last frame; the greys of two frames differ by 15.
+    np.testing.assert_allclose(greys(clip.pictures), expected, atol=5.0)
+
+
+def test_a_place_without_a_frame_moves_no_other():
+    # Stored as 0, 3, 1, 2, 6, 4, 5, 9, 7, 8.
+    data = clips.without(clips.reordered(".avi", "mpeg4"), 5)
+    clip = decoded(data, pictures=10)
+    assert clip.length == pytest.approx(1.0)
+    shown = (0, 1, 2, 3, 5, 5, 6, 7, 8, 9)
+    expected = [clips.grey(number / 10) for number in shown]
+    np.testing.assert_allclose(greys(clip.pictures), expected, atol=5.0)
+
+
 def test_rates_may_vary():
     times = (0.0, 0.05, 0.1, 0.4, 0.45, 0.9, 1.3)
     clip = decoded(clips.clip(".mp4", frequency=None, times=times))
     # The last one is shown for as long as the median one: 1.475 s in all.
     middles = (np.arange(5) + 0.5) * 1.475 / 5
+    shown = [max(t for t in times if t <= middle) for middle in middles]
+    expected = [clips.grey(time) for time in shown]
+    np.testing.assert_allclose(greys(clip.pictures), expected, atol=2.0)
+
+
+def test_avi_counts_places_without_a_frame():
+    times = (0.0, 0.1, 0.4, 0.5, 0.9, 1.0, 1.5)
+    clip = decoded(clips.clip(".avi", frequency=None, times=times))
+    middles = (np.arange(5) + 0.5) * 1.7 / 5
     shown = [max(t for t in times if t <= middle) for middle in middles]
     expected = [clips.grey(time) for time in shown]
     np.testing.assert_allclose(greys(clip.pictures), expected, atol=2.0)
