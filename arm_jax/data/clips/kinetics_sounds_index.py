@@ -102,12 +102,13 @@ def index(path: str, lists: str, classes: Sequence[str], split: str) -> Index:
     if split in ("official", "ogm"):
         words = {x.split for x in items if not x.fault}
         protocols.check_sides(NAME, words, said)
-    count = collections.Counter((x.split, bool(x.fault)) for x in items)
+    count = collections.Counter((x.split, x.fault) for x in items)
     lines = [
         f"Kinetics-Sounds: {len(found)} videos in {root}; {said}",
         *(
-            f"{word}: {count[word, False]} clips with a video, "
-            f"{count[word, True]} missing"
+            f"{word}: {count[word, '']} clips with a video, "
+            f"{count[word, 'missing']} missing"
+            + (f", {n} ambiguous" if (n := count[word, "ambiguous"]) else "")
             for word in ("train", "test")
         ),
         f"{len(names)} classes, {names[0]} ... {names[-1]}",
@@ -130,10 +131,13 @@ def _by_id(found: Sequence[File]) -> Mapping[str, list[tuple[int, File]]]:
     return videos
 
 
-def _rank(file: File) -> tuple[bool, bool, str]:
-    """Orders copies of a video: those that replace others come first."""
+def _rank(start: int, at: int, file: File) -> tuple[bool, bool, bool, str]:
+    """Orders copies of the clip from `start`: replacements come first.
+
+    Then those whose name tells this start.
+    """
     replaces = any("replacement" in part for part in file.path.parts[-3:-1])
-    return file.size <= 0, not replaces, str(file.path)
+    return file.size <= 0, not replaces, at != start, str(file.path)
 
 
 def _items(
@@ -142,19 +146,29 @@ def _items(
     names: Sequence[str],
 ) -> Iterator[Item]:
     labels = {plain(name): label for label, name in enumerate(names)}
-    seen = set()
+    found: dict[str, tuple[Clip, int, File | None]] = {}
     for clip in clips:
         start = f"_{clip.start:06d}" if clip.start >= 0 else ""
         key = f"{clip.video_id}{start}"
-        if key in seen:
+        if key in found:
             continue
-        seen.add(key)
         fitting = [
-            file
+            (at, file)
             for at, file in videos.get(clip.video_id, ())
             if -1 in (at, clip.start) or at == clip.start
         ]
-        file = min(fitting, key=_rank) if fitting else None
+        at, file = min(
+            fitting,
+            key=lambda x: _rank(clip.start, *x),
+            default=(clip.start, None),
+        )
+        found[key] = clip, at, file
+    uses = collections.Counter(x.path for _, _, x in found.values() if x)
+    for key, (clip, at, file) in found.items():
+        fault = "" if file else "missing"
+        if file and at != clip.start and uses[file.path] > 1:
+            # One video would stand on both sides, or for two classes.
+            fault = "ambiguous"
         yield Item(
             key,
             clip.split,
@@ -162,7 +176,7 @@ def _items(
             Media(str(file.path)) if file else None,
             f"{file.size} bytes" if file else "",
             clip.video_id,
-            "" if file else "missing",
+            fault,
         )
 
 

@@ -176,6 +176,34 @@ def test_an_id_of_several_clips(root):
     assert {x.group for x in found.values() if x.key[0] == "a"} == {"a" * 11}
 
 
+def test_a_video_is_of_no_more_than_one_clip(root):
+    """Without a start in its name, nobody knows of which."""
+    for split, clip in (("train", TRAIN[0]), ("val", TEST[0])):
+        file = root / split / name(clip)
+        file.rename(file.with_name(f"{clip[0]}.mp4"))
+    with (root / "annotations" / "val.csv").open("a") as lists:
+        lists.write("singing,aaaaaaaaaaa,50,60,val\n")
+    found = index(root)
+    faults = {x.key: x.fault for x in found.items if x.fault}
+    assert faults == {
+        "aaaaaaaaaaa_000003": "ambiguous",
+        "aaaaaaaaaaa_000050": "ambiguous",
+    }
+    assert found.summary[1:3] == (
+        "train: 2 clips with a video, 0 missing, 1 ambiguous",
+        "test: 2 clips with a video, 0 missing, 1 ambiguous",
+    )
+    # One that tells its start is taken, and leaves the other to the rest.
+    (root / "val" / name(("aaaaaaaaaaa", 50))).write_bytes(b"x")
+    found = {x.key: x for x in index(root).items if x.key[0] == "a"}
+    assert not any(x.fault for x in found.values())
+    videos = [x.source.video for x in found.values()]
+    assert videos == [
+        str(root / "train" / "aaaaaaaaaaa.mp4"),
+        str(root / "val" / name(("aaaaaaaaaaa", 50))),
+    ]
+
+
 def test_what_is_missing_is_said(root):
     (root / "train" / name(TRAIN[1])).unlink()
     found = index(root, classes=(*CLASSES, "tickling"))
