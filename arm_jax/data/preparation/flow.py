@@ -8,6 +8,7 @@ value is minus the flow.
 """
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def archived(
 
     Args:
       folders: That of u and that of v, with an image for each pair of frames,
-        in the order of their names.
+        in the order of the numbers in their names, padded or not.
       count: Number of images, from the middles of as many equal parts.
       short_side: Pixels of their shorter side.
       share: Of the clip, from its beginning, that the parts are of.
@@ -90,17 +91,26 @@ def pixels(data: bytes) -> np.ndarray:
 
 def _names(folder: Path) -> list[str]:
     try:
-        names = sorted(
+        names = [
             path.name
             for path in folder.iterdir()
             if path.suffix.lower() in images.SUFFIXES
             and not path.name.startswith(".")
-        )
+        ]
     except (FileNotFoundError, NotADirectoryError):
         raise Unusable("no_flow", str(folder)) from None
+    except PermissionError:
+        raise Unusable("no_permission", str(folder)) from None
+    names.sort(key=_by_numbers)
     if len(names) < _NEEDED:
         raise Unusable("too_few_flow", f"{len(names)} images in {folder}")
     return names
+
+
+def _by_numbers(name: str) -> tuple[list[str | int], str]:
+    """Orders names by the numbers in them; every other part is one."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(x) if i % 2 else x for i, x in enumerate(parts)], name
 
 
 def _content(file: Path) -> bytes:

@@ -18,7 +18,7 @@ MOST_ASPECT = 4
 # What Pillow's decoders raise for damaged files.
 DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError,
-    TypeError, OverflowError, struct.error, zlib.error,
+    TypeError, OverflowError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +108,28 @@ def test_archives_are_read_at_equal_distances(folders):
         np.testing.assert_allclose(values, [20, 50, 80], atol=1.5)
     # As they were.
     assert u[0] == jpeg(20)
+
+
+def test_numbers_of_images_need_no_padding(folders, tmp_path):
+    for folder in (tmp_path / "u", tmp_path / "v"):
+        for file in folder.iterdir():
+            file.rename(folder / f"flow_{int(file.stem[5:]) + 5}.jpg")
+    u, _ = flow.archived(folders, 9, 16)
+    values = [flow.pixels(x).mean() for x in u]
+    np.testing.assert_allclose(values, range(10, 100, 10), atol=1.5)
+
+
+def test_a_folder_that_users_may_not_look_into(folders, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(type(Path()), "iterdir", refuse)
+    with pytest.raises(Unusable) as error:
+        list(flow.archived(folders, 3, 16))
+    assert (error.value.reason, error.value.detail) == (
+        "no_permission",
+        folders[0],
+    )
 
 
 def test_part_of_an_archive_is_its_beginning(folders):

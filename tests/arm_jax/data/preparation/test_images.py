@@ -76,6 +76,16 @@ def damaged_png():
     return bytes(data)
 
 
+def damaged_avif():
+    """Its decoder has errors of another kind."""
+    features = pytest.importorskip("PIL.features")
+    if not features.check("avif"):
+        pytest.skip("this Pillow knows no AVIF")
+    data = saved(two_halves(), "AVIF")
+    at = data.index(b"mdat") + 4
+    return data[:at] + bytes(len(data) - at)
+
+
 def deep():
     return saved(Image.fromarray(np.zeros((8, 8), np.uint16)), "PNG")
 
@@ -89,6 +99,7 @@ NOISE = np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8)
         (lambda: b"no image at all", "unreadable"),
         (lambda: saved(Image.fromarray(NOISE), "JPEG")[:900], "truncated"),
         (damaged_png, "damaged"),
+        (damaged_avif, "damaged"),
         (deep, "depth"),
     ],
 )
