@@ -62,7 +62,8 @@ def archived(
     Args:
       folders: That of u and that of v, with an image for each pair of frames,
         in the order of the numbers in their names, padded or not.
-      count: Number of images, from the middles of as many equal parts.
+      count: Number of images: those from the frames in the middles of as many
+        equal parts to the frames that follow.
       short_side: Pixels of their shorter side.
       share: Of the clip, from its beginning, that the parts are of.
 
@@ -74,8 +75,12 @@ def archived(
     if len(names[0]) != len(names[1]):
         detail = f"{len(names[0])} images of u, {len(names[1])} of v"
         raise Unusable("flow_differs", detail)
-    step = share * len(names[0]) / count
-    chosen = [int((part + 0.5) * step) for part in range(count)]
+    # There is one frame more than pairs of them; the last has no pair.
+    last, frames = len(names[0]) - 1, share * (len(names[0]) + 1)
+    chosen = [
+        min(int((2 * part + 1) * frames / (2 * count)), last)
+        for part in range(count)
+    ]
     for folder, of_folder in zip(folders, names, strict=True):
         yield [
             _resized(_content(Path(folder, of_folder[at])), short_side)

@@ -63,6 +63,9 @@ REORDERED = {
 def test_frames_may_be_stored_in_another_order(kind):
     data = REORDERED[kind]()
     clip = decoded(data, pictures=10)
+    with video._opened(data) as container:
+        # Sound is placed by the first.
+        assert video._extent(container) == (0.0, pytest.approx(1.0))
     assert clip.length == video.length(data) == pytest.approx(1.0)
     expected = [clips.grey(number / 10) for number in range(10)]
     # A coarse last frame; the greys of two frames differ by 15.
