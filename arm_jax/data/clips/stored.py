@@ -185,6 +185,7 @@ def hints(modalities: Sequence[str]) -> dict[str, str]:
         )
     return {
         "missing": "the lists name videos that are not in the folder",
+        "ambiguous": "give videos names that tell their start, ID_START",
         "no_audio": f"get others: {lack}",
         "git_lfs_pointer": "get the files by git lfs pull",
         "html_page": "the download failed: repeat it",
