@@ -237,12 +237,24 @@ def _made_before(plan: Plan, job: Job) -> Manifest | None:
     """Returns what a shard holds; None if it is to be made, or made anew.
 
     Raises:
-      InputError: A file has changed since its record was made.
+      InputError: A file has changed since its record was made; or the shard
+        was copied from a folder that has another list of files.
     """
     manifest = shards.read(plan.folder, job.number)
     if manifest is None:
         return None
     now = {item.key: item for item in job.items}
+    places = set(
+        map(_place, job.items, range(job.first, len(plan.index.items)))
+    )
+    skipped = {row.key for row in manifest.skipped}
+    theirs = {_place(row, row.number) for row in manifest.rows}
+    if not theirs <= places or skipped != {key for key, *_ in places - theirs}:
+        file = shards.manifest_file(plan.folder, job.number)
+        raise InputError(
+            f"data set {plan.name}: {file} is of another list of files; remove "
+            "it, and its shard is prepared anew"
+        )
     for row in manifest.rows:
         if now[row.key].state != row.state:
             raise InputError(
@@ -258,6 +270,13 @@ def _made_before(plan: Plan, job: Job) -> Manifest | None:
         for x in manifest.skipped
     )
     return None if changed else manifest
+
+
+def _place(
+    row: Item | shards.Row, number: int
+) -> tuple[str, int, str, int, str]:
+    """Returns what a list of files says of one."""
+    return row.key, number, row.split, row.label, row.group
 
 
 def _is_usable(job: Job, item: Item) -> bool:

@@ -2,6 +2,7 @@ import dataclasses
 import errno
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -350,6 +351,37 @@ def test_records_are_kept_to_what_they_were_made_of(
     with pytest.raises(InputError, match=message):
         prepare(change(numbers.plan(source, out)))
     assert opened(out, {"side": 3}) == made
+
+
+def other_labels(items):
+    return [item._replace(label=1 - item.label) for item in items]
+
+
+def another_first(items):
+    return [Item("", "train", 0, fault="missing"), *items]
+
+
+def one_less(items):
+    return items[:-1]
+
+
+@pytest.mark.parametrize("change", [other_labels, another_first, one_less])
+def test_shards_of_another_folder_are_not_taken(source, out, change):
+    other = out.with_name("other")
+    prepare(numbers.plan(source, other))
+    plan = numbers.plan(source, out)
+    items = change(plan.index.items)
+    index = dataclasses.replace(plan.index, items=items)
+    plan = dataclasses.replace(plan, index=index)
+    made = prepare(plan)
+    for file in other.glob("shard-*"):
+        shutil.copy(file, out)
+    message = r"shard-0000\d\.json is of another list of files; remove it"
+    with pytest.raises(InputError, match=message):
+        prepare(plan)
+    for file in out.glob("shard-*.json"):
+        file.unlink()
+    assert prepare(plan) == made
 
 
 def test_a_folder_with_something_else(source, out):
