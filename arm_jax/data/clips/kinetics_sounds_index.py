@@ -146,7 +146,7 @@ def _items(
     names: Sequence[str],
 ) -> Iterator[Item]:
     labels = {plain(name): label for label, name in enumerate(names)}
-    found: dict[str, tuple[Clip, int, File | None]] = {}
+    found: dict[str, tuple[Clip, File | None, bool, bool]] = {}
     for clip in clips:
         start = f"_{clip.start:06d}" if clip.start >= 0 else ""
         key = f"{clip.video_id}{start}"
@@ -162,12 +162,14 @@ def _items(
             key=lambda x: _rank(clip.start, *x),
             default=(clip.start, None),
         )
-        found[key] = clip, at, file
-    uses = collections.Counter(x.path for _, _, x in found.values() if x)
-    for key, (clip, at, file) in found.items():
+        several = len({start for start, _ in fitting if start >= 0}) > 1
+        found[key] = clip, file, at == clip.start, several
+    uses = collections.Counter(x.path for _, x, *_ in found.values() if x)
+    for key, (clip, file, exact, several) in found.items():
         fault = "" if file else "missing"
-        if file and at != clip.start and uses[file.path] > 1:
-            # One video would stand on both sides, or for two classes.
+        # One video would stand on both sides or for two classes, or one of
+        # several for a clip that may be another.
+        if file and not exact and (several or uses[file.path] > 1):
             fault = "ambiguous"
         yield Item(
             key,

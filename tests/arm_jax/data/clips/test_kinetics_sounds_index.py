@@ -204,6 +204,20 @@ def test_a_video_is_of_no_more_than_one_clip(root):
     ]
 
 
+def test_a_list_without_starts(root):
+    file = root / "annotations" / "train.csv"
+    clips = "bowling,aaaaaaaaaaa\nbowling,ccccccccccc\n"
+    file.write_text(f"label,youtube_id\n{clips}")
+    assert [x.fault for x in index(root).items if x.key[0] == "a"] == [""]
+    (root / "val" / name(("aaaaaaaaaaa", 50))).write_bytes(b"x")
+    (item,) = (x for x in index(root).items if x.key[0] == "a")
+    assert (item.key, item.fault) == ("aaaaaaaaaaa", "ambiguous")
+    # One that has no start either is meant.
+    (root / "val" / "aaaaaaaaaaa.mp4").write_bytes(b"x")
+    (item,) = (x for x in index(root).items if x.key[0] == "a")
+    assert (item.source.video[-15:], item.fault) == ("aaaaaaaaaaa.mp4", "")
+
+
 def test_what_is_missing_is_said(root):
     (root / "train" / name(TRAIN[1])).unlink()
     found = index(root, classes=(*CLASSES, "tickling"))
