@@ -33,13 +33,19 @@ def index(
     """Returns what there is to prepare; see `ucf_index.index`."""
     check_choice(f"data set {_NAME}: split", split, SPLITS)
     wanted = loading.checked_modalities(_NAME, modalities, MODALITIES)
+    archived = "flow" in wanted and flow == "archive"
+    if flow_path and not archived:
+        raise InputError(
+            f"data set {_NAME}: flow_path is {flow_path!r}, but no flow is "
+            f"read from there: modalities are {list(wanted)}, flow is {flow!r}"
+        )
     return ucf_index.index(
         path,
         lists,
         flow_path,
         classes,
         needs_lists=split == "official",
-        needs_flow="flow" in wanted and flow == "archive",
+        needs_flow=archived,
     )
 
 
@@ -128,7 +134,8 @@ def load(
     Args:
       path: the folder that is prepared; `load` does not look at it.
       lists: the folder of the official lists, if it is another one.
-      flow_path: the folder of u/ and v/, if it is another one.
+      flow_path: the folder of u/ and v/, if it is another one; for images of
+        flow only.
       data_dir: where prepared data sets are kept; empty for TFDS's place (the
         variable TFDS_DATA_DIR, or ~/tensorflow_datasets).
       classes: "ucf51", those with sound, "ucf101", or classes of them, in the
@@ -136,7 +143,7 @@ def load(
       split: what is for testing: "official"; "random", a fifth of the groups,
         which are the source videos; "leaking_random_by_clip", a fifth of the
         clips, whatever video they are cut from.
-      fold: which of the three official splits.
+      fold: which of the three official splits; 1 with another split.
       modalities: those to prepare, or to train on, of "audio", "flow", "video".
       stored_frames: frames, and pairs of frames, that are kept of a clip,
         evenly spaced.
@@ -170,6 +177,11 @@ def load(
         raise InputError(
             f"data set {_NAME}: fold must be in 1..{ucf_index.FOLDS}, got "
             f"{fold}"
+        )
+    if fold > 1 and split != "official":
+        raise InputError(
+            f"data set {_NAME}: fold is {fold}, of the official split; split "
+            f"is {split!r}: another seed draws another one"
         )
     stored = Stored(
         _NAME,

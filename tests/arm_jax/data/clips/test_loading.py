@@ -275,6 +275,7 @@ def test_three_modalities_of_ucf(ucf):
     [
         ({"fold": 4}, "fold must be in 1..3, got 4"),
         ({"fold": 2}, "without training clips of the split 'official'"),
+        ({"fold": 2, "split": "random"}, "fold is 2, of the official split"),
         ({"flow": "dis"}, "flow must be one of archive, tvl1"),
         ({"flow": "archive"}, "was prepared with flow"),
         ({"data_dir": "/nowhere"}, "configs/ucf51.py"),
@@ -283,6 +284,11 @@ def test_three_modalities_of_ucf(ucf):
 def test_options_of_ucf(ucf, changes, message):
     with pytest.raises(InputError, match=message):
         data.load("ucf", ucf | changes)
+
+
+def test_a_place_of_flow_that_is_computed(ucf):
+    with pytest.raises(InputError, match="flow_path is '/flow', but no flow"):
+        data.index("ucf", ucf | {"flow_path": "/flow"})
 
 
 def test_a_modality_that_was_not_prepared(tmp_path):
