@@ -53,7 +53,13 @@ def write(
     """
     summary = summarize(split, groups, results, curves, in_order=in_order)
     if choices:
-        summary["tuning"] = choices
+        summary["tuning"] = {
+            label: [
+                {k: x for k, x in one.items() if split == "test" or k != "test"}
+                for one in of_label
+            ]
+            for label, of_label in choices.items()
+        }
     write_json(folder / "summary.json", summary)
     first = next(iter(results.values()))
     lines = [

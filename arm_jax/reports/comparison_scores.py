@@ -91,9 +91,11 @@ def kept(run: Mapping[str, Any], modalities: Sequence[str]) -> dict[str, Any]:
             if name in missing
         },
         "noise": {
-            name: [round(x, 5) for x in of] for name, of in run["noise"].items()
+            name: [round(number(x), 5) for x in of]
+            for name, of in run["noise"].items()
         },
         "contribution_gap": round(number(run["contribution_gap"]), 5),
+        **({"patterns": run["patterns"]} if "patterns" in run else {}),
     }
 
 

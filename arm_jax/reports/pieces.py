@@ -25,6 +25,8 @@ COLORS = (
     "#000000", "#F0E442",
 )  # fmt: skip
 
+# Points that are equal but for rounding.
+_EQUAL = 1e-9
 # Stands for the colour of the text, on a light page or on a dark one.
 INK = "#010101"
 STYLE = {
@@ -140,7 +142,9 @@ class Gain(NamedTuple):
       mean: The difference.
       low: Lower end of its 95 % interval (Student's t); NaN for one pair.
       high: Upper end.
-      p: Two-sided p-value of the same; NaN for one pair.
+      p: Two-sided p-value of the same, or where all differences are equal,
+        which coarse scores may be by chance, of the sign test; NaN for one
+        pair.
     """
 
     mean: float
@@ -170,10 +174,11 @@ def paired(
         return Gain(mean, math.nan, math.nan, math.nan)
     error = gains.std(ddof=1) / np.sqrt(len(gains))
     half = float(stdtrit(free, 0.975) * error)
-    if error:
-        p = float(2 * stdtr(free, -abs(mean) / error))
+    if np.ptp(gains) <= _EQUAL:
+        # A deviation of 0 would make of two equal gains a certainty.
+        p = 2.0**-free if abs(mean) > _EQUAL else 1.0
     else:
-        p = float(mean == 0)
+        p = float(2 * stdtr(free, -abs(mean) / error))
     return Gain(mean, mean - half, mean + half, p)
 
 

@@ -152,7 +152,8 @@ def warning(results: Mapping[str, Any]) -> str:
     name, loss = below
     return (
         f"Warning: the fused prediction is below {name} alone, by "
-        f"{fixed(loss, 1)} points of test {word(results)} in the mean. Fusing "
+        f"{fixed(loss, 1)} points of test {word(results)} in the mean"
+        f"{' over the examples that have it' * _lacks(results)}. Fusing "
         "costs more than it gives here."
     )
 
@@ -160,21 +161,46 @@ def warning(results: Mapping[str, Any]) -> str:
 def best_alone(results: Mapping[str, Any]) -> tuple[str, float] | None:
     """The best modality alone, where the fused prediction is below it.
 
+    Where examples lack modalities, both are of those that have the modality.
+
     Returns:
       Its name and by how many points, in the mean over runs at the last epoch;
       None if the fused prediction is no worse, to a tenth of a point.
     """
     if len(results["modalities"]) < 2:
         return None
-    alone = {
-        m: percent(results, f"accuracy_{m}").mean()
+    losses = {
+        m: float(
+            (percent(results, f"accuracy_{m}") - _fused(results, m)).mean()
+        )
         for m in results["modalities"]
     }
     # Of a modality that no example has it is NaN.
-    best = max(alone, key=lambda m: np.nan_to_num(alone[m], nan=-np.inf))
-    loss = float(alone[best] - percent(results, "accuracy").mean())
+    best = max(losses, key=lambda m: np.nan_to_num(losses[m], nan=-np.inf))
     # What rounds to nothing is no warning.
-    return (best, loss) if loss >= 0.05 else None
+    return (best, losses[best]) if losses[best] >= 0.05 else None
+
+
+def _lacks(results: Mapping[str, Any]) -> bool:
+    """Whether it is known that examples lack modalities, and which."""
+    return all("patterns" in run for run in results["runs"])
+
+
+def _fused(results: Mapping[str, Any], modality: str) -> np.ndarray:
+    """Fused accuracy in % of each run, on the examples with a modality."""
+    if not _lacks(results):
+        return percent(results, "accuracy")
+    means = []
+    for run in results["runs"]:
+        have = [
+            (one["examples"], number(one["accuracy"]))
+            for name, one in run["patterns"].items()
+            if modality in name.split(SEPARATOR)
+        ]
+        examples = sum(count for count, _ in have)
+        right = sum(count * share for count, share in have)
+        means.append(right / examples if examples else np.nan)
+    return 100 * np.asarray(means)
 
 
 def _by_label(

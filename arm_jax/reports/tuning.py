@@ -1,7 +1,7 @@
 """What tuning chose, and by how much it matters."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ def table(
         # The commonest first, of equal ones in the order of the grid.
         order = sorted(counts, key=lambda p: (-counts[p], points.index(p)))
         mean = [
-            100 * np.mean([run["validation"][p] for run in choices])
+            100 * np.mean(_floats(run["validation"][p] for run in choices))
             for p in points
         ]
         row = [
@@ -51,10 +51,15 @@ def table(
             fixed(max(mean) - min(mean), 1),
         ]
         if on_test:
-            taken = [run["test"][run["point"]] for run in choices]
-            first = [run["test"][points[0]] for run in choices]
-            gained = 100 * np.asarray(taken), 100 * np.asarray(first)
+            taken = _floats(run["test"][run["point"]] for run in choices)
+            first = _floats(run["test"][points[0]] for run in choices)
+            gained = 100 * taken, 100 * first
             row.append(difference(*gained, variants))
         rows.append(row)
     header = ["method", "points", "chosen", "range"]
     return markdown_table([*header, "gained"] if on_test else header, rows)
+
+
+def _floats(values: Iterable[float | None]) -> np.ndarray:
+    # JSON keeps null in the place of what is not finite.
+    return np.asarray(list(values), float)

@@ -22,6 +22,7 @@ from arm_jax import (
     record,
 )
 from arm_jax.config import NO_NUMBERS, Config, MethodConfig, from_mapping
+from arm_jax.data import pipeline
 from arm_jax.errors import InputError, check_choice, shortened
 from arm_jax.models import weights
 from arm_jax.reports import comparison as comparison_report
@@ -196,7 +197,10 @@ def _compare(
         first = next(iter(found.values()))
         of_label, files = first["runs"], [own / "metrics.jsonl"]
         if config.tuned:
-            of_label, chosen_from = tuning.gather(found, folders)
+            # The folders are those of process 0.
+            of_label, chosen_from = processes.tell(
+                tuning.gather(found, folders) if processes.leads() else None
+            )
             files = [tuning.chosen(own, run["seed"]) for run in of_label]
             choices.setdefault(label, []).extend(chosen_from)
         for run in of_label:
@@ -276,7 +280,9 @@ def _check_runs(
         there, finished or not, and was made with something else.
     """
     digests: dict[str, str] = {}
-    for label, variant in chosen:
+    # Each variant's data are loaded once, and its runs checked with them.
+    order = list(dict.fromkeys(variant for _, variant in chosen))
+    for label, variant in sorted(chosen, key=lambda run: order.index(run[1])):
         for _, mapping, there in _trainings(
             config, runs[label][variant], run_folder(folder, label, variant)
         ):
@@ -285,8 +291,10 @@ def _check_runs(
                 dataset = data.load(one.data.name, one.data.options)
                 digests[variant] = dataset.digest
             method = methods.create(one.method.name, one.method.options)
-            # Variants differ in examples, not in modalities.
             loop.model_for(one, method, dataset)
+            pipeline.steps_per_epoch(
+                dataset.splits["train"], one.data.batch_size
+            )
             now = record.current(
                 digests[variant],
                 weights.digests(one.model.encoders),

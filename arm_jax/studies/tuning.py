@@ -25,6 +25,9 @@ def points(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
       config: Training config of a run; it is the first point.
     """
     method, optimizer = config["method"], config["optimizer"]
+    # With the defaults of what is not given: a point is named by what it
+    # changes of these.
+    own = {**methods.default_options(method["name"]), **method["options"]}
     found: dict[str, dict[str, Any]] = {}
     for point in methods.grid(method["name"], method["options"]):
         options = {k: x for k, x in point.items() if k != methods.RATE}
@@ -32,7 +35,7 @@ def points(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         words = [
             f"{key}={value}"
             for key, value in options.items()
-            if value != method["options"].get(key, value)
+            if value != own[key]
         ]
         if rate != 1:
             words.append(f"learning rate x{rate:g}")
@@ -56,7 +59,9 @@ def choose(accuracy: np.ndarray, loss: np.ndarray) -> np.ndarray:
     """
     # One that is not finite is not the best.
     best = accuracy == np.fmax.reduce(accuracy, axis=0)
-    return np.where(best, loss, np.inf).argmin(axis=0)
+    least = np.fmin.reduce(np.where(best, loss, np.inf), axis=0)
+    # An infinite loss is the smallest, too, where the best have no other.
+    return (best & (loss == least)).argmax(axis=0)
 
 
 def on_validation(

@@ -17,6 +17,7 @@ from arm_jax.reports.comparison import (
     summarize,
     tables,
     variants_table,
+    write,
 )
 from arm_jax.reports.comparison_words import introduction
 from arm_jax.reports.pieces import difference, holm, paired
@@ -205,6 +206,39 @@ def test_rows_in_order_are_behind_the_baseline(finished):
     assert "joint (" in comparison_scores.table({"joint": worse})[-2]
 
 
+def test_fused_and_alone_are_compared_on_the_same_examples():
+    last = {"accuracy": 0.6, "accuracy_a": 0.8, "accuracy_b": 0.5}
+    run = {
+        "test": {"last": last},
+        "patterns": {
+            "a+b": {"examples": 10, "accuracy": 0.9},
+            "b": {"examples": 10, "accuracy": 0.3},
+        },
+    }
+    results = {"modalities": ["a", "b"], "runs": [run]}
+    # a is right more often than all, but only ten examples have it.
+    assert scores.best_alone(results) is None
+    run["patterns"]["a+b"]["accuracy"] = 0.75
+    name, loss = scores.best_alone(results)
+    assert (name, loss) == ("a", pytest.approx(5))
+    assert "over the examples that have it" in scores.warning(results)
+    # Where nobody has a modality there is nothing to compare.
+    last["accuracy_a"] = None
+    run["patterns"] = {"b": {"examples": 20, "accuracy": 0.6}}
+    assert scores.best_alone(results) is None
+
+
+def test_scores_that_are_not_finite_are_kept():
+    run = {
+        "scores": {"fused": {"auroc": None}}, "subsets": {"a": None},
+        "noise": {"a": [0.5, None]}, "contribution_gap": None,
+        "patterns": {"a": {"examples": 1, "accuracy": 1.0}},
+    }  # fmt: skip
+    kept = comparison_scores.kept(run, ["a"])
+    np.testing.assert_array_equal(kept["noise"]["a"], [0.5, np.nan])
+    assert kept["patterns"] == run["patterns"]
+
+
 def test_a_single_run_has_its_table_once(finished, npz_file, tmp_path):
     _, workdir = finished
     folder = shutil.copytree(workdir, tmp_path / "copy")
@@ -318,6 +352,30 @@ def test_nothing_is_trained_if_a_later_run_cannot_be(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("changed", "order", "message"),
+    [
+        # Behind one that `ogm_ge` is defined for, and before it.
+        ({"present_loud": np.arange(240) % 3 > 0}, [0, 1], "'ogm_ge' is not"),
+        ({"present_loud": np.arange(240) % 3 > 0}, [1, 0], "'ogm_ge' is not"),
+        ({"split": np.arange(240) // 80}, [0, 1], "100 is larger than the"),
+    ],
+    ids=["lacking", "lacking first", "small"],
+)
+def test_each_run_is_checked_with_its_own_variant(
+    changed, order, message, npz_arrays, npz_file, tmp_path
+):
+    np.savez(tmp_path / "other.npz", **(npz_arrays | changed))
+    config = small_config(npz_file)
+    config["training"]["data"]["batch_size"] = 100
+    config["runs"]["uniform"] = {"name": "ogm_ge"}
+    files = [npz_file, tmp_path / "other.npz"]
+    config["variants"] = {files[k].stem: {"path": str(files[k])} for k in order}
+    with pytest.raises(InputError, match=message):
+        compare(config, tmp_path / "work", progress=False)
+    assert not (tmp_path / "work" / "runs").exists()
+
+
 def test_missing_data_file(npz_file, tmp_path):
     config = small_config(npz_file)
     config["training"]["data"]["options"]["path"] = "nowhere.npz"
@@ -329,6 +387,16 @@ def test_paired_difference_by_hand():
     # Gains 1, 2, 3: mean 2, sd 1, t(0.975, 2) = 4.303.
     text = difference(np.array([2.0, 3, 4]), np.array([1.0, 1, 1]))
     assert text == "+2.0 [-0.5, +4.5]"
+
+
+def test_equal_differences_are_no_certainty():
+    # But for rounding; two heads of a fair coin, or six.
+    found = paired(100 * np.array([0.81, 0.91]), 100 * np.array([0.8, 0.9]))
+    assert found.mean == pytest.approx(1)
+    assert found.p == 0.5
+    assert paired(np.full(6, 3.0), np.zeros(6)).p == 1 / 32
+    assert paired(np.ones(3), np.ones(3)).p == 1
+    assert np.isnan(paired(np.full(3, np.nan), np.ones(3)).p)
 
 
 def test_runs_of_one_fold_are_not_independent():
@@ -415,6 +483,19 @@ def test_a_report_on_validation_leaves_the_test_split_out(npz_file, tmp_path):
     _, by_variant = table.split("By variant")
     assert f"| {mean:.1f} (" in by_variant
     assert (tmp_path / "figures/options_variants.svg").stat().st_size > 0
+
+
+def test_choices_of_a_report_on_validation(finished, tmp_path):
+    results, _ = finished
+    choice = {"point": "as configured", "validation": {"as configured": 0.5}}
+    choices = {"joint": [choice | {"test": {"as configured": 0.25}}]}
+    groups, curves = [("Methods", ["joint"])], {"joint": Curves([])}
+    for split in ("validation", "test"):
+        write(tmp_path, split, groups, results, curves, choices)
+        summary = json.loads((tmp_path / "summary.json").read_text())
+        (kept,) = summary["tuning"]["joint"]
+        assert ("test" in kept) == (split == "test")
+        assert kept["validation"] == choice["validation"]
 
 
 def test_unknown_split(npz_file, tmp_path):

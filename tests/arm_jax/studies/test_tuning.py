@@ -5,11 +5,11 @@ import types
 import numpy as np
 import pytest
 
-from arm_jax import methods
+from arm_jax import methods, processes
 from arm_jax.errors import InputError
 from arm_jax.methods import joint
 from arm_jax.reports import tuning as tuning_report
-from arm_jax.studies import tuning
+from arm_jax.studies import comparison, tuning
 from arm_jax.studies.comparison import compare, run_folder
 from configs import common, npz
 from experiments import cli
@@ -77,6 +77,19 @@ def test_points_by_hand():
     assert other["train"] == run["train"]
 
 
+def test_points_are_named_by_what_they_change_of_defaults():
+    run = {
+        "method": {"name": "uniform", "options": {}},
+        "optimizer": {"name": "sgd", "learning_rate": 0.1},
+    }
+    points = tuning.points(run)
+    assert len(points) == methods.MOST_POINTS
+    given = methods.default_options("uniform")
+    options = {k: x["method"]["options"] for k, x in points.items()}
+    assert options["as configured"]["unimodal"] == given["unimodal"]
+    assert options["unimodal=3.0"]["unimodal"] == 3.0
+
+
 def test_choice_by_hand():
     accuracy = np.array([[0.5, 0.5, 0.5], [0.75, 0.5, 0.5], [0.5, 0.25, 0.5]])
     loss = np.array([[1.0, 2.0, 3.0], [9.0, 1.0, 3.0], [0.0, 0.0, np.inf]])
@@ -86,6 +99,9 @@ def test_choice_by_hand():
     accuracy[0, 0] = np.nan
     np.testing.assert_array_equal(tuning.choose(accuracy, loss), [1, 1, 0])
     accuracy[[0, 1], [1, 1]] = np.nan, 0.9
+    assert tuning.choose(accuracy, loss)[1] == 1
+    # The most accurate, though its loss is infinite.
+    loss[1, 1] = np.inf
     assert tuning.choose(accuracy, loss)[1] == 1
 
 
@@ -108,6 +124,10 @@ def test_table_by_hand():
     assert cells == ["umt", "2", "b: 2; a: 1", "20.0", "+2.0 [-3.0, +7.0]"]
     plain = tuning_report.table({"umt": choices}, on_test=False)
     assert "gained" not in plain
+    # As JSON has it, read back.
+    choices[0]["test"]["a"] = choices[0]["validation"]["a"] = None
+    row = tuning_report.table({"umt": choices}).splitlines()[-1]
+    assert "+nan [+nan, +nan]" in row
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +200,25 @@ def test_a_tuned_comparison_is_not_repeated(tuned):
     again = compare(config, folder, progress=False)
     assert again["joint"]["runs"] == results["joint"]["runs"]
     assert file.stat().st_mtime_ns == stamp
+
+
+def test_the_process_that_has_the_folder_chooses(
+    npz_file, tmp_path, monkeypatch
+):
+    training = npz.get_config()
+    training.data.options.path = str(npz_file)
+    config = cli.to_dict(common.comparison(training, seeds=1, tuned=True))
+    config["runs"] = {"joint": config["runs"]["joint"]}
+    config["groups"] = [("Methods", ("joint",))]
+    trained = {"method": "joint", "runs": [{"seed": 0}]}
+    monkeypatch.setattr(comparison, "fit", lambda *_, **__: dict(trained))
+    # In another process, which sees no file of the workdir.
+    monkeypatch.setattr(processes, "leads", lambda: False)
+    told = [{"seed": 0, "point": "the best"}], []
+    monkeypatch.setattr(processes, "tell", lambda x: told if x is None else x)
+    found = compare(config, tmp_path / "not_here", progress=False)
+    assert found["joint"]["runs"][0]["point"] == "the best"
+    assert not (tmp_path / "not_here").exists()
 
 
 def test_metrics_that_lack_a_seed(tmp_path):
