@@ -32,9 +32,10 @@ class Ranks(NamedTuple):
       methods: Names.
       sets: Names of the data sets.
       ranks: On each data set, `[sets, methods]`.
-      interval: Of the mean rank, 95 %, `[2, methods]`.
+      interval: Of the mean rank, 95 %, `[2, methods]`; NaN where each data
+        set has one run.
       first: Share of the draws in which a method's mean rank is the least (of
-        several at once, each has its part), `[methods]`.
+        several at once, each has its part), `[methods]`; NaN likewise.
       p: P-value of Friedman's test; NaN for fewer than two data sets or three
         methods.
       difference: Nemenyi's critical difference; NaN likewise.
@@ -85,13 +86,18 @@ def of_summaries(
     )
     least = drawn <= drawn.min(axis=1, keepdims=True) + 1e-9
     ranks = np.stack([_ranks(t.mean(axis=1)) for t in tables.values()])
+    interval = np.quantile(drawn, [0.025, 0.975], axis=0)
+    first = (least / least.sum(axis=1, keepdims=True)).mean(axis=0)
+    if all(table.shape[1] < 2 for table in tables.values()):
+        # One run drawn anew is the same run, and says nothing of others.
+        interval, first = (np.full_like(x, np.nan) for x in (interval, first))
     p, difference = _over_sets(ranks)
     return Ranks(
         methods,
         list(tables),
         ranks,
-        np.quantile(drawn, [0.025, 0.975], axis=0),
-        (least / least.sum(axis=1, keepdims=True)).mean(axis=0),
+        interval,
+        first,
         p,
         difference,
     )
@@ -100,26 +106,43 @@ def of_summaries(
 def markdown(found: Ranks) -> str:
     """Returns a table, the best method first, and what it says."""
     mean = found.ranks.mean(axis=0)
+    drawn = bool(np.isfinite(found.first).all())
     rows = [
         [
             found.methods[m],
             fixed(mean[m], 1),
-            f"[{fixed(found.interval[0, m], 1)}, "
-            f"{fixed(found.interval[1, m], 1)}]",
-            f"{100 * found.first[m]:.0f} %",
+            *(
+                [
+                    f"[{fixed(found.interval[0, m], 1)}, "
+                    f"{fixed(found.interval[1, m], 1)}]",
+                    f"{100 * found.first[m]:.0f} %",
+                ]
+                if drawn
+                else []
+            ),
             *(f"{rank:g}" for rank in found.ranks[:, m]),
         ]
         for m in np.argsort(mean, kind="stable")
     ]
     lines = [
         markdown_table(
-            ["method", "mean rank", "95 %", "first", *found.sets], rows
+            [
+                "method",
+                "mean rank",
+                *(["95 %", "first"] if drawn else []),
+                *found.sets,
+            ],
+            rows,
         ),
         "",
         "Ranks of the mean fused accuracy at the last epoch, 1 for the best. "
-        "The interval, and the share of draws in which a method has the best "
-        "mean rank, are over runs drawn anew (paired bootstrap, "
-        f"{_DRAWS:,} draws).",
+        + (
+            "The interval, and the share of draws in which a method has the "
+            "best mean rank, are over runs drawn anew (paired bootstrap, "
+            f"{_DRAWS:,} draws)."
+            if drawn
+            else "One run of each does not say what others would make of them."
+        ),
     ]
     if np.isfinite(found.p):
         lines.append(

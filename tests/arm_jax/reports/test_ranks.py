@@ -52,6 +52,11 @@ def test_friedman_and_nemenyi(rng):
     one = ranks.of_summaries({"one": sets["0"]})
     assert np.isnan(one.p)
     assert "Friedman" not in ranks.markdown(one)
+    # One run drawn anew is the same one.
+    assert np.isnan(one.interval).all()
+    assert np.isnan(one.first).all()
+    assert "bootstrap" not in ranks.markdown(one)
+    assert "nan" not in ranks.markdown(one)
     level = summary({m: [1.0] for m in "abc"})
     assert ranks.of_summaries({"x": level, "y": level}).p == 1
 
