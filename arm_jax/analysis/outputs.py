@@ -68,7 +68,12 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
     Args:
       confidence: Probability of the predicted class, `[n]`.
       right: Whether it is the true one, `[n]`.
+
+    Returns:
+      The error; NaN if some confidence is, which has no bin.
     """
+    if np.isnan(confidence).any():
+        return float("nan")
     number = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     gaps = np.bincount(number, confidence - right, _BINS)
     return float(np.abs(gaps).sum() / len(right))

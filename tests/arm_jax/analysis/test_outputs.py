@@ -51,6 +51,9 @@ def test_calibration_by_hand():
     by_hand = (abs(1.95 - 1) + abs(1.8 - 1) + abs(0.55 - 1)) / 5
     found = analysis.calibration_error(confidence, right)
     assert found == pytest.approx(by_hand)
+    # An outlier that overflows must not cost a training its results.
+    confidence[0] = np.nan
+    assert np.isnan(analysis.calibration_error(confidence, right))
 
 
 def test_contributions_are_those_of_the_valuation(outputs):
