@@ -25,6 +25,8 @@ T = TypeVar("T")
 NO_NUMBERS = ("data.threads", "data.processes", "train.checkpoint_seconds")
 # Types that encoders compute in.
 DTYPES = ("float32", "bfloat16")
+# JAX makes keys of 32 bits of a seed.
+_MOST_SEEDS = 2**32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +170,13 @@ class Config:
             if not smallest <= value < math.inf:
                 bound = "finite" if value > 0 else f"at least {smallest}"
                 raise InputError(f"config {path} must be {bound}, got {value}")
+        if self.train.seed + self.train.seeds > _MOST_SEEDS:
+            # Further ones would begin like the first ones.
+            raise InputError(
+                "config train.seed must be at most "
+                f"{_MOST_SEEDS - self.train.seeds}, with config train.seeds "
+                f"{self.train.seeds}, got {self.train.seed}"
+            )
         for path, value in (
             ("model.dropout", self.model.dropout),
             ("optimizer.warmup", self.optimizer.warmup),

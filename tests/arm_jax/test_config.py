@@ -66,6 +66,10 @@ def test_modules_that_are_named_by_dotted_paths():
             "train.epochs must be of type int",
         ),
         ({"data": {"name": "x"}, "train": {"epochs": 0}}, "at least 1, got 0"),
+        (
+            {"data": {"name": "x"}, "train": {"seed": 2**32 - 1, "seeds": 2}},
+            r"train\.seed must be at most 4294967294, .* got 4294967295",
+        ),
         ({"data": {"name": "x"}, "model": {"dropout": 1.0}}, "dropout must be"),
         ({"data": {"name": "x"}, "model": {"hidden": (0,)}}, "positive widths"),
         (
