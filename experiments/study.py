@@ -8,6 +8,7 @@ report.html. The same command again makes the reports from the results.
 """
 
 import importlib
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +25,11 @@ def main(argv: Sequence[str]) -> int:
     name = config.pop("study")
     study = importlib.import_module(f"arm_jax.studies.{name}")
     report = importlib.import_module(f"arm_jax.reports.{name}")
-    results = getattr(study, name)(config, workdir)
+    function = getattr(study, name)
+    # Of those that go on where they were interrupted.
+    takes = "allow" in inspect.signature(function).parameters
+    more = {"allow": cli.ALLOW.value} if takes else {}
+    results = function(config, workdir, **more)
     text = report.markdown(results)
     (workdir / "report.md").write_text(text, encoding="utf-8")
     whole = page.of_markdown(text, workdir, [report.answer(results)])

@@ -104,10 +104,17 @@ def test_settings_are_those_of_this_moment(now):
     assert differences.keys() == {"settings"}
 
 
-def test_number_of_devices_and_minor_packages_may_change(tmp_path, now):
+def test_number_of_devices_and_minor_packages_may_change(tmp_path, now, caplog):
     record.enter(tmp_path, now)
+    other = changed(now, ("packages", "scipy"), "0.1")
+    record.check(tmp_path, other)
+    record.warn(tmp_path, other)
+    assert not caplog.text
+    # Dropout is another one, which who reads the numbers should know.
     other = changed(now, ("device_count",), 64)
-    record.check(tmp_path, changed(other, ("packages", "scipy"), "0.1"))
+    record.check(tmp_path, other)
+    record.warn(tmp_path, other)
+    assert "2 there, 64 now" in caplog.text
 
 
 def test_modules_that_the_config_names(tmp_path, monkeypatch):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from arm_jax.errors import InputError
 from arm_jax.studies import truth
-from experiments import cli, compare, study
+from experiments import cli, compare, demo, study
 
 
 @pytest.fixture
@@ -43,3 +44,33 @@ def test_the_report_of_a_study(home, monkeypatch, capsys):
     assert study.main([]) == 0
     assert (home / "report.html").exists()
     assert f"report: {home / 'report.html'}" in capsys.readouterr().out
+
+
+def test_a_study_that_goes_on_takes_what_is_allowed(home, monkeypatch):
+    taken = []
+
+    def goes_on(config, workdir, *, allow=()):
+        taken.append(allow)
+        raise InputError("enough")
+
+    monkeypatch.setattr(cli, "config", lambda command: {"study": "truth"})
+    monkeypatch.setattr(truth, "truth", goes_on)
+    monkeypatch.setattr(cli, "ALLOW", types.SimpleNamespace(value=["sources"]))
+    with pytest.raises(InputError, match="enough"):
+        study.main([])
+    assert taken == [["sources"]]
+
+
+def test_the_demo_takes_what_is_allowed(home, monkeypatch):
+    taken = []
+
+    def fit(config, workdir, *, allow=()):
+        taken.append(allow)
+
+    value = lambda x: types.SimpleNamespace(value=x)
+    monkeypatch.setattr(cli, "ALLOW", value(["sources"]))
+    monkeypatch.setattr(demo, "_SEEDS", value(1))
+    monkeypatch.setattr(demo, "_EPOCHS", value(0))
+    monkeypatch.setattr(demo, "fit", fit)
+    assert demo.main([]) == 130
+    assert taken == [["sources"]]
