@@ -47,8 +47,9 @@ def table(
         if best is not None
     ]
     if below:
+        of = ", on the examples that have it" * _lacking(results)
         lines += [
-            "Warning: fused predictions below the best modality alone: "
+            f"Warning: fused predictions below the best modality alone{of}: "
             + ", ".join(below)
             + ".",
             "",
@@ -56,11 +57,22 @@ def table(
     return lines
 
 
+def _lacking(results: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether examples lack modalities."""
+    first = next(iter(results.values()))
+    return "patterns" in first["runs"][0]
+
+
 def _about(results: Mapping[str, Mapping[str, Any]], *, several: bool) -> str:
     """What the columns of a comparison are."""
     first = next(iter(results.values()))
     keys = first["runs"][0]["scores"][FUSED]
     of_auroc, of_ece, others = _ABOUT.split(". ", 2)
+    if _lacking(results):
+        others += (
+            " Examples lack modalities: without one, and with one alone, are "
+            "those counted that have all that is left."
+        )
     if "rmse" in keys:
         unit = "the number's unit"
         if several:

@@ -10,22 +10,34 @@ from arm_jax.reports.pieces import COLORS, figure, fixed, markdown_table
 
 
 def summary_table(values: dict[str, np.ndarray]) -> str:
-    """Mean contributions over samples and seeds, and how they are spread."""
+    """Mean contributions over samples and seeds, and how they are spread.
+
+    Those of a modality are of the samples that have it.
+    """
+    has = _present(values)
     rows = [
         _row("phi_MI, all", values["phi_mi"], values["expected_phi_mi"]),
         *(
             _row(
                 f"phi_CMI, {name}",
-                values["phi_cmi"][..., m],
-                values["expected_phi_cmi"][..., m],
+                values["phi_cmi"][:, has[:, m], m],
+                values["expected_phi_cmi"][:, has[:, m], m],
             )
             for m, name in enumerate(values["modalities"])
+            if has[:, m].any()
         ),
     ]
     return markdown_table(
         ["bits", "mean", "below 0", "5 %", "median", "95 %", "label-free"],
         rows,
     )
+
+
+def _present(values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Which modalities the samples have, bool `[n, modalities]`."""
+    if "present" in values:
+        return values["present"] > 0
+    return np.ones(values["phi_cmi"].shape[1:], bool)
 
 
 def _row(name: str, x: np.ndarray, expected: np.ndarray) -> list[str]:
@@ -53,19 +65,21 @@ def draw(path: Path, values: dict[str, np.ndarray]) -> list[str]:
     """
     names = values["modalities"]
     phi = values["phi_cmi"].reshape(-1, len(names))
-    phi = phi[np.isfinite(phi).all(axis=1)]
+    has = np.tile(_present(values), (len(values["phi_cmi"]), 1))
+    finite = np.isfinite(phi).all(axis=1)
+    phi, has = phi[finite], has[finite]
     if not len(phi):
         return []
     colors = [COLORS[m % len(COLORS)] for m in range(len(names))]
     gaps = path.with_name(f"{path.stem}_gap{path.suffix}")
     with figure(path, figsize=(4.6, 3.4)) as (_, axis):
         # Values of the samples, so that bins of few samples are not empty.
-        low = np.quantile(phi, 0.005, method="lower")
-        high = np.quantile(phi, 0.995, method="higher")
+        low = np.quantile(phi[has], 0.005, method="lower")
+        high = np.quantile(phi[has], 0.995, method="higher")
         bins = _bins(low, high, 59)
         for m, name in enumerate(names):
             axis.hist(
-                phi[:, m],
+                phi[has[:, m], m],
                 bins=bins,
                 histtype="step",
                 linewidth=1.5,
@@ -78,6 +92,14 @@ def draw(path: Path, values: dict[str, np.ndarray]) -> list[str]:
             yscale="log",
         )
         axis.legend()
+    drawn = [
+        "![How many samples a modality contributes how much to, given the "
+        f"others](figures/{path.name})"
+    ]
+    # Of the samples that have all modalities.
+    phi = phi[has.all(axis=1)]
+    if not len(phi):
+        return [*drawn, ""]
     with figure(gaps, figsize=(4.6, 3.4)) as (_, axis):
         gap = phi.max(axis=1) - phi.min(axis=1)
         weakest = phi.argmin(axis=1)
@@ -94,8 +116,7 @@ def draw(path: Path, values: dict[str, np.ndarray]) -> list[str]:
         )
         axis.legend()
     return [
-        f"![How many samples a modality contributes how much to, given the "
-        f"others](figures/{path.name})",
+        *drawn,
         f"![How unequal contributions are, which re-sampling looks "
         f"at](figures/{gaps.name})",
         "",
@@ -123,6 +144,11 @@ def html(
             " All are sums over the labels that a sample has at once."
             if values["label"].ndim > 1
             else ""
+        )
+        + (
+            " What is of a modality is of the samples that have it."
+            if "present" in values
+            else ""
         ),
         "",
         summary_table(values),
@@ -130,7 +156,7 @@ def html(
         *drawn,
     ]
     names = [str(name) for name in values["modalities"]]
-    mean = dict(zip(names, _means(values["phi_cmi"]), strict=True))
+    mean = dict(zip(names, _means(values), strict=True))
     return page.of_markdown(
         "\n".join(lines),
         folder,
@@ -154,13 +180,12 @@ def bars(mean: Mapping[str, float]) -> str:
     )
 
 
-def _means(x: np.ndarray) -> list[float]:
+def _means(values: Mapping[str, np.ndarray]) -> list[float]:
     """Of each modality, over the samples whose values are finite."""
-    x = x.reshape(-1, x.shape[-1])
-    finite = x[np.isfinite(x).all(axis=1)]
-    if not len(finite):
-        return [0.0] * x.shape[1]
-    return [float(value) for value in finite.mean(axis=0)]
+    x = values["phi_cmi"]
+    has = np.isfinite(x).all(axis=-1, keepdims=True) & _present(values)
+    total = np.where(has, x, 0).sum(axis=(0, 1), dtype=np.float64)
+    return (total / np.maximum(has.sum(axis=(0, 1)), 1)).tolist()
 
 
 def _bins(low: float, high: float, count: int) -> np.ndarray:

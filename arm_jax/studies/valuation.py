@@ -9,6 +9,8 @@ valuation_SPLIT.npz, valuation_SPLIT.html and figures into its workdir:
     expected_phi_mi     [seeds, n]              bits, without labels
     expected_phi_cmi    [seeds, n, modalities]  bits, without labels
     modalities          names, in the order of the last axis
+    present             [n, modalities], 1 for what an example has and else 0,
+                        if some lack some: that adds 0, and counts in no mean
 
 Of several labels, contributions are sums over the labels (arm_jax.tasks). A
 number is in its own unit in `label`.
@@ -56,6 +58,8 @@ def valuate(workdir: str | Path, split: str = "test") -> dict[str, np.ndarray]:
         "label": _in_unit(first.label, run.dataset),
         "modalities": np.asarray(run.model.modalities),
     }
+    if first.present is not None:
+        arrays["present"] = first.present
     file = workdir / f"valuation_{split}.npz"
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     drawn = valuation_report.draw(

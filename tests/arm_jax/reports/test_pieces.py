@@ -134,6 +134,26 @@ def test_table_of_values_by_hand():
     ]
 
 
+def test_values_of_a_modality_are_of_those_that_have_it(tmp_path):
+    # Of what a sample lacks, contributions are 0.
+    values = values_of([[1.0, 0.0], [3.0, 2.0], [0.0, 4.0]])
+    values["present"] = np.float32([[1, 0], [1, 1], [0, 1]])
+    values["label"] = np.zeros(3, int)
+    rows = valuate.summary_table(values).splitlines()
+    cells = [[x.strip() for x in row.split("|")[1:-1]] for row in rows[3:]]
+    assert [(x[1], x[4], x[6]) for x in cells] == [
+        ("2.00", "2.00", "2.00"), ("3.00", "3.00", "3.00")
+    ]  # fmt: skip
+    file = tmp_path / "figures" / "a.svg"
+    assert len(valuate.draw(file, values)) == 3
+    page = valuate.html(values, "test", tmp_path, [])
+    assert "rest on m1 most: it adds 3.00 bits" in page
+    # Nobody has both, and nobody the second.
+    values["present"] = np.float32([[1, 0]] * 3)
+    assert len(valuate.draw(file, values)) == 2
+    assert "m1" not in valuate.summary_table(values)
+
+
 def curves(tmp_path, *lines):
     file = tmp_path / "metrics.jsonl"
     file.write_text("\n".join(lines), encoding="utf-8")

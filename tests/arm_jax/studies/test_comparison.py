@@ -222,6 +222,8 @@ def test_fused_and_alone_are_compared_on_the_same_examples():
     name, loss = scores.best_alone(results)
     assert (name, loss) == ("a", pytest.approx(5))
     assert "over the examples that have it" in scores.warning(results)
+    (said, _) = comparison_scores.table({"joint": results})
+    assert "on the examples that have it: joint (a alone, by 5.0" in said
     # Where nobody has a modality there is nothing to compare.
     last["accuracy_a"] = None
     run["patterns"] = {"b": {"examples": 20, "accuracy": 0.6}}
