@@ -7,7 +7,6 @@ phi_CMI(1) - phi_CMI(2) is U1 - U2 in the mean.
 """
 
 import itertools
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +30,7 @@ def of_predictions(
 
     Of the examples that have all modalities, where some lack one. Nothing where
     they have several labels, whose table would be of all their combinations, or
-    a number.
+    a number, or where no example has all modalities.
 
     Args:
       predictions: Predictions of each run.
@@ -42,12 +41,12 @@ def of_predictions(
     """
     pairs = list(itertools.combinations(range(len(modalities)), 2))
     first = predictions[0]
-    if not pairs or not of_classes(first):
+    has = complete(first)
+    if not pairs or not of_classes(first) or not has.any():
         return [{} for _ in predictions]
     classes = first.log_probs.full.shape[-1]
     counts = []
     for of_run in predictions:
-        has = complete(of_run)
         predicted = np.argmax(of_run.log_probs.alone, axis=-1).T[has]
         label = of_run.label[has]
         counts += [
@@ -76,9 +75,8 @@ def of_classes(predictions: Predictions) -> bool:
     return predictions.label.ndim == 1 and not numbers
 
 
-def complete(predictions: Predictions) -> Any:
-    """The examples that have all modalities; all, where none has."""
+def complete(predictions: Predictions) -> np.ndarray:
+    """Which examples have all modalities, bool `[n]`."""
     if predictions.present is None:
-        return slice(None)
-    has = np.all(predictions.present, axis=1)
-    return has if has.any() else slice(None)
+        return np.ones(len(predictions.label), bool)
+    return np.all(predictions.present, axis=1)

@@ -22,6 +22,7 @@ from arm_jax.evaluation import Predictions
 # Enough for a line in a report; `quantify` takes its time.
 _ATOMS, _REPLICATES = 1000, 100
 _SEVERAL = "examples have several labels, or numbers"
+_INCOMPLETE = "no example has all modalities"
 
 
 def of_predictions(
@@ -47,6 +48,8 @@ def of_predictions(
     if not of_classes(predictions):
         return {name: {"reason": _SEVERAL} for name in names}
     has = complete(predictions)
+    if not has.any():
+        return {name: {"reason": _INCOMPLETE} for name in names}
     label = predictions.label[has]
     alone, without = (
         np.exp(np.asarray(x, np.float64))[:, has]

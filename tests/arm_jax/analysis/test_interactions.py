@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from arm_jax.analysis import interactions
+from arm_jax.analysis import bridge, interactions
 from arm_jax.evaluation import Predictions
 from arm_jax.reports.training import interactions_table
 from arm_jax.valuation import Subsets
@@ -88,6 +88,12 @@ def test_examples_that_lack_a_modality_do_not_count(exact, of_two):
     present[ROWS:, 1] = 0
     found = interactions.of_predictions(of_pair(garbled, present), ("a", "b"))
     assert found["a + b"] == of_two
+    # Of blanks there are no interactions.
+    present[:, 1] = 0
+    nothing = of_pair(garbled, present)
+    found = interactions.of_predictions(nothing, ("a", "b"))
+    assert found["a + b"] == {"reason": "no example has all modalities"}
+    assert bridge.of_predictions([nothing] * 2, ("a", "b")) == [{}, {}]
 
 
 def test_too_few_examples_and_several_labels_are_reasons(exact):
