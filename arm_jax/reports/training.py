@@ -20,7 +20,7 @@ from arm_jax.reports.pieces import (
     percent,
     plain,
 )
-from arm_jax.workdir import JsonLines
+from arm_jax.workdir import JsonLines, write_text
 
 # Which variables a test accuracy belongs to.
 EPOCHS = ("last", "selected")
@@ -90,7 +90,8 @@ def write(
         *trouble,
     ]
     text = "\n".join(lines) + "\n"
-    (workdir / "report.md").write_text(text, encoding="utf-8")
+    # Whole or not at all: what is there is not made again.
+    write_text(workdir / "report.md", text)
     whole = page.of_markdown(
         text,
         workdir,
@@ -103,7 +104,7 @@ def write(
         ],
         accuracy_bars({results["method"]: results}),
     )
-    (workdir / "report.html").write_text(whole, encoding="utf-8")
+    write_text(workdir / "report.html", whole)
 
 
 def accuracies(

@@ -1,3 +1,4 @@
+import errno
 import functools
 import os
 import shutil
@@ -93,6 +94,21 @@ def test_finished_run_is_read_back(finished, npz_file):
         config["data"][key] = 2
         assert fit(config, workdir, progress=False) == results
     assert (workdir / "report.md").stat().st_mtime_ns == stamp
+
+
+def test_a_report_is_whole_or_made_again(finished, tmp_path, monkeypatch):
+    results, _ = finished
+    results = results | {"interactions": {}}
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        training_report.write(tmp_path, results)
+    # What is there would not be made again.
+    assert not (tmp_path / "report.md").exists()
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_reading_stamps_nothing(finished, npz_file):
