@@ -23,6 +23,7 @@ from arm_jax.run import Best as Best
 from arm_jax.run import Run as Run
 from arm_jax.run import Schedule as Schedule
 from arm_jax.run import Snapshot as Snapshot
+from arm_jax.run import Steps as Steps
 from arm_jax.run import batches_of as batches_of
 from arm_jax.run import model_for as model_for
 from arm_jax.run import prepare as prepare

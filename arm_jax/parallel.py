@@ -208,22 +208,19 @@ def scalars(metrics: dict[str, jax.Array]) -> dict[str, jax.Array]:
     return {name: x for name, x in metrics.items() if x.ndim == 1}
 
 
-def update(
-    step: Callable[..., Any], given: tuple[Any, ...] = ()
-) -> Callable[..., Any]:
+def update(step: Callable[..., Any]) -> Callable[..., Any]:
     """Maps `step(*given, state, batch, phase) -> (state, metrics)`.
 
-    Over runs and devices. `step` averages over `AXIS`. States and metrics are
-    those of all runs, and so are batches, as `side_by_side` makes them. The
-    state is donated: the one passed in is gone after the call. There is one
-    program per phase, which is None if not given.
+    Over runs and devices. The mapped step takes `(given, state, batch, phase)`.
+    `step` averages over `AXIS`. States and metrics are those of all runs, and
+    so are batches, as `side_by_side` makes them; `given` is a tuple of trees
+    that all runs share, as `replicate` places them. The state is donated: the
+    one passed in is gone after the call. There is one program per phase, which
+    is None if not given.
 
     Args:
       step: Step of one run.
-      given: Trees of arrays that all runs share. They are inputs of the
-        program, so that steps that differ in them alone have the same one.
     """
-    given = replicate(given)
     # In the order of the processes, as they divide a batch. A process alone
     # leaves it to JAX.
     devices = sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
@@ -244,7 +241,9 @@ def update(
             devices=devices if several else None,
         )
 
-    return lambda state, batch, phase=None: of_phase(phase)(given, state, batch)
+    return lambda given, state, batch, phase=None: of_phase(phase)(
+        given, state, batch
+    )
 
 
 def side_by_side(
@@ -265,20 +264,16 @@ def side_by_side(
     return make
 
 
-def predict(
-    step: Callable[..., Any], given: tuple[Any, ...] = ()
-) -> Callable[..., list[Any]]:
+def predict(step: Callable[..., Any]) -> Callable[..., list[Any]]:
     """Maps `step(*given, variables, batch) -> outputs` over runs and devices.
 
     All runs predict the same examples, each process its own ones. The mapped
-    step returns the outputs of each run on the batch, as NumPy arrays `[batch,
-    ...]`.
+    step takes `(given, variables, batch)`, see `update`, and returns the
+    outputs of each run on the batch, as NumPy arrays `[batch, ...]`.
 
     Args:
       step: Step of one run.
-      given: See `update`.
     """
-    given = replicate(given)
     mapped = jax.pmap(
         jax.vmap(
             lambda given, variables, batch: step(*given, variables, batch),
@@ -288,7 +283,7 @@ def predict(
         in_axes=(None, None, 0),
         devices=jax.local_devices() if jax.process_count() > 1 else None,
     )
-    return lambda variables, batch: by_run(
+    return lambda given, variables, batch: by_run(
         merge(mapped(given, variables, split(batch)))
     )
 

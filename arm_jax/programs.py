@@ -18,7 +18,7 @@ _ALLOWED = Path("/proc/sys/vm/max_map_count")
 _KEPT = "jax_compilation_cache_dir"
 
 
-def make_room() -> None:
+def make_room() -> bool:
     """Gives programs back if they have taken a quarter of memory's mappings.
 
     A training leaves five to seven hundred mappings behind, and 50 MB, for JAX
@@ -26,16 +26,21 @@ def make_room() -> None:
     XLA aborts the process without a word that helps. A comparison of many
     methods, or a notebook, would come to that after a hundred trainings, and
     has a gigabyte of them at a quarter. What is still of use is compiled again.
+
+    Returns:
+      Whether programs were given back.
     """
     try:
         with _TAKEN.open("rb") as file:
             taken = sum(1 for _ in file)
         allowed = int(_ALLOWED.read_text(encoding="ascii"))
     except (OSError, ValueError):
-        return  # Another system.
-    if 4 * taken > allowed:
-        jax.clear_caches()
-        gc.collect()
+        return False  # Another system.
+    if 4 * taken <= allowed:
+        return False
+    jax.clear_caches()
+    gc.collect()
+    return True
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -14,10 +13,10 @@ from arm_jax import (
     data,
     evaluation,
     methods,
-    optimizers,
     parallel,
     probing,
     programs,
+    steps,
     tasks,
     training,
     vocabulary,
@@ -29,40 +28,12 @@ from arm_jax.errors import InputError
 from arm_jax.evaluation import Predictions
 from arm_jax.methods import Copies, Method
 from arm_jax.models import Model, create_model
-from arm_jax.training import TrainState, Variables
-from arm_jax.valuation import Array
+from arm_jax.steps import Best as Best
+from arm_jax.steps import Snapshot as Snapshot
+from arm_jax.steps import Steps as Steps
+from arm_jax.training import Variables
 
 _log = logging.getLogger(__name__)
-
-
-class Best(NamedTuple):
-    """The best epoch of a run on validation, the earliest of equal ones.
-
-    Attributes:
-      variables: Variables at its end.
-      accuracy: fused, on validation; negative before the first epoch.
-      step: Steps taken by then.
-    """
-
-    variables: Variables
-    accuracy: Array
-    step: Array
-
-
-class Snapshot(NamedTuple):
-    """All that a checkpoint holds: where a run is, and what is next.
-
-    On the devices it is that of all runs, see arm_jax.parallel.
-
-    Attributes:
-      state: Training state.
-      best: so far.
-      copies: Copies of the epoch under way; unused while the method makes none.
-    """
-
-    state: TrainState
-    best: Best
-    copies: Copies
 
 
 class Schedule(NamedTuple):
@@ -106,11 +77,11 @@ class Run(NamedTuple):
     dataset: Dataset
     model: Model
     method: Method
-    optimizer: optax.GradientTransformation
     create: Callable[..., Snapshot]
     train_step: Callable[..., Any]
     predict_step: Callable[..., Any]
     survey_step: Callable[..., Any]
+    probe_step: Callable[..., Any]
     renew_moments: Callable[..., Any]
 
     @property
@@ -173,9 +144,8 @@ class Run(NamedTuple):
           The modalities that have noise; and the probe of each run.
         """
         scales = probing.deviations(self.dataset.splits["train"])
-        step = probing.make_step(self.model, self.method)
         found = evaluation.outputs(
-            parallel.predict(step, (scales,)),
+            functools.partial(self.probe_step, parallel.replicate((scales,))),
             variables,
             self.dataset.splits[split],
             self.config.train.eval_batch_size,
@@ -183,13 +153,20 @@ class Run(NamedTuple):
         return list(scales), found
 
 
-def prepare(config: Config) -> Run:
+def prepare(config: Config, known: dict[str, Steps] | None = None) -> Run:
     """Loads the data and builds model and steps; nothing is written.
+
+    Args:
+      config: of the run.
+      known: Steps of runs before, by their fingerprints: of equal ones the run
+        has the same, which are traced and compiled already. Its own are added.
 
     Raises:
       InputError: something in the configuration or the data is wrong.
     """
-    programs.make_room()
+    known = {} if known is None else known
+    if programs.make_room():
+        known.clear()
     method = methods.create(config.method.name, config.method.options)
     dataset = with_workers(
         data.load(config.data.name, config.data.options),
@@ -218,64 +195,25 @@ def prepare(config: Config) -> Run:
         plain=pipeline.steps_per_epoch(train, size),
         copying=pipeline.steps_per_epoch(train, size, copies),
     )
-    create_optimizer = functools.partial(
-        optimizers.create,
-        config.optimizer,
-        schedule.total * method.turns(len(model.modalities)),
-        tuning=model.tuning,
-        scales=method.scales(model.modalities),
-    )
-    optimizer = create_optimizer()
-
-    def train_step(
-        log_prior: jax.Array, learning_rate: jax.Array, *arguments: Any
-    ) -> tuple[TrainState, dict]:
-        step = training.make_train_step(
-            model,
-            method,
-            create_optimizer(learning_rate=learning_rate),
-            log_prior,
-            axis_name=parallel.AXIS,
-            missing=train.present is not None,
-        )
-        return step(*arguments)
-
-    # Folds of one data set, and points of a grid, differ in these alone.
+    facts = (schedule.total, copies, train.present is not None)
+    fingerprint = steps.fingerprint(config, dataset, *facts, model.regression)
+    if fingerprint not in known:
+        known[fingerprint] = steps.make(config, model, method, *facts)
+    shared = known[fingerprint]
     given = (dataset.log_prior, config.optimizer.learning_rate)
-
-    def create(seed: jax.Array) -> Snapshot:
-        state = training.create_state(model, method, optimizer, seed)
-        best = Best(
-            variables=jax.tree.map(jnp.copy, state.variables),
-            # Below all; the share of a variance may be any negative number.
-            accuracy=jnp.full((), -jnp.inf if model.regression else -1.0),
-            step=jnp.zeros((), jnp.int32),
-        )
-        # At least one row: checkpoints cannot hold empty arrays.
-        rows = max(copies, 1)
-        none = Copies(
-            jnp.zeros(rows, jnp.int32), jnp.ones((rows, len(model.modalities)))
-        )
-        return Snapshot(state, best, none)
-
-    predict_step = training.make_predict_step(model, method)
-    survey_step = training.make_predict_step(model, method, features=True)
+    given = parallel.replicate(tuple(np.asarray(x, np.float32) for x in given))
     return Run(
         config=config,
         schedule=schedule,
         dataset=dataset,
         model=model,
         method=method,
-        optimizer=optimizer,
-        create=parallel.start(create),
-        train_step=parallel.update(
-            train_step, tuple(np.asarray(x, np.float32) for x in given)
-        ),
-        predict_step=parallel.predict(predict_step),
-        survey_step=parallel.predict(survey_step),
-        renew_moments=parallel.each(
-            functools.partial(optimizers.renewed_moments, optimizer)
-        ),
+        create=shared.create,
+        train_step=functools.partial(shared.update, given),
+        predict_step=functools.partial(shared.predict, ()),
+        survey_step=functools.partial(shared.survey, ()),
+        probe_step=shared.probe,
+        renew_moments=shared.renew_moments,
     )
 
 

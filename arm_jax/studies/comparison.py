@@ -169,6 +169,8 @@ def _compare(
     results: dict[str, dict[str, Any]] = {}
     curves: dict[str, list[Path]] = {}
     choices: dict[str, list[dict[str, Any]]] = {}
+    # Folds, and points that differ in the learning rate, have the same.
+    steps: dict[str, loop.Steps] = {}
     for number, (label, variant) in enumerate(chosen, start=1):
         if progress:
             where = f"run {number} of {len(chosen)}"
@@ -190,6 +192,7 @@ def _compare(
                 report=not config.tuned,
                 allow=allow,
                 data_digest=digests[variant],
+                steps=steps,
             )
             if one is None:
                 return None

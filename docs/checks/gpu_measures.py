@@ -105,12 +105,15 @@ def flops(flags: argparse.Namespace) -> Iterator[Row]:
     """Counts the operations of a training step, before XLA's changes."""
     import jax
 
-    from arm_jax import training
+    from arm_jax import optimizers, training
 
     for method in ("joint", "arm"):
         run = _run(flags, method, "float32")
         step = training.make_train_step(
-            run.model, run.method, run.optimizer, run.dataset.log_prior
+            run.model,
+            run.method,
+            optimizers.create(run.config.optimizer, run.schedule.total),
+            run.dataset.log_prior,
         )
         shapes = jax.eval_shape(run.initial).state
         batch = jax.tree.map(lambda x: x[0], next(_batches(run, 1)))

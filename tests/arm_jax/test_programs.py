@@ -1,4 +1,5 @@
 import contextlib
+import itertools
 from pathlib import Path
 
 import jax
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from arm_jax import config, loop, processes, programs
+from arm_jax import config, loop, probing, processes, programs, training
 
 _FOLDER = "jax_compilation_cache_dir"
 _LEAST = "jax_persistent_cache_min_compile_time_secs"
@@ -36,16 +37,16 @@ def test_programs_go_when_a_quarter_of_the_room_is_taken(monkeypatch, tmp_path):
     programs._ALLOWED.write_text(f"{5 * full}\n")
     # Other things come and go by twos and threes.
     middle = (before + full) / 2
-    programs.make_room()
+    assert not programs.make_room()
     assert taken() > middle
     programs._ALLOWED.write_text(f"{3 * full}\n")
-    programs.make_room()
+    assert programs.make_room()
     assert taken() < middle
 
 
 def test_where_nothing_tells(monkeypatch, tmp_path):
     monkeypatch.setattr(programs, "_ALLOWED", tmp_path / "nowhere")
-    programs.make_room()
+    assert not programs.make_room()
 
 
 @pytest.fixture
@@ -100,42 +101,88 @@ def test_a_cache_of_the_users_own_stays(no_cache, tmp_path, monkeypatch):
         assert jax.config.jax_compilation_cache_dir is None
 
 
-def test_folds_and_learning_rates_have_the_same_programs(
-    no_cache, npz_arrays, tmp_path
-):
+@pytest.fixture
+def prepared(npz_arrays, tmp_path):
+    """Makes a run on one of two folds."""
     turned = npz_arrays | {"label": np.maximum(npz_arrays["label"], 1) - 1}
     turned["label"][:40] = 2
     turned["loud"] = turned["loud"] ** 3
-    names, weights = [], []
+    for name, arrays in (("first", npz_arrays), ("second", turned)):
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+
+    def prepare(fold, rate, known=None, **options):
+        mapping = {
+            "data": {
+                "name": "npz",
+                "batch_size": 70,
+                "options": {
+                    "path": str(tmp_path / f"{fold}.npz"),
+                    "standardize": False,
+                },
+            },
+            "method": {"name": "uniform", "options": options},
+            "optimizer": {"learning_rate": rate},
+            "train": {"epochs": 1},
+        }
+        return loop.prepare(config.from_mapping(config.Config, mapping), known)
+
+    return prepare
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Trains, and returns weights."""
+    numbers = itertools.count()
+
+    def train(run):
+        workdir = tmp_path / str(next(numbers))
+        workdir.mkdir()
+        outcome = loop.train(run, workdir, progress=False)
+        run.probe(outcome.last, "test")
+        return np.asarray(jax.tree.leaves(outcome.last.params)[0])
+
+    return train
+
+
+def test_folds_and_learning_rates_have_the_same_programs(
+    no_cache, prepared, weights
+):
     with shared() as kept:
-        for number, (arrays, rate) in enumerate(
-            [(npz_arrays, 1e-3), (npz_arrays, 1e-2), (turned, 1e-3)]
-        ):
-            workdir = tmp_path / str(number)
-            workdir.mkdir()
-            np.savez(workdir / "data.npz", **arrays)
-            run = loop.prepare(
-                config.from_mapping(
-                    config.Config,
-                    {
-                        "data": {
-                            "name": "npz",
-                            "batch_size": 70,
-                            "options": {
-                                "path": str(workdir / "data.npz"),
-                                "standardize": False,
-                            },
-                        },
-                        "method": {"name": "joint", "options": {}},
-                        "optimizer": {"learning_rate": rate},
-                        "train": {"epochs": 1},
-                    },
-                )
-            )
-            outcome = loop.train(run, workdir, progress=False)
-            run.probe(outcome.last, "test")
-            names.append(kept())
-            weights.append(jax.tree.leaves(outcome.last.params)[0])
-    assert names[0] == names[1] == names[2] != set()
-    assert not np.array_equal(weights[0], weights[1])
-    assert not np.array_equal(weights[0], weights[2])
+        weights(prepared("first", 1e-3))
+        names = kept()
+        weights(prepared("second", 1e-2))
+        assert kept() == names != set()
+
+
+def test_steps_that_runs_have_in_common_are_traced_once(
+    prepared, weights, monkeypatch
+):
+    traced = []
+    for module, name in (
+        (training, "make_train_step"),
+        (probing, "_with_noise"),
+    ):
+        original = getattr(module, name)
+
+        def noted(*arguments, original=original, name=name, **options):
+            traced.append(name)
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(module, name, noted)
+    known = {}
+    first = weights(prepared("first", 1e-3, known))
+    assert set(traced) == {"make_train_step", "_with_noise"}
+    traced.clear()
+    other_rate = weights(prepared("first", 1e-2, known))
+    other_fold = weights(prepared("second", 1e-3, known))
+    assert not traced
+    assert len(known) == 1
+    assert not np.array_equal(first, other_rate)
+    np.testing.assert_array_equal(other_fold, weights(prepared("second", 1e-3)))
+    # Another loss is another step.
+    prepared("first", 1e-3, known, unimodal=2.0)
+    assert len(known) == 2
+    # When programs go, so do the steps whose programs they are.
+    monkeypatch.setattr(programs, "make_room", lambda: True)
+    prepared("second", 1e-2, known)
+    assert len(known) == 1

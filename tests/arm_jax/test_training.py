@@ -284,7 +284,7 @@ def test_dropout_masks_are_nowhere_the_same():
     }
     update, drawn = parallel.update(step), []
     for _ in range(2):
-        state, metrics = update(state, parallel.split(batch, axis=1))
+        state, metrics = update((), state, parallel.split(batch, axis=1))
         drawn.append(np.asarray(jax.block_until_ready(metrics["features"])))
     drawn = np.stack(drawn)
     assert drawn.shape == (2, 2, 2, examples, 5)  # steps, seeds, modalities

@@ -144,7 +144,7 @@ def test_runs_side_by_side_are_the_single_runs():
     step = parallel.update(mapped)
     for pair in zip(*batches, strict=True):
         stacked = jax.tree.map(lambda *x: np.stack(x), *pair)
-        both, metrics = step(both, parallel.split(stacked, axis=1))
+        both, metrics = step((), both, parallel.split(stacked, axis=1))
         jax.block_until_ready(metrics)
     for seed, single in enumerate(singles):
         for a, b in zip(
