@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 
-from arm_jax import methods, processes
+from arm_jax import methods, processes, steps
 from arm_jax.errors import InputError
 from arm_jax.methods import joint
 from arm_jax.reports import tuning as tuning_report
@@ -132,7 +132,7 @@ def test_table_by_hand():
 
 @pytest.fixture(scope="module")
 def tuned(npz_file, tmp_path_factory):
-    """Folder of two methods that are tuned, and its results.
+    """Folder of two methods that are tuned, its results, and whose steps.
 
     They are of two points each, and one learning rate is hopeless.
     """
@@ -145,16 +145,25 @@ def tuned(npz_file, tmp_path_factory):
     config["runs"] = {k: config["runs"][k] for k in ("joint", "uniform")}
     config["groups"] = [("Methods", ("joint",)), ("Other", ("uniform",))]
     folder = tmp_path_factory.mktemp("tuned")
+    made, make = [], steps.make
+
+    def noted(config, *arguments):
+        made.append(config.method.name)
+        return make(config, *arguments)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(joint, "TUNED", {methods.RATE: (1.0, 3e4)})
+        patch.setattr(steps, "make", noted)
         results = compare(config, folder, progress=False)
-        yield folder, results, config
+        yield folder, results, config, made
 
 
 def test_a_tuned_comparison(tuned):
-    folder, results, config = tuned
+    folder, results, config, made = tuned
     # The groups behind the first are about options as they are.
     assert list(results) == ["joint"]
+    # Both learning rates have them.
+    assert made == ["joint"]
     own = run_folder(folder, "joint", "all")
     assert not list(own.rglob("report.*"))
     points = [
@@ -194,7 +203,7 @@ def test_a_tuned_comparison(tuned):
 
 
 def test_a_tuned_comparison_is_not_repeated(tuned):
-    folder, results, config = tuned
+    folder, results, config, _ = tuned
     file = run_folder(folder, "joint", "all") / "point_1" / "results.json"
     stamp = file.stat().st_mtime_ns
     again = compare(config, folder, progress=False)
