@@ -117,7 +117,23 @@ def index(path: str, lists: str, classes: Sequence[str], split: str) -> Index:
     lacking = [name for i, name in enumerate(names) if i not in present]
     if lacking:
         lines.append(f"no video of {len(lacking)} classes: {lacking[0]}, ...")
+    again = _listed_otherwise(clips)
+    if again:
+        lines.append(
+            "lines of clips listed before, with another class or for another "
+            f"split: {again}; the first counts"
+        )
     return Index(ordered(items), names, tuple(lines))
+
+
+def _listed_otherwise(clips: Sequence[Clip]) -> int:
+    """Returns how many clips contradict one before."""
+    first: dict[tuple[str, int], tuple[str, str]] = {}
+    count = 0
+    for clip in clips:
+        said = clip.split, plain(clip.label)
+        count += first.setdefault((clip.video_id, clip.start), said) != said
+    return count
 
 
 def _by_id(found: Sequence[File]) -> Mapping[str, list[tuple[int, File]]]:

@@ -204,6 +204,16 @@ def test_a_video_is_of_no_more_than_one_clip(root):
     ]
 
 
+def test_clips_that_are_listed_otherwise_are_said(root):
+    video_id, start = TRAIN[0]
+    with (root / "annotations" / "val.csv").open("a") as lists:
+        for label in ("bowling", "singing"):
+            lists.write(f"{label},{video_id},{start},{start + 10},val\n")
+    found = index(root)
+    assert rows(found) == EXPECTED
+    assert found.summary[-1].endswith("another split: 2; the first counts")
+
+
 def test_a_list_without_starts(root):
     file = root / "annotations" / "train.csv"
     clips = "bowling,aaaaaaaaaaa\nbowling,ccccccccccc\n"
