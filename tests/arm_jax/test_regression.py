@@ -78,7 +78,7 @@ def trained(data, workdir):
     """A finished run and its folder, whose programs serve what comes next."""
     made = loop.prepare(from_mapping(Config, config(data)))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "prepare", lambda config: made)
+        patched.setattr(loop, "prepare", lambda *_: made)
         yield fit(config(data), workdir, progress=False), workdir
 
 

@@ -62,7 +62,7 @@ def run(file):
     """One prepared run for all, whose programs are compiled once."""
     made = loop.prepare(from_mapping(Config, config(file)))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "prepare", lambda config: made)
+        patched.setattr(loop, "prepare", lambda *_: made)
         yield made
 
 

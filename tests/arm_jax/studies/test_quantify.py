@@ -440,7 +440,7 @@ def test_names_in_any_alphabet(solvers, npz_arrays, tmp_path):
 @pytest.mark.parametrize(
     "name",
     ["studies/quantify", "studies/coverage", "reports/synergy",
-     "reports/comparison", "reports/training"],
+     "reports/comparison", "reports/demo"],
 )  # fmt: skip
 def test_every_file_is_utf8_whatever_the_locale(name):
     source = Path(arm_jax.__file__).parent / f"{name}.py"
