@@ -153,20 +153,20 @@ class Run(NamedTuple):
         return list(scales), found
 
 
-def prepare(config: Config, known: dict[str, Steps] | None = None) -> Run:
+def prepare(config: Config, pool: dict[str, Steps] | None = None) -> Run:
     """Loads the data and builds model and steps; nothing is written.
 
     Args:
       config: of the run.
-      known: Steps of runs before, by their fingerprints: of equal ones the run
+      pool: Steps of runs before, by their fingerprints: of equal ones the run
         has the same, which are traced and compiled already. Its own are added.
 
     Raises:
       InputError: something in the configuration or the data is wrong.
     """
-    known = {} if known is None else known
+    pool = {} if pool is None else pool
     if programs.make_room():
-        known.clear()
+        pool.clear()
     method = methods.create(config.method.name, config.method.options)
     dataset = with_workers(
         data.load(config.data.name, config.data.options),
@@ -197,9 +197,9 @@ def prepare(config: Config, known: dict[str, Steps] | None = None) -> Run:
     )
     facts = (schedule.total, copies, train.present is not None)
     fingerprint = steps.fingerprint(config, dataset, *facts, model.regression)
-    if fingerprint not in known:
-        known[fingerprint] = steps.make(config, model, method, *facts)
-    shared = known[fingerprint]
+    if fingerprint not in pool:
+        pool[fingerprint] = steps.make(config, model, method, *facts)
+    shared = pool[fingerprint]
     given = (dataset.log_prior, config.optimizer.learning_rate)
     given = parallel.replicate(tuple(np.asarray(x, np.float32) for x in given))
     return Run(

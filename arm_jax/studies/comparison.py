@@ -170,7 +170,7 @@ def _compare(
     curves: dict[str, list[Path]] = {}
     choices: dict[str, list[dict[str, Any]]] = {}
     # Folds, and points that differ in the learning rate, have the same.
-    steps: dict[str, loop.Steps] = {}
+    pool: dict[str, loop.Steps] = {}
     for number, (label, variant) in enumerate(chosen, start=1):
         if progress:
             where = f"run {number} of {len(chosen)}"
@@ -192,7 +192,7 @@ def _compare(
                 report=not config.tuned,
                 allow=allow,
                 data_digest=digests[variant],
-                steps=steps,
+                pool=pool,
             )
             if one is None:
                 return None

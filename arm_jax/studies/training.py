@@ -39,7 +39,7 @@ def fit(
     data_digest: str | None = None,
     stop_after: int | None = None,
     tensorboard: bool = False,
-    steps: dict[str, loop.Steps] | None = None,
+    pool: dict[str, loop.Steps] | None = None,
 ) -> dict[str, Any] | None:
     """Trains one model into `workdir`, or returns to a run that is there.
 
@@ -57,7 +57,7 @@ def fit(
         read without loading them.
       stop_after: Interrupt the run once this call has taken so many steps.
       tensorboard: Write TensorBoard's event files beside metrics.jsonl.
-      steps: Steps of trainings before, see `arm_jax.run.prepare`.
+      pool: Steps of trainings before, see `arm_jax.run.prepare`.
 
     Returns:
       The results (as in results.json), or None if the run was interrupted.
@@ -79,7 +79,7 @@ def fit(
                     folder, run_config, describe, report, data_digest
                 )
             )
-        run = loop.prepare(run_config, steps)
+        run = loop.prepare(run_config, pool)
         open_workdir(folder, config, config_lib.NO_NUMBERS)
         made_with = record.current(
             run.dataset.digest,

@@ -110,7 +110,7 @@ def prepared(npz_arrays, tmp_path):
     for name, arrays in (("first", npz_arrays), ("second", turned)):
         np.savez(tmp_path / f"{name}.npz", **arrays)
 
-    def prepare(fold, rate, known=None, **options):
+    def prepare(fold, rate, pool=None, **options):
         mapping = {
             "data": {
                 "name": "npz",
@@ -124,7 +124,7 @@ def prepared(npz_arrays, tmp_path):
             "optimizer": {"learning_rate": rate},
             "train": {"epochs": 1},
         }
-        return loop.prepare(config.from_mapping(config.Config, mapping), known)
+        return loop.prepare(config.from_mapping(config.Config, mapping), pool)
 
     return prepare
 
@@ -169,20 +169,20 @@ def test_steps_that_runs_have_in_common_are_traced_once(
             return original(*arguments, **options)
 
         monkeypatch.setattr(module, name, noted)
-    known = {}
-    first = weights(prepared("first", 1e-3, known))
+    pool = {}
+    first = weights(prepared("first", 1e-3, pool))
     assert set(traced) == {"make_train_step", "_with_noise"}
     traced.clear()
-    other_rate = weights(prepared("first", 1e-2, known))
-    other_fold = weights(prepared("second", 1e-3, known))
+    other_rate = weights(prepared("first", 1e-2, pool))
+    other_fold = weights(prepared("second", 1e-3, pool))
     assert not traced
-    assert len(known) == 1
+    assert len(pool) == 1
     assert not np.array_equal(first, other_rate)
     np.testing.assert_array_equal(other_fold, weights(prepared("second", 1e-3)))
     # Another loss is another step.
-    prepared("first", 1e-3, known, unimodal=2.0)
-    assert len(known) == 2
+    prepared("first", 1e-3, pool, unimodal=2.0)
+    assert len(pool) == 2
     # When programs go, so do the steps whose programs they are.
     monkeypatch.setattr(programs, "make_room", lambda: True)
-    prepared("second", 1e-2, known)
-    assert len(known) == 1
+    prepared("second", 1e-2, pool)
+    assert len(pool) == 1
