@@ -185,11 +185,9 @@ def _extent(container: Any) -> tuple[float, float]:
     stream = container.streams.video[0]
     if stream.codec_context is None:
         raise Unusable("unreadable", "video of an unknown codec")
-    packets = [packet for packet in container.demux(stream) if packet.size]
+    packets = [x for x in _packets(container, [stream]) if x.size]
     count = len(packets)
     if _is_untimed(container):
-        for packet in packets:
-            packet.pts = packet.dts
         # Its header counts places, also empty ones, where a frame stays.
         places = (packet.dts for packet in packets if packet.dts is not None)
         count = max(places, default=-1) + 1
@@ -215,6 +213,16 @@ def _is_untimed(container: Any) -> bool:
     return not _UNTIMED.isdisjoint(container.format.name.split(","))
 
 
+def _packets(container: Any, streams: Sequence[Any]) -> Iterator[Any]:
+    """Yields packets; of pictures without times, with their places as such."""
+    untimed = _is_untimed(container)
+    for packet in container.demux(*streams):
+        if untimed and packet.stream.type == "video":
+            # In place of what FFmpeg guesses.
+            packet.pts = packet.dts
+        yield packet
+
+
 def _of_sound(container: Any) -> list[Any]:
     """Returns the first stream of sound, if there is one of a known codec."""
     known = [x for x in container.streams.audio if x.codec_context is not None]
@@ -232,11 +240,11 @@ def _frames(
         # There is a process per core.
         stream.codec_context.thread_count = 1
     if not _is_untimed(container):
-        yield from _decoded(container, streams, untimed=False)
+        yield from _decoded(container, streams)
         return
     waiting: collections.deque[Any] = collections.deque()
     places: list[int] = []
-    for kind, frame in _decoded(container, streams, untimed=True):
+    for kind, frame in _decoded(container, streams):
         if kind != "video":
             yield kind, frame
         elif frame.pts is not None:
@@ -260,14 +268,11 @@ def _placed(waiting: collections.deque[Any], places: list[int]) -> Any:
 
 
 def _decoded(
-    container: Any, streams: Sequence[Any], *, untimed: bool
+    container: Any, streams: Sequence[Any]
 ) -> Iterator[tuple[str, Any]]:
     """Yields frames with the times of their packets."""
     av = library()
-    for packet in container.demux(*streams):
-        if untimed and packet.stream.type == "video":
-            # In place of what FFmpeg guesses.
-            packet.pts = packet.dts
+    for packet in _packets(container, streams):
         try:
             for frame in packet.decode():
                 yield packet.stream.type, frame

@@ -77,27 +77,31 @@ def test_a_place_without_a_frame_moves_no_other():
     data = clips.without(clips.reordered(".avi", "mpeg4"), 5)
     clip = decoded(data, pictures=10)
     assert clip.length == pytest.approx(1.0)
-    shown = (0, 1, 2, 3, 5, 5, 6, 7, 8, 9)
-    expected = [clips.grey(number / 10) for number in shown]
+    numbers = (0, 1, 2, 3, 5, 5, 6, 7, 8, 9)
+    expected = [clips.grey(number / 10) for number in numbers]
     np.testing.assert_allclose(greys(clip.pictures), expected, atol=5.0)
+
+
+def shown(times, length):
+    """Greys of the frames in the middles of five parts."""
+    middles = (np.arange(5) + 0.5) * length / 5
+    return [
+        clips.grey(max(t for t in times if t <= middle)) for middle in middles
+    ]
 
 
 def test_rates_may_vary():
     times = (0.0, 0.05, 0.1, 0.4, 0.45, 0.9, 1.3)
     clip = decoded(clips.clip(".mp4", frequency=None, times=times))
     # The last one is shown for as long as the median one: 1.475 s in all.
-    middles = (np.arange(5) + 0.5) * 1.475 / 5
-    shown = [max(t for t in times if t <= middle) for middle in middles]
-    expected = [clips.grey(time) for time in shown]
+    expected = shown(times, 1.475)
     np.testing.assert_allclose(greys(clip.pictures), expected, atol=2.0)
 
 
 def test_avi_counts_places_without_a_frame():
     times = (0.0, 0.1, 0.4, 0.5, 0.9, 1.0, 1.5)
     clip = decoded(clips.clip(".avi", frequency=None, times=times))
-    middles = (np.arange(5) + 0.5) * 1.7 / 5
-    shown = [max(t for t in times if t <= middle) for middle in middles]
-    expected = [clips.grey(time) for time in shown]
+    expected = shown(times, 1.7)
     np.testing.assert_allclose(greys(clip.pictures), expected, atol=2.0)
 
 
