@@ -9,7 +9,13 @@ from arm_jax.analysis.scores import FUSED
 from arm_jax.data.outputs import SEPARATOR
 from arm_jax.probing import LEVELS
 from arm_jax.reports.pieces import fixed, markdown_table, mean_and_sd
-from arm_jax.reports.scores import PLAIN, TITLES, best_alone, number
+from arm_jax.reports.scores import (
+    PLAIN,
+    TITLES,
+    best_alone,
+    lack_modalities,
+    number,
+)
 
 _GAP = "gap"
 # Decimals of what is not in %.
@@ -47,7 +53,8 @@ def table(
         if best is not None
     ]
     if below:
-        of = ", on the examples that have it" * _lacking(results)
+        first = next(iter(results.values()))
+        of = ", on the examples that have it" * lack_modalities(first)
         lines += [
             f"Warning: fused predictions below the best modality alone{of}: "
             + ", ".join(below)
@@ -57,18 +64,12 @@ def table(
     return lines
 
 
-def _lacking(results: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether examples lack modalities."""
-    first = next(iter(results.values()))
-    return "patterns" in first["runs"][0]
-
-
 def _about(results: Mapping[str, Mapping[str, Any]], *, several: bool) -> str:
     """What the columns of a comparison are."""
     first = next(iter(results.values()))
     keys = first["runs"][0]["scores"][FUSED]
     of_auroc, of_ece, others = _ABOUT.split(". ", 2)
-    if _lacking(results):
+    if lack_modalities(first):
         others += (
             " Examples lack modalities: without one, and with one alone, are "
             "those counted that have all that is left."

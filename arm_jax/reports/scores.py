@@ -150,11 +150,11 @@ def warning(results: Mapping[str, Any]) -> str:
     if below is None:
         return ""
     name, loss = below
+    where = " over the examples that have it" * lack_modalities(results)
     return (
         f"Warning: the fused prediction is below {name} alone, by "
-        f"{fixed(loss, 1)} points of test {word(results)} in the mean"
-        f"{' over the examples that have it' * _lacks(results)}. Fusing "
-        "costs more than it gives here."
+        f"{fixed(loss, 1)} points of test {word(results)} in the mean{where}. "
+        "Fusing costs more than it gives here."
     )
 
 
@@ -181,14 +181,14 @@ def best_alone(results: Mapping[str, Any]) -> tuple[str, float] | None:
     return (best, losses[best]) if losses[best] >= 0.05 else None
 
 
-def _lacks(results: Mapping[str, Any]) -> bool:
+def lack_modalities(results: Mapping[str, Any]) -> bool:
     """Whether it is known that examples lack modalities, and which."""
     return all("patterns" in run for run in results["runs"])
 
 
 def _fused(results: Mapping[str, Any], modality: str) -> np.ndarray:
     """Fused accuracy in % of each run, on the examples with a modality."""
-    if not _lacks(results):
+    if not lack_modalities(results):
         return percent(results, "accuracy")
     means = []
     for run in results["runs"]:
