@@ -153,14 +153,14 @@ def warn(workdir: Path, now: Mapping[str, Any]) -> None:
     if not processes.leads():
         return
     for line in read(workdir)[-1:]:
-        found = [words for _, words in differences(line, now)]
+        notes = [words for _, words in differences(line, now)]
         # Refused nowhere, but dropout is drawn otherwise.
         there, here = line.get("device_count"), now["device_count"]
         if there not in (None, here):
-            found.append(
+            notes.append(
                 f"another number of devices ({there} there, {here} now)"
             )
-        for words in found:
+        for words in notes:
             _log.warning("%s was made with %s", workdir, words)
 
 

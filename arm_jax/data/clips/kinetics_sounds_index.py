@@ -162,11 +162,11 @@ def _items(
     names: Sequence[str],
 ) -> Iterator[Item]:
     labels = {plain(name): label for label, name in enumerate(names)}
-    found: dict[str, tuple[Clip, File | None, bool, bool]] = {}
+    fitted: dict[str, tuple[Clip, File | None, bool, bool]] = {}
     for clip in clips:
         start = f"_{clip.start:06d}" if clip.start >= 0 else ""
         key = f"{clip.video_id}{start}"
-        if key in found:
+        if key in fitted:
             continue
         fitting = [
             (at, file)
@@ -179,9 +179,9 @@ def _items(
             default=(clip.start, None),
         )
         several = len({start for start, _ in fitting if start >= 0}) > 1
-        found[key] = clip, file, at == clip.start, several
-    uses = collections.Counter(x.path for _, x, *_ in found.values() if x)
-    for key, (clip, file, exact, several) in found.items():
+        fitted[key] = clip, file, at == clip.start, several
+    uses = collections.Counter(x.path for _, x, *_ in fitted.values() if x)
+    for key, (clip, file, exact, several) in fitted.items():
         fault = "" if file else "missing"
         # One video would stand on both sides or for two classes, or one of
         # several for a clip that may be another.

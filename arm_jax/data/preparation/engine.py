@@ -12,6 +12,7 @@ import contextlib
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import logging
 import os
@@ -244,9 +245,7 @@ def _made_before(plan: Plan, job: Job) -> Manifest | None:
     if manifest is None:
         return None
     now = {item.key: item for item in job.items}
-    places = set(
-        map(_place, job.items, range(job.first, len(plan.index.items)))
-    )
+    places = set(map(_place, job.items, itertools.count(job.first)))
     skipped = {row.key for row in manifest.skipped}
     theirs = {_place(row, row.number) for row in manifest.rows}
     if not theirs <= places or skipped != {key for key, *_ in places - theirs}:
